@@ -1,0 +1,76 @@
+// One Stockham pass of radix RADIX over many lines at once (decimation in time, self-sorting).
+//
+//   dispatch     one thread per butterfly: planes * lines * length / RADIX of them
+//   source       Source: vec2<f32>, or f32 for the first pass over a real image
+//   destination  Destination: vec2<f32>, or f32 where only the real part is kept
+//   table        table[k] = exp(-2 pi i k / length)
+//   constants    RADIX, INVERSE, WORKGROUP, set in front of this text
+//   matches      kernel::fft::specification, after all passes over both axes
+//
+// Element i of a line is at `outer * length * inner + i * inner + (line mod inner)`: `inner` is 1 along rows and the
+// width along columns.
+
+struct Parameters {
+    threads: u32,
+    length: u32,
+    inner: u32,
+    span: u32,      // product of the radices already done
+    scale: f32,     // 1, or 1 / length in the last pass of an inverse
+}
+
+@group(0) @binding(0) var<storage, read_write> source: array<Source>;
+@group(0) @binding(1) var<storage, read_write> table: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> destination: array<Destination>;
+@group(0) @binding(3) var<uniform> parameters: Parameters;
+
+fn root(k: u32) -> vec2<f32> {
+    return conjugate_if(INVERSE, table[k]);
+}
+
+// Multiplication by -i, or by i in the inverse direction.
+fn quarter_turn(a: vec2<f32>) -> vec2<f32> {
+    return select(vec2(a.y, -a.x), vec2(-a.y, a.x), INVERSE);
+}
+
+fn dft4(a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) -> array<vec2<f32>, 4> {
+    let even = a + c;
+    let odd = quarter_turn(b - d);
+    let cross = a - c;
+    let sum = b + d;
+    return array<vec2<f32>, 4>(even + sum, cross + odd, even - sum, cross - odd);
+}
+
+fn butterfly(v: array<vec2<f32>, RADIX>, length: u32) -> array<vec2<f32>, RADIX> {
+    //RADIX_BODY
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_index(group, groups, local);
+    if thread >= parameters.threads {
+        return;
+    }
+    let length = parameters.length;
+    let inner = parameters.inner;
+    let span = parameters.span;
+    let butterflies = length / RADIX;
+    let line = thread / inner;
+    let j = line % butterflies;
+    let base = (line / butterflies) * length * inner + thread % inner;
+
+    let k = j % span;
+    let turn = k * (butterflies / span);
+    var v: array<vec2<f32>, RADIX>;
+    for (var r = 0u; r < RADIX; r++) {
+        v[r] = multiply(load(source[base + (j + r * butterflies) * inner]), root(turn * r));
+    }
+    v = butterfly(v, length);
+    let first = (j / span) * span * RADIX + k;
+    for (var r = 0u; r < RADIX; r++) {
+        destination[base + (first + r * span) * inner] = store(v[r] * parameters.scale);
+    }
+}

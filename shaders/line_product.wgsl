@@ -1,0 +1,44 @@
+// Product of every line with one table, the line cut or filled with zeros to a new length on the way.
+//
+//   dispatch     one thread per element of the destination
+//   source       lines of `length_in` complex numbers; `inner` as in fft_radix.wgsl
+//   table        table[offset + i], shared by all lines, conjugated where CONJUGATE
+//   destination  lines of `length_out`: source * table * scale, 0 from `length_in` on
+//   constants    CONJUGATE, WORKGROUP, set in front of this text
+//   matches      the chirps of kernel::fft (Bluestein), and kernel::fft::multiply (a plane is one line)
+
+struct Parameters {
+    threads: u32,
+    length_in: u32,
+    length_out: u32,
+    inner: u32,
+    offset: u32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> source: array<Source>;
+@group(0) @binding(1) var<storage, read_write> table: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> destination: array<Destination>;
+@group(0) @binding(3) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_index(group, groups, local);
+    if thread >= parameters.threads {
+        return;
+    }
+    let inner = parameters.inner;
+    let line = thread / inner;
+    let i = line % parameters.length_out;
+    if i >= parameters.length_in {
+        destination[thread] = store(vec2(0.0));
+        return;
+    }
+    let from_ = ((line / parameters.length_out) * parameters.length_in + i) * inner + thread % inner;
+    let factor = conjugate_if(CONJUGATE, table[parameters.offset + i]) * parameters.scale;
+    destination[thread] = store(multiply(load(source[from_]), factor));
+}

@@ -1,0 +1,50 @@
+//! Super-resolution from block means: `y` `[b, c, h / scale, w / scale]`.
+
+use burn::tensor::Tensor;
+
+use super::LinearOperator;
+
+/// Mean over blocks of `scale` x `scale`.
+#[derive(Debug)]
+pub struct AveragePooling {
+    scale: usize,
+    size: [usize; 2],
+}
+
+impl AveragePooling {
+    /// The block mean of images of `height` x `width`, multiples of `scale`.
+    pub fn new(scale: usize, height: usize, width: usize) -> Self {
+        Self { scale, size: [height, width] }
+    }
+
+    fn pixels(&self) -> f64 {
+        (self.scale * self.scale) as f64
+    }
+}
+
+impl LinearOperator for AveragePooling {
+    fn image_size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let ([b, c, _, _], [h, w], s) = (x.dims(), self.size, self.scale);
+        let rows = x.reshape([b * c * h / s, s, w]).sum_dim(1);
+        rows.reshape([b * c * h / s * (w / s), s]).sum_dim(1).reshape([b, c, h / s, w / s]) / self.pixels()
+    }
+
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
+        let ([b, c, _, _], [h, w], s) = (y.dims(), self.size, self.scale);
+        let columns = y.reshape([b * c * (h / s) * (w / s), 1]).repeat_dim(1, s);
+        columns.reshape([b * c * h / s, 1, w]).repeat_dim(1, s).reshape([b, c, h, w]) / self.pixels()
+    }
+
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        self.adjoint(y / (1.0 / self.pixels() + eta))
+    }
+
+    fn singular_values(&self) -> Option<Vec<f32>> {
+        let measured = self.size[0] * self.size[1] / (self.scale * self.scale);
+        Some(vec![1.0 / self.scale as f32; measured])
+    }
+}

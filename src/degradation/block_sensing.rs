@@ -1,0 +1,136 @@
+//! Compressed sensing by blocks: `y` `[b, c, 1, m]` are random orthonormal measurements of each 32 x 32 block.
+//!
+//! The matrix of a block has orthonormal rows, so `A Aᵀ = I`. Blocks at the right and bottom border are smaller where 32
+//! does not divide the side, with a matrix of their own.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use nalgebra::DMatrix;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::LinearOperator;
+use crate::noise::generator;
+
+/// Side of a block.
+const BLOCK: usize = 32;
+
+/// Random projections of blocks.
+#[derive(Debug)]
+pub struct BlockSensing {
+    size: [usize; 2],
+    regions: Vec<Region>,
+}
+
+/// A rectangle of equal blocks.
+#[derive(Debug)]
+struct Region {
+    top: usize,
+    left: usize,
+    /// Blocks down and across.
+    grid: [usize; 2],
+    /// Height and width of a block.
+    block: [usize; 2],
+    /// Orthonormal rows `[1, measurements, pixels]`.
+    matrix: Tensor<3>,
+}
+
+impl BlockSensing {
+    /// `ratio` measurements a pixel of images of `height` x `width`, drawn from `seed`.
+    pub fn new(ratio: f64, seed: u64, height: usize, width: usize, device: &Device) -> Self {
+        let mut regions = Vec::new();
+        for (top, down, block_height) in spans(height) {
+            for (left, across, block_width) in spans(width) {
+                let pixels = block_height * block_width;
+                let measured = ((ratio * pixels as f64).round() as usize).clamp(1, pixels);
+                let matrix = orthonormal_rows(measured, pixels, seed, regions.len() as u64 + 3, device);
+                let (grid, block) = ([down, across], [block_height, block_width]);
+                regions.push(Region { top, left, grid, block, matrix });
+            }
+        }
+        Self { size: [height, width], regions }
+    }
+}
+
+impl LinearOperator for BlockSensing {
+    fn image_size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let [b, c, _, _] = x.dims();
+        let parts = self.regions.iter().map(|region| region.measure(&x).reshape([b as i32, c as i32, 1, -1]));
+        Tensor::cat(parts.collect(), 3)
+    }
+
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
+        let ([b, c, _, _], [h, w]) = (y.dims(), self.size);
+        let mut x = Tensor::zeros([b, c, h, w], &y.device());
+        let mut start = 0;
+        for region in &self.regions {
+            let count = region.measurements();
+            let part = region.spread(y.clone().narrow(3, start, count), b, c);
+            x = x.slice_assign([0..b, 0..c, region.rows(), region.columns()], part);
+            start += count;
+        }
+        x
+    }
+
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        self.adjoint(y / (1.0 + eta))
+    }
+
+    fn singular_values(&self) -> Option<Vec<f32>> {
+        Some(vec![1.0; self.regions.iter().map(Region::measurements).sum()])
+    }
+}
+
+impl Region {
+    fn rows(&self) -> std::ops::Range<usize> {
+        self.top..self.top + self.grid[0] * self.block[0]
+    }
+
+    fn columns(&self) -> std::ops::Range<usize> {
+        self.left..self.left + self.grid[1] * self.block[1]
+    }
+
+    fn measurements(&self) -> usize {
+        self.grid[0] * self.grid[1] * self.matrix.dims()[1]
+    }
+
+    /// Measurements `[b c, m, blocks]` of the region of `x`.
+    fn measure(&self, x: &Tensor<4>) -> Tensor<3> {
+        let ([b, c, _, _], [down, across], [h, w]) = (x.dims(), self.grid, self.block);
+        let region = x.clone().slice([0..b, 0..c, self.rows(), self.columns()]);
+        let blocks = region.reshape([b * c, down, h, across, w]).permute([0, 2, 4, 1, 3]);
+        self.matrix.clone().matmul(blocks.reshape([b * c, h * w, down * across]))
+    }
+
+    /// The adjoint of [`Region::measure`].
+    fn spread(&self, y: Tensor<4>, b: usize, c: usize) -> Tensor<4> {
+        let ([down, across], [h, w]) = (self.grid, self.block);
+        let measured = y.reshape([b * c, self.matrix.dims()[1], down * across]);
+        let blocks = self.matrix.clone().swap_dims(1, 2).matmul(measured);
+        let rows = blocks.reshape([b * c, h, w, down, across]).permute([0, 3, 1, 4, 2]);
+        rows.reshape([b, c, down * h, across * w])
+    }
+}
+
+/// `(start, count, size)` of the whole blocks along a side, and of the smaller one behind them.
+fn spans(side: usize) -> Vec<(usize, usize, usize)> {
+    let (whole, rest) = (side / BLOCK, side % BLOCK);
+    let mut spans = Vec::new();
+    if whole > 0 {
+        spans.push((0, whole, BLOCK));
+    }
+    if rest > 0 {
+        spans.push((whole * BLOCK, 1, rest));
+    }
+    spans
+}
+
+fn orthonormal_rows(rows: usize, columns: usize, seed: u64, stream: u64, device: &Device) -> Tensor<3> {
+    let mut random = generator(seed, stream);
+    let gaussian = DMatrix::<f64>::from_fn(columns, rows, |_, _| StandardNormal.sample(&mut random));
+    let q = gaussian.qr().q();
+    let values: Vec<f32> = q.iter().map(|&v| v as f32).collect();
+    Tensor::from_data(TensorData::new(values, [1, rows, columns]), device)
+}

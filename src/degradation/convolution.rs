@@ -1,0 +1,140 @@
+//! Circular convolution, with or without subsampling, inverted in the frequency domain.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rustfft::{FftPlanner, num_complex::Complex};
+
+use super::{LinearOperator, psf::Kernel};
+use crate::error::{Error, Result};
+use crate::kernel::Fft2;
+
+/// `y = S H x`: convolution `H` with a kernel, and every `scale`-th pixel `S`.
+#[derive(Debug)]
+pub struct Convolution {
+    size: [usize; 2],
+    scale: usize,
+    fft: Fft2,
+    transfer: Tensor<3>,
+    conjugate: Tensor<3>,
+    /// Transform of the measured size, and the spectrum of `A Aᵀ` there, `[h, w, 1]`.
+    measured_fft: Fft2,
+    measured_power: Tensor<3>,
+}
+
+impl Convolution {
+    /// Convolution of images of `height` x `width` with `kernel`.
+    ///
+    /// # Errors
+    /// A kernel larger than the picture.
+    pub fn new(kernel: &Kernel, height: usize, width: usize, device: &Device) -> Result<Self> {
+        Self::subsampled(kernel, 1, height, width, device)
+    }
+
+    /// Bicubic reduction by `scale` (Keys' kernel with a = -1/2, centred on the pixel that is kept).
+    ///
+    /// # Errors
+    /// A kernel larger than the picture.
+    pub fn bicubic(scale: usize, height: usize, width: usize, device: &Device) -> Result<Self> {
+        Self::subsampled(&Kernel::bicubic(scale), scale, height, width, device)
+    }
+
+    fn subsampled(kernel: &Kernel, scale: usize, height: usize, width: usize, device: &Device) -> Result<Self> {
+        if kernel.height > height || kernel.width > width {
+            return Err(Error::Mismatch {
+                what: "kernel".into(),
+                fact: format!("it is {}x{}, larger than the {width}x{height} picture", kernel.width, kernel.height),
+                remedy: "pass a smaller kernel".into(),
+            });
+        }
+        let spectrum = transfer_function(kernel, height, width);
+        let (h, w) = (height / scale, width / scale);
+        // The spectrum of the subsampled autocorrelation of the kernel: power folded over the aliases.
+        let mut power = vec![0.0; h * w];
+        for (i, value) in spectrum.iter().enumerate() {
+            power[i / width % h * w + i % width % w] += value.norm_sqr() / (scale * scale) as f64;
+        }
+        let upload = |sign: f64| {
+            let pairs: Vec<f32> = spectrum.iter().flat_map(|c| [c.re as f32, (sign * c.im) as f32]).collect();
+            Tensor::from_data(TensorData::new(pairs, [height, width, 2]), device)
+        };
+        let power: Vec<f32> = power.into_iter().map(|p| p as f32).collect();
+        Ok(Self {
+            size: [height, width],
+            scale,
+            fft: Fft2::new(height, width, device),
+            transfer: upload(1.0),
+            conjugate: upload(-1.0),
+            measured_fft: Fft2::new(h, w, device),
+            measured_power: Tensor::from_data(TensorData::new(power, [h, w, 1]), device),
+        })
+    }
+
+    /// `1 / (power + eta)`, 0 where both are 0.
+    fn damping(&self, eta: f64) -> Tensor<3> {
+        let damped = self.measured_power.clone() + eta;
+        let hole = damped.clone().equal_elem(0.0);
+        damped.recip().mask_fill(hole, 0.0)
+    }
+}
+
+impl LinearOperator for Convolution {
+    fn image_size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let blurred = self.fft.filter(x, &self.transfer);
+        if self.scale == 1 { blurred } else { every(blurred, self.scale) }
+    }
+
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
+        let spread = if self.scale == 1 { y } else { spread(y, self.scale) };
+        self.fft.filter(spread, &self.conjugate)
+    }
+
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        let damping = self.damping(eta);
+        if self.scale == 1 {
+            return self.fft.filter(y, &(self.conjugate.clone() * damping));
+        }
+        let real = Tensor::cat(vec![damping.clone(), damping.zeros_like()], 2);
+        self.adjoint(self.measured_fft.filter(y, &real))
+    }
+}
+
+/// Every `s`-th pixel of both axes.
+fn every(x: Tensor<4>, s: usize) -> Tensor<4> {
+    let [b, c, h, w] = x.dims();
+    let rows = x.reshape([b * c, h / s, s, w]).narrow(2, 0, 1);
+    rows.reshape([b * c, h / s, w / s, s]).narrow(3, 0, 1).reshape([b, c, h / s, w / s])
+}
+
+/// The adjoint of [`every`]: zeros between the pixels.
+fn spread(y: Tensor<4>, s: usize) -> Tensor<4> {
+    let [b, c, h, w] = y.dims();
+    let device = y.device();
+    let pixels = y.reshape([b * c, h, w, 1]);
+    let columns = Tensor::cat(vec![pixels, Tensor::zeros([b * c, h, w, s - 1], &device)], 3);
+    let rows = columns.reshape([b * c, h, 1, w * s]);
+    let rows = Tensor::cat(vec![rows, Tensor::zeros([b * c, h, s - 1, w * s], &device)], 2);
+    rows.reshape([b, c, h * s, w * s])
+}
+
+/// Spectrum of `kernel` with its centre, index `(size - 1) / 2` rounded down, moved to the origin.
+fn transfer_function(kernel: &Kernel, height: usize, width: usize) -> Vec<Complex<f64>> {
+    let mut field = vec![Complex::default(); height * width];
+    for (i, &value) in kernel.values.iter().enumerate() {
+        let y = (i / kernel.width + height - (kernel.height - 1) / 2) % height;
+        let x = (i % kernel.width + width - (kernel.width - 1) / 2) % width;
+        field[y * width + x] += value;
+    }
+    let mut planner = FftPlanner::new();
+    planner.plan_fft_forward(width).process(&mut field);
+    let columns = planner.plan_fft_forward(height);
+    let mut column = vec![Complex::default(); height];
+    for x in 0..width {
+        column.iter_mut().enumerate().for_each(|(y, value)| *value = field[y * width + x]);
+        columns.process(&mut column);
+        column.iter().enumerate().for_each(|(y, value)| field[y * width + x] = *value);
+    }
+    field
+}

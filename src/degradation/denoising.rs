@@ -1,0 +1,40 @@
+//! Denoising: `A = I`.
+
+use burn::tensor::Tensor;
+
+use super::LinearOperator;
+
+/// The identity.
+#[derive(Debug)]
+pub struct Denoising {
+    size: [usize; 2],
+}
+
+impl Denoising {
+    /// The identity on images of `height` x `width`.
+    pub fn new(height: usize, width: usize) -> Self {
+        Self { size: [height, width] }
+    }
+}
+
+impl LinearOperator for Denoising {
+    fn image_size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        x
+    }
+
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
+        y
+    }
+
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        y / (1.0 + eta)
+    }
+
+    fn singular_values(&self) -> Option<Vec<f32>> {
+        Some(vec![1.0; self.size[0] * self.size[1]])
+    }
+}

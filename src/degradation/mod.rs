@@ -1,0 +1,204 @@
+//! Linear degradations `y = A x + n`.
+//!
+//! Images are `[batch, channel, height, width]`, RGB, in `[-1, 1]`; `n` is white noise of standard deviation `sigma_y` in
+//! the same units (`sigma_y = 0.05` of a `[0, 1]` image is `0.1` here).
+//!
+//! A [`Degradation`] says which operator, in a form that recipes store; [`Degradation::build`] makes the operator for one
+//! image size. A new operator is one file, one variant, and one line in [`examples`], where every law then tests it.
+
+mod average_pooling;
+mod block_sensing;
+mod colorization;
+mod convolution;
+mod denoising;
+mod inpainting;
+pub mod psf;
+mod separable;
+mod walsh_hadamard;
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+pub use average_pooling::AveragePooling;
+pub use block_sensing::BlockSensing;
+pub use colorization::Colorization;
+pub use convolution::Convolution;
+pub use denoising::Denoising;
+pub use inpainting::{Inpainting, Mask};
+pub use psf::Psf;
+pub use separable::Separable;
+pub use walsh_hadamard::WalshHadamard;
+
+/// A degradation the samplers can invert, for one image size.
+pub trait LinearOperator {
+    /// Height and width of the images `x`.
+    fn image_size(&self) -> [usize; 2];
+    /// `A x`.
+    fn apply(&self, x: Tensor<4>) -> Tensor<4>;
+    /// `Aᵀ y`, so that `⟨A x, y⟩ = ⟨x, Aᵀ y⟩`.
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4>;
+    /// `Aᵀ (A Aᵀ + eta I)⁻¹ y`, `eta >= 0`; the pseudo-inverse `A⁺ y` at 0 (DDPG, arXiv:2312.16519, eq. 9).
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4>;
+    /// Singular values of one channel (of a pixel for colorization), descending, where they are known.
+    fn singular_values(&self) -> Option<Vec<f32>> {
+        None
+    }
+}
+
+/// How a blur or bicubic kernel is inverted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Separable matrices and their singular values; reflective border for super-resolution, zero border for blur.
+    Svd,
+    /// Circular convolution through the Fourier transform.
+    Fft,
+}
+
+/// Which degradation, with its parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum Degradation {
+    /// `A = I`.
+    Denoising,
+    /// The weighted mean of red, green and blue.
+    Colorization,
+    /// Unknown pixels.
+    Inpainting {
+        /// Which pixels are known.
+        mask: Mask,
+    },
+    /// Bicubic reduction by `scale`.
+    SrBicubic {
+        /// Factor of both sides.
+        scale: usize,
+        /// How it is inverted.
+        form: Form,
+    },
+    /// Mean over blocks of `scale` x `scale`.
+    SrAveragepooling {
+        /// Factor of both sides.
+        scale: usize,
+    },
+    /// Convolution with a point spread function.
+    Deblur {
+        /// The kernel.
+        psf: Psf,
+        /// How it is inverted.
+        form: Form,
+    },
+    /// Some coefficients of the orthonormal Walsh-Hadamard transform.
+    CsWalshhadamard {
+        /// Share of the coefficients kept, in (0, 1].
+        ratio: f64,
+        /// Seed of the choice.
+        seed: u64,
+    },
+    /// Random orthonormal measurements of 32 x 32 blocks.
+    CsBlockbased {
+        /// Measurements per pixel, in (0, 1].
+        ratio: f64,
+        /// Seed of the measurement matrix.
+        seed: u64,
+    },
+}
+
+impl Degradation {
+    /// The operator for images of `height` x `width`.
+    ///
+    /// # Errors
+    /// Sizes that do not fit the degradation, and parameters outside their range.
+    pub fn build(&self, height: usize, width: usize, device: &Device) -> Result<Box<dyn LinearOperator>> {
+        Ok(match self {
+            Self::Denoising => Box::new(Denoising::new(height, width)),
+            Self::Colorization => Box::new(Colorization::new(height, width, device)),
+            Self::Inpainting { mask } => Box::new(Inpainting::new(mask, height, width, device)?),
+            Self::SrBicubic { scale, form } => {
+                check_scale(*scale, height, width)?;
+                match form {
+                    Form::Svd => Box::new(Separable::bicubic(*scale, height, width, device)),
+                    Form::Fft => Box::new(Convolution::bicubic(*scale, height, width, device)?),
+                }
+            }
+            Self::SrAveragepooling { scale } => {
+                check_scale(*scale, height, width)?;
+                Box::new(AveragePooling::new(*scale, height, width))
+            }
+            Self::Deblur { psf, form: Form::Fft } => {
+                Box::new(Convolution::new(&psf.kernel()?, height, width, device)?)
+            }
+            Self::Deblur { psf, form: Form::Svd } => {
+                let (vertical, horizontal) = psf.factors()?;
+                Box::new(Separable::blur(&vertical, &horizontal, height, width, device))
+            }
+            Self::CsWalshhadamard { ratio, seed } => {
+                check_ratio(*ratio)?;
+                let order = walsh_hadamard::permutation(height * width, *seed);
+                Box::new(WalshHadamard::new(&order, *ratio, height, width, device))
+            }
+            Self::CsBlockbased { ratio, seed } => {
+                check_ratio(*ratio)?;
+                Box::new(BlockSensing::new(*ratio, *seed, height, width, device))
+            }
+        })
+    }
+}
+
+fn check_scale(scale: usize, height: usize, width: usize) -> Result<()> {
+    if !(1..=64).contains(&scale) {
+        return Err(Error::parameter("scale", scale, "it must be between 1 and 64"));
+    }
+    if height % scale != 0 || width % scale != 0 {
+        return Err(Error::Mismatch {
+            what: format!("{width}x{height}"),
+            fact: format!("the scale {scale} does not divide both sides"),
+            remedy: format!("crop it to {}x{}, or pass another --scale", width / scale * scale, height / scale * scale),
+        });
+    }
+    Ok(())
+}
+
+fn check_ratio(ratio: f64) -> Result<()> {
+    if ratio > 0.0 && ratio <= 1.0 {
+        return Ok(());
+    }
+    Err(Error::parameter("ratio", ratio, "it must be above 0 and at most 1"))
+}
+
+/// One example of every operator at the given size (multiples of 4), by the reference's names; the laws run over these.
+///
+/// # Errors
+/// As [`Degradation::build`].
+pub fn examples(height: usize, width: usize, device: &Device) -> Result<Vec<(String, Box<dyn LinearOperator>)>> {
+    let mask = Mask::from_fn(height, width, |y, x| (y * 7 + x * 3) % 5 != 0);
+    let motion = Psf::Random { size: 2 * (height.min(width) / 4) + 1, intensity: 0.5, seed: 7 };
+    let deblur = |psf: &Psf, form| Degradation::Deblur { psf: psf.clone(), form };
+    let listed = [
+        ("denoising", Degradation::Denoising),
+        ("colorization", Degradation::Colorization),
+        ("inpainting", Degradation::Inpainting { mask }),
+        ("sr_averagepooling", Degradation::SrAveragepooling { scale: 4 }),
+        ("sr_bicubic_svd", Degradation::SrBicubic { scale: 4, form: Form::Svd }),
+        ("sr_bicubic_fft", Degradation::SrBicubic { scale: 4, form: Form::Fft }),
+        ("sr_bicubic_x2", Degradation::SrBicubic { scale: 2, form: Form::Svd }),
+        ("deblur_uni_svd", deblur(&Psf::REFERENCE_UNIFORM, Form::Svd)),
+        ("deblur_uni_fft", deblur(&Psf::REFERENCE_UNIFORM, Form::Fft)),
+        ("deblur_gauss_svd", deblur(&Psf::REFERENCE_GAUSSIAN, Form::Svd)),
+        ("deblur_gauss_fft", deblur(&Psf::REFERENCE_GAUSSIAN, Form::Fft)),
+        ("deblur_aniso_svd", deblur(&Psf::REFERENCE_ANISOTROPIC, Form::Svd)),
+        ("deblur_aniso_fft", deblur(&Psf::REFERENCE_ANISOTROPIC, Form::Fft)),
+        ("motion_deblur_fft", deblur(&motion, Form::Fft)),
+        ("cs_walshhadamard", Degradation::CsWalshhadamard { ratio: 0.25, seed: 3 }),
+        ("cs_blockbased", Degradation::CsBlockbased { ratio: 0.25, seed: 3 }),
+    ];
+    listed.into_iter().map(|(name, d)| Ok((name.to_owned(), d.build(height, width, device)?))).collect()
+}
+
+/// `s / (s² + eta)` of a tensor of singular values `s >= 0`, and 0 where both are 0.
+fn tikhonov<const D: usize>(s: &Tensor<D>, eta: f64) -> Tensor<D> {
+    let squared = s.clone().square();
+    let hole = squared.clone().equal_elem(0.0).float();
+    s.clone() / (squared + eta + hole)
+}

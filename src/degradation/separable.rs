@@ -1,0 +1,132 @@
+//! Separable operators `y = V x Hᵀ` on each channel, inverted by the singular values of both factors.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use nalgebra::{DMatrix, SymmetricEigen};
+
+use super::{LinearOperator, psf, tikhonov};
+
+/// Singular values of a factor below this count as 0, as in DDRM.
+const NEGLIGIBLE: f64 = 0.03;
+
+/// A matrix on each axis.
+#[derive(Debug)]
+pub struct Separable {
+    vertical: Factor,
+    horizontal: Factor,
+    /// Products of the singular values, `[1, 1, rows, columns]`.
+    singular: Tensor<4>,
+    size: [usize; 2],
+}
+
+impl Separable {
+    /// Bicubic reduction by `scale` (Keys' kernel with a = -1/2, stretched by `scale`), mirrored at the border.
+    pub fn bicubic(scale: usize, height: usize, width: usize, device: &Device) -> Self {
+        let matrix = |n: usize| {
+            let center = |row: usize| (row * scale) as f64 + (scale as f64 - 1.0) / 2.0;
+            let mut a = DMatrix::zeros(n / scale, n);
+            for row in 0..n / scale {
+                let reach = 2.0 * scale as f64;
+                let taps = (center(row) - reach).ceil() as i64..=(center(row) + reach).floor() as i64;
+                let weights: Vec<(i64, f64)> =
+                    taps.map(|j| (j, psf::keys((j as f64 - center(row)) / scale as f64))).collect();
+                let total: f64 = weights.iter().map(|(_, w)| w).sum();
+                for (j, weight) in weights {
+                    a[(row, mirror(j, n))] += weight / total;
+                }
+            }
+            a
+        };
+        Self::new(&matrix(height), &matrix(width), device)
+    }
+
+    /// Correlation with a vertical and a horizontal kernel, zero outside the picture.
+    pub fn blur(vertical: &[f64], horizontal: &[f64], height: usize, width: usize, device: &Device) -> Self {
+        let matrix = |kernel: &[f64], n: usize| {
+            DMatrix::from_fn(n, n, |i, j| {
+                (j + kernel.len() / 2).checked_sub(i).and_then(|k| kernel.get(k)).copied().unwrap_or(0.0)
+            })
+        };
+        Self::new(&matrix(vertical, height), &matrix(horizontal, width), device)
+    }
+
+    fn new(vertical: &DMatrix<f64>, horizontal: &DMatrix<f64>, device: &Device) -> Self {
+        let size = [vertical.ncols(), horizontal.ncols()];
+        let vertical = Factor::new(vertical, device);
+        let horizontal = Factor::new(horizontal, device);
+        let products: Vec<f32> = vertical
+            .values
+            .iter()
+            .flat_map(|v| horizontal.values.iter().map(move |h| (v * h) as f32))
+            .collect();
+        let shape = [1, 1, vertical.values.len(), horizontal.values.len()];
+        Self { singular: Tensor::from_data(TensorData::new(products, shape), device), vertical, horizontal, size }
+    }
+}
+
+impl LinearOperator for Separable {
+    fn image_size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        self.vertical.matrix.clone().matmul(x).matmul(self.horizontal.matrix.clone().swap_dims(2, 3))
+    }
+
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
+        self.vertical.matrix.clone().swap_dims(2, 3).matmul(y).matmul(self.horizontal.matrix.clone())
+    }
+
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        let spectrum = self.vertical.left.clone().swap_dims(2, 3).matmul(y).matmul(self.horizontal.left.clone());
+        let damped = spectrum * tikhonov(&self.singular, eta);
+        self.vertical.right.clone().matmul(damped).matmul(self.horizontal.right.clone().swap_dims(2, 3))
+    }
+
+    fn singular_values(&self) -> Option<Vec<f32>> {
+        let (v, h) = (&self.vertical.values, &self.horizontal.values);
+        let mut products: Vec<f32> = v.iter().flat_map(|v| h.iter().map(move |h| (v * h) as f32)).collect();
+        products.sort_by(|a, b| b.total_cmp(a));
+        Some(products)
+    }
+}
+
+/// `matrix = left diag(values) rightᵀ`, negligible values dropped to 0.
+#[derive(Debug)]
+struct Factor {
+    matrix: Tensor<4>,
+    left: Tensor<4>,
+    right: Tensor<4>,
+    values: Vec<f64>,
+}
+
+impl Factor {
+    /// Decomposes `a` (m x n, m <= n) through the eigenvectors of `a aᵀ`, in f64.
+    fn new(a: &DMatrix<f64>, device: &Device) -> Self {
+        let eigen = SymmetricEigen::new(a * a.transpose());
+        let left = eigen.eigenvectors;
+        let values: Vec<f64> = eigen
+            .eigenvalues
+            .iter()
+            .map(|&square| square.max(0.0).sqrt())
+            .map(|s| if s < NEGLIGIBLE { 0.0 } else { s })
+            .collect();
+        let mut right = a.transpose() * &left;
+        for (mut column, &s) in right.column_iter_mut().zip(&values) {
+            column *= if s > 0.0 { 1.0 / s } else { 0.0 };
+        }
+        let scaled = DMatrix::from_fn(left.nrows(), left.ncols(), |i, j| left[(i, j)] * values[j]);
+        let matrix = scaled * right.transpose();
+        let upload = |m: &DMatrix<f64>| {
+            let rows: Vec<f32> = m.transpose().iter().map(|&v| v as f32).collect();
+            Tensor::from_data(TensorData::new(rows, [1, 1, m.nrows(), m.ncols()]), device)
+        };
+        Self { matrix: upload(&matrix), left: upload(&left), right: upload(&right), values }
+    }
+}
+
+/// Index `j` reflected into `0..n`, the border pixel repeated.
+fn mirror(j: i64, n: usize) -> usize {
+    let period = 2 * n as i64;
+    let folded = j.rem_euclid(period).min(period - 1 - j.rem_euclid(period));
+    usize::try_from(folded).unwrap_or(0)
+}

@@ -1,0 +1,351 @@
+//! The operations on wgpu: the kernels of `shaders/`, launched through CubeCL.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::wgpu::{
+    CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
+};
+use burn::cubecl::{
+    CubeCount, CubeDim,
+    prelude::KernelId,
+    server::{KernelArguments, MetadataBindingInfo},
+};
+use burn::tensor::Shape;
+
+use super::{Kernels, fft, field_shape};
+
+/// Threads of a workgroup.
+const WORKGROUP: u32 = 64;
+/// Workgroups an axis of the grid may hold.
+const MAX_GROUPS: u32 = 65_535;
+
+impl Kernels for CubeBackend {
+    fn fft_lines(
+        x: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        axis: usize,
+        inverse: bool,
+        real_output: bool,
+    ) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let table = into_contiguous(table);
+        let lines = Lines { axis, inverse, scale: 1.0 };
+        let length = x.meta.shape()[axis];
+        let scale = if inverse { 1.0 / length as f32 } else { 1.0 };
+        match fft::radices(length) {
+            Some(radices) => stockham(x, &table, &radices, real_output, Lines { scale, ..lines }),
+            None => bluestein(x, &table, real_output, Lines { scale, ..lines }),
+        }
+    }
+
+    fn transfer_product(x: FloatTensor<Self>, transfer: FloatTensor<Self>) -> FloatTensor<Self> {
+        let transfer = into_contiguous(transfer);
+        let plane = transfer.meta.shape()[0] * transfer.meta.shape()[1];
+        let shape = x.meta.shape().clone();
+        let product = LineProduct { length_in: plane, length_out: plane, inner: 1, offset: 0, scale: 1.0 };
+        product.launch(into_contiguous(x), &transfer, shape, false)
+    }
+
+    fn spectral_derivative(x: FloatTensor<Self>, divergence: bool) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let shape = x.meta.shape().clone();
+        let threads = shape.num_elements() / 2;
+        let output = empty(&x, shape.clone());
+        let parameters = [Value::from(threads), shape[2].into(), shape[3].into()];
+        Shader::SpectralDerivative { divergence }.launch(&[&x], &output, threads, &parameters);
+        output
+    }
+
+    fn gradient_penalty(x: FloatTensor<Self>, alpha: f32, rate: f32, scale: f32) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let threads = x.meta.shape().num_elements() / 2;
+        let output = empty(&x, x.meta.shape().clone());
+        let parameters = [threads.into(), alpha.into(), rate.into(), scale.into()];
+        Shader::GradientFrequency.launch(&[&x], &output, threads, &parameters);
+        output
+    }
+
+    fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let shape = x.meta.shape().clone();
+        let threads = shape.num_elements();
+        let output = empty(&x, shape.clone());
+        let parameters = [threads.into(), shape[2].into(), shape[3].into(), lam.into(), alpha.into(), rate.into()];
+        Shader::GradientSpatial.launch(&[&x], &output, threads, &parameters);
+        output
+    }
+}
+
+/// How the lines of a field are transformed.
+#[derive(Clone, Copy)]
+struct Lines {
+    axis: usize,
+    inverse: bool,
+    /// Factor on the result.
+    scale: f32,
+}
+
+impl Lines {
+    /// Distance of neighbours on a line, in complex numbers.
+    fn inner(&self, shape: &Shape) -> usize {
+        if self.axis == 2 { shape[3] } else { 1 }
+    }
+}
+
+fn stockham(x: CubeTensor, table: &CubeTensor, radices: &[usize], real_output: bool, lines: Lines) -> CubeTensor {
+    let shape = x.meta.shape().clone();
+    let length = shape[lines.axis];
+    let elements = shape[0] * shape[1] * shape[2] * shape[3];
+    // A line of one element still needs a pass to change between real and complex.
+    let radices = if radices.is_empty() { &[1] } else { radices };
+    let mut span = 1;
+    let mut field = x;
+    for (pass, &radix) in radices.iter().enumerate() {
+        let last = pass + 1 == radices.len();
+        let real_output = last && real_output;
+        let shader = Shader::FftRadix {
+            radix,
+            inverse: lines.inverse,
+            real_input: is_real(&field),
+            real_output,
+        };
+        let output = empty(&field, field_shape(&shape, &real_output));
+        let threads = elements / radix;
+        let scale = if last { lines.scale } else { 1.0 };
+        let parameters =
+            [threads.into(), length.into(), lines.inner(&shape).into(), Value::from(span), scale.into()];
+        shader.launch(&[&field, table], &output, threads, &parameters);
+        span *= radix;
+        field = output;
+    }
+    field
+}
+
+/// Transform of any length `n` as a circular convolution with a chirp (L. Bluestein, 1970); layout of `table` in
+/// [`fft::table`].
+fn bluestein(x: CubeTensor, table: &CubeTensor, real_output: bool, lines: Lines) -> CubeTensor {
+    let shape = x.meta.shape().clone();
+    let n = shape[lines.axis];
+    let m = fft::chirp_length(n);
+    let mut padded = field_shape(&shape, &false);
+    padded[lines.axis] = m;
+    let inner = lines.inner(&shape);
+    let radices = fft::radices(m).unwrap_or_default();
+    let convolution = |inverse| Lines { inverse, scale: 1.0, ..lines };
+
+    let chirp = LineProduct { length_in: n, length_out: m, inner, offset: m, scale: 1.0 };
+    let field = chirp.launch_conjugate(x, table, padded.clone(), false, lines.inverse);
+    let field = stockham(field, table, &radices, false, convolution(false));
+    let spectrum = LineProduct { length_in: m, length_out: m, inner, offset: m + n, scale: 1.0 };
+    let field = spectrum.launch_conjugate(field, table, padded, false, lines.inverse);
+    let field = stockham(field, table, &radices, false, convolution(true));
+    let chirp = LineProduct { length_in: m, length_out: n, inner, offset: m, scale: lines.scale };
+    let output = field_shape(&shape, &real_output);
+    chirp.launch_conjugate(field, table, output, real_output, lines.inverse)
+}
+
+/// Parameters of `line_product.wgsl`.
+struct LineProduct {
+    length_in: usize,
+    length_out: usize,
+    inner: usize,
+    offset: usize,
+    scale: f32,
+}
+
+impl LineProduct {
+    fn launch(&self, x: CubeTensor, table: &CubeTensor, shape: Shape, real_output: bool) -> CubeTensor {
+        self.launch_conjugate(x, table, shape, real_output, false)
+    }
+
+    fn launch_conjugate(
+        &self,
+        x: CubeTensor,
+        table: &CubeTensor,
+        shape: Shape,
+        real_output: bool,
+        conjugate: bool,
+    ) -> CubeTensor {
+        let output = empty(&x, shape.clone());
+        let threads = shape.num_elements() / if real_output { 1 } else { 2 };
+        let shader = Shader::LineProduct { conjugate, real_input: is_real(&x), real_output };
+        let parameters = [
+            threads.into(),
+            self.length_in.into(),
+            self.length_out.into(),
+            self.inner.into(),
+            Value::from(self.offset),
+            self.scale.into(),
+        ];
+        shader.launch(&[&x, table], &output, threads, &parameters);
+        output
+    }
+}
+
+fn is_real(x: &CubeTensor) -> bool {
+    x.meta.shape().num_dims() == 4
+}
+
+fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
+    let buffer = like.client.empty(shape.num_elements() * size_of::<f32>());
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
+}
+
+/// A kernel of `shaders/` with the constants set in front of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shader {
+    /// `fft_radix.wgsl`
+    #[allow(missing_docs)]
+    FftRadix { radix: usize, inverse: bool, real_input: bool, real_output: bool },
+    /// `line_product.wgsl`
+    #[allow(missing_docs)]
+    LineProduct { conjugate: bool, real_input: bool, real_output: bool },
+    /// `spectral_derivative.wgsl`
+    #[allow(missing_docs)]
+    SpectralDerivative { divergence: bool },
+    /// `gradient_spatial.wgsl`
+    GradientSpatial,
+    /// `gradient_frequency.wgsl`
+    GradientFrequency,
+}
+
+impl Shader {
+    /// Every variant that can be launched.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency];
+        for a in [false, true] {
+            all.push(Self::SpectralDerivative { divergence: a });
+            for (real_input, real_output) in [(false, false), (false, true), (true, false), (true, true)] {
+                all.push(Self::LineProduct { conjugate: a, real_input, real_output });
+                for radix in [1, 2, 3, 4, 5, 7, 8, 11, 13] {
+                    all.push(Self::FftRadix { radix, inverse: a, real_input, real_output });
+                }
+            }
+        }
+        all
+    }
+
+    /// The complete WGSL text.
+    pub fn wgsl(&self) -> String {
+        const COMPLEX: &str = include_str!("../../shaders/common/complex.wgsl");
+        const PENALTY: &str = include_str!("../../shaders/common/penalty.wgsl");
+        const THREAD: &str = include_str!("../../shaders/common/thread.wgsl");
+        let (constants, parts) = match *self {
+            Self::FftRadix { radix, inverse, real_input, real_output } => (
+                format!("const RADIX: u32 = {radix}u;\nconst INVERSE: bool = {inverse};\n{}", access(real_input, real_output)),
+                vec![
+                    COMPLEX.to_owned(),
+                    include_str!("../../shaders/fft_radix.wgsl").replace("//RADIX_BODY", butterfly(radix)),
+                ],
+            ),
+            Self::LineProduct { conjugate, real_input, real_output } => (
+                format!("const CONJUGATE: bool = {conjugate};\n{}", access(real_input, real_output)),
+                vec![COMPLEX.to_owned(), include_str!("../../shaders/line_product.wgsl").to_owned()],
+            ),
+            Self::SpectralDerivative { divergence } => (
+                format!("const DIVERGENCE: bool = {divergence};\n"),
+                vec![COMPLEX.to_owned(), include_str!("../../shaders/spectral_derivative.wgsl").to_owned()],
+            ),
+            Self::GradientSpatial => {
+                (String::new(), vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_spatial.wgsl").to_owned()])
+            }
+            Self::GradientFrequency => (
+                String::new(),
+                vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_frequency.wgsl").to_owned()],
+            ),
+        };
+        format!("const WORKGROUP: u32 = {WORKGROUP}u;\n{constants}{THREAD}{}", parts.concat())
+    }
+
+    fn launch(self, inputs: &[&CubeTensor], output: &CubeTensor, threads: usize, parameters: &[Value]) {
+        let groups = u32::try_from(threads).unwrap_or(u32::MAX).div_ceil(WORKGROUP);
+        let wide = groups.clamp(1, MAX_GROUPS);
+        let count = CubeCount::Static(wide, groups.div_ceil(wide).max(1), 1);
+        let buffers = inputs.iter().copied().chain([output]).map(|t| t.handle.clone().binding()).collect();
+        let arguments = KernelArguments::new().with_buffers(buffers).with_info(uniform(parameters));
+        output.client.launch(Box::new(SourceKernel::new(self, CubeDim::new_1d(WORKGROUP))), count, arguments);
+    }
+}
+
+impl KernelSource for Shader {
+    fn source(&self) -> SourceTemplate {
+        SourceTemplate::new(self.wgsl())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info(*self)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// How source and destination elements become complex numbers.
+fn access(real_input: bool, real_output: bool) -> String {
+    let source = match real_input {
+        true => "alias Source = f32;\nfn load(v: Source) -> vec2<f32> { return vec2(v, 0.0); }\n",
+        false => "alias Source = vec2<f32>;\nfn load(v: Source) -> vec2<f32> { return v; }\n",
+    };
+    let destination = match real_output {
+        true => "alias Destination = f32;\nfn store(v: vec2<f32>) -> Destination { return v.x; }\n",
+        false => "alias Destination = vec2<f32>;\nfn store(v: vec2<f32>) -> Destination { return v; }\n",
+    };
+    format!("{source}{destination}")
+}
+
+/// Body of the transform of `radix` numbers.
+fn butterfly(radix: usize) -> &'static str {
+    match radix {
+        1 => "return v;",
+        2 => "return array<vec2<f32>, 2>(v[0] + v[1], v[0] - v[1]);",
+        4 => "return dft4(v[0], v[1], v[2], v[3]);",
+        8 => {
+            "const HALF_ROOT: f32 = 0.7071067811865476;
+    let even = dft4(v[0], v[2], v[4], v[6]);
+    let odd = dft4(v[1], v[3], v[5], v[7]);
+    let w1 = conjugate_if(INVERSE, vec2(HALF_ROOT, -HALF_ROOT));
+    let w3 = conjugate_if(INVERSE, vec2(-HALF_ROOT, -HALF_ROOT));
+    let o1 = multiply(odd[1], w1);
+    let o2 = quarter_turn(odd[2]);
+    let o3 = multiply(odd[3], w3);
+    return array<vec2<f32>, 8>(
+        even[0] + odd[0], even[1] + o1, even[2] + o2, even[3] + o3,
+        even[0] - odd[0], even[1] - o1, even[2] - o2, even[3] - o3,
+    );"
+        }
+        _ => {
+            "var input = v;
+    var output: array<vec2<f32>, RADIX>;
+    for (var q = 0u; q < RADIX; q++) {
+        var sum = input[0];
+        for (var r = 1u; r < RADIX; r++) {
+            sum += multiply(input[r], root((q * r % RADIX) * (length / RADIX)));
+        }
+        output[q] = sum;
+    }
+    return output;"
+        }
+    }
+}
+
+/// One 32-bit word of a uniform.
+struct Value(u32);
+
+impl From<usize> for Value {
+    fn from(value: usize) -> Self {
+        Self(u32::try_from(value).expect("picture sizes are checked before a launch"))
+    }
+}
+
+impl From<f32> for Value {
+    fn from(value: f32) -> Self {
+        Self(value.to_bits())
+    }
+}
+
+/// Packs the parameters, filled up to the 16 bytes that uniforms are aligned to.
+fn uniform(parameters: &[Value]) -> MetadataBindingInfo {
+    let mut words: Vec<u32> = parameters.iter().map(|value| value.0).collect();
+    words.resize(words.len().next_multiple_of(4), 0);
+    MetadataBindingInfo::custom(words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect())
+}

@@ -1,0 +1,23 @@
+//! fdgr restores degraded photographs with a pretrained diffusion prior and no training for the task.
+//!
+//! Data flows one way: [`picture`] -> [`degradation`] -> [`sampler`] (with a [`prior`], an operator and a [`regularizer`])
+//! -> picture and [`metrics`]. [`restore`] alone chooses implementations; the command line is a thin shell over it.
+//!
+//! Symbols, as in the papers: `x0` a clean image in `[-1, 1]`, `y` its measurement, `A` the degradation, `sigma_y` the
+//! standard deviation of the measurement's noise, `x_t` the noisy state at time `t`, `eps` its noise, `a` the cumulative
+//! product of `1 - beta` at `t` and `a'` at the next time, `eta` the regularisation of an inverse.
+
+pub mod degradation;
+pub mod device;
+pub mod error;
+pub mod kernel;
+pub mod metrics;
+pub mod noise;
+pub mod picture;
+pub mod prior;
+pub mod recipe;
+pub mod regularizer;
+pub mod restore;
+pub mod sampler;
+
+pub use error::{Error, Result};

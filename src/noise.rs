@@ -1,0 +1,63 @@
+//! The only randomness: seed -> normals on the host -> tensor.
+//!
+//! Device generators differ between backends, so all noise is drawn on the host from ChaCha20 and uploaded; the same seed
+//! gives the same numbers everywhere.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// A source of standard normal tensors.
+pub trait Noise {
+    /// The next tensor of independent standard normals.
+    fn draw(&mut self, shape: [usize; 4], device: &Device) -> Tensor<4>;
+}
+
+/// Normals from a seed.
+#[derive(Debug)]
+pub struct Seeded(ChaCha20Rng);
+
+impl Seeded {
+    /// The stream of `seed`; different `stream`s of one seed are independent.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Self(generator(seed, stream))
+    }
+}
+
+impl Noise for Seeded {
+    fn draw(&mut self, shape: [usize; 4], device: &Device) -> Tensor<4> {
+        let values: Vec<f32> = StandardNormal.sample_iter(&mut self.0).take(shape.iter().product()).collect();
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+}
+
+/// Recorded noise, for comparison with another implementation: each draw takes the next entry, cut to the size needed.
+#[derive(Debug)]
+pub struct Tape {
+    entries: std::vec::IntoIter<Vec<f32>>,
+}
+
+impl Tape {
+    /// A tape of flattened entries in call order.
+    pub fn new(entries: Vec<Vec<f32>>) -> Self {
+        Self { entries: entries.into_iter() }
+    }
+}
+
+impl Noise for Tape {
+    /// # Panics
+    /// If the tape is at its end, or the entry is too short.
+    fn draw(&mut self, shape: [usize; 4], device: &Device) -> Tensor<4> {
+        let mut values = self.entries.next().expect("a noise tape longer than the run");
+        values.truncate(shape.iter().product());
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+}
+
+/// The generator behind everything random: noise, sampling patterns, motion kernels.
+pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha20Rng {
+    let mut generator = ChaCha20Rng::seed_from_u64(seed);
+    generator.set_stream(stream);
+    generator
+}

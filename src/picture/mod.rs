@@ -1,0 +1,117 @@
+//! Pictures: files <-> pixels with what must survive (colour profile, EXIF, transparency, depth), pixels <-> tensors.
+
+mod file;
+
+
+use burn::tensor::{Device, Tensor, TensorData};
+use image::{ImageBuffer, Luma, Rgb, Rgb32FImage, imageops::FilterType};
+
+use crate::error::{Error, Result};
+
+pub use file::write_atomically;
+
+/// A picture in the colour space of its file.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    pixels: Rgb32FImage,
+    /// What a file holds beside RGB.
+    pub extras: Extras,
+}
+
+/// What a picture's file holds beside its colours, and must hold again after a restoration.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Opacity in `[0, 1]`.
+    pub alpha: Option<ImageBuffer<Luma<f32>, Vec<f32>>>,
+    /// Whether there is no colour.
+    pub gray: bool,
+    /// Whether the samples have 16 bits.
+    pub deep: bool,
+    /// ICC profile.
+    pub icc: Option<Vec<u8>>,
+    /// EXIF, its orientation already applied and removed.
+    pub exif: Option<Vec<u8>>,
+}
+
+impl Picture {
+    /// A picture of RGB pixels in `[0, 1]`.
+    pub fn new(pixels: Rgb32FImage) -> Self {
+        Self { pixels, extras: Extras::default() }
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.pixels.width() as usize
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.pixels.height() as usize
+    }
+
+    /// RGB in `[0, 1]`.
+    pub fn pixels(&self) -> &Rgb32FImage {
+        &self.pixels
+    }
+
+    /// The picture as `[1, 3, h, w]` in `[-1, 1]`.
+    pub fn to_tensor(&self, device: &Device) -> Tensor<4> {
+        let plane = |c: usize| self.pixels.pixels().map(move |p| 2.0 * p[c] - 1.0);
+        let values: Vec<f32> = (0..3).flat_map(plane).collect();
+        Tensor::from_data(TensorData::new(values, [1, 3, self.height(), self.width()]), device)
+    }
+
+    /// The picture of a tensor `[1, 3, h, w]` or `[1, 1, h, w]` in `[-1, 1]`; values outside are cut off.
+    ///
+    /// # Errors
+    /// A device that does not give its data back.
+    pub fn from_tensor(x: Tensor<4>) -> Result<Self> {
+        let [_, channels, height, width] = x.dims();
+        let device = x.device();
+        let values = x.try_into_vec_as::<f32>().map_err(|e| Error::Device {
+            device: format!("{device:?}"),
+            fact: format!("it gave no picture back ({e})"),
+            remedy: "try a smaller picture, or --device cpu".into(),
+        })?;
+        let at = |c: usize, i: usize| ((values[c % channels * height * width + i] + 1.0) / 2.0).clamp(0.0, 1.0);
+        let pixels = Rgb32FImage::from_fn(side(width), side(height), |x, y| {
+            let i = y as usize * width + x as usize;
+            Rgb([at(0, i), at(1, i), at(2, i)])
+        });
+        Ok(Self { extras: Extras { gray: channels == 1, ..Extras::default() }, pixels })
+    }
+
+    /// The same picture with the profile, EXIF, depth and transparency of `original`, and its lack of colour if
+    /// `keep_gray`.
+    #[must_use]
+    pub fn with_extras_of(mut self, original: &Self, keep_gray: bool) -> Self {
+        let (width, height) = self.pixels.dimensions();
+        let mut extras = original.extras.clone();
+        extras.gray &= keep_gray;
+        extras.alpha = extras.alpha.map(|alpha| match alpha.dimensions() == (width, height) {
+            true => alpha,
+            false => image::imageops::resize(&alpha, width, height, FilterType::CatmullRom),
+        });
+        self.extras = extras;
+        self
+    }
+
+    /// The picture enlarged by bicubic interpolation (Keys' kernel with a = -1/2).
+    #[must_use]
+    pub fn enlarged(&self, scale: usize) -> Self {
+        let (width, height) = self.pixels.dimensions();
+        let scale = u32::try_from(scale).unwrap_or(u32::MAX);
+        let (width, height) = (width.saturating_mul(scale), height.saturating_mul(scale));
+        Self::new(image::imageops::resize(&self.pixels, width, height, FilterType::CatmullRom))
+    }
+
+    /// Grey values in `[0, 1]`, row by row.
+    pub fn luminance(&self) -> Vec<f32> {
+        self.pixels.pixels().map(|p| (p[0] + p[1] + p[2]) / 3.0).collect()
+    }
+}
+
+/// A side as the image library counts.
+fn side(pixels: usize) -> u32 {
+    u32::try_from(pixels).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,34 @@
+//! G-: Fourier derivatives.
+
+use burn::tensor::{Device, Tensor};
+
+use super::Regularizer;
+use crate::kernel::{
+    Fft2,
+    gradient::{self, Penalty},
+};
+
+/// The G- regulariser for one image size.
+#[derive(Clone, Debug)]
+pub struct Frequency {
+    lam: f64,
+    penalty: Penalty,
+    fft: Fft2,
+}
+
+impl Frequency {
+    /// G- of weight `lam` for images of `height` x `width`.
+    pub fn new(lam: f64, penalty: Penalty, height: usize, width: usize, device: &Device) -> Self {
+        Self { lam, penalty, fft: Fft2::new(height, width, device) }
+    }
+}
+
+impl Regularizer for Frequency {
+    fn gradient(&self, x: Tensor<4>) -> Tensor<4> {
+        gradient::frequency(&self.fft, x, self.lam, self.penalty)
+    }
+
+    fn follows_schedule(&self) -> bool {
+        false
+    }
+}

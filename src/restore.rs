@@ -1,0 +1,230 @@
+//! The one API that the command line and experiments call: a [`RestoreConfig`] and a measurement in, a picture out.
+
+mod border;
+mod defaults;
+mod initial;
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::degradation::{Degradation, Form};
+use crate::device::Selected;
+use crate::error::{Error, Result};
+use crate::noise::{Noise, Seeded};
+use crate::prior::Prior;
+use crate::regularizer::Regularization;
+use crate::sampler::{self, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas};
+
+/// Largest noise that is accepted, of a `[0, 1]` image.
+const MAX_SIGMA: f64 = 1.0;
+
+/// A method with its parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase")]
+pub enum Method {
+    /// FDGR: guidance and a gradient regulariser.
+    Fdgr {
+        /// Parameters of the guidance.
+        #[serde(flatten)]
+        guidance: Guidance,
+        /// Parameters of the regulariser.
+        #[serde(flatten)]
+        regularization: Regularization,
+    },
+    /// DDPG: guidance with noise injected.
+    Ddpg {
+        /// Parameters of the guidance.
+        #[serde(flatten)]
+        guidance: Guidance,
+    },
+    /// IDPG: guidance without noise.
+    Idpg {
+        /// Parameters of the guidance.
+        #[serde(flatten)]
+        guidance: Guidance,
+    },
+    /// DiffPIR: a proximal data step.
+    DiffPir(DiffPir),
+}
+
+/// How a blurred picture goes on beyond its border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Border {
+    /// As its own mirror image, blended so that the ends meet: for photographs.
+    Extend,
+    /// As itself again: for circular convolutions, as the papers' experiments make them.
+    Periodic,
+}
+
+/// Everything that decides the result, given the measurement and the prior.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestoreConfig {
+    /// What happened to the picture.
+    pub degradation: Degradation,
+    /// Standard deviation of its noise, of a `[0, 1]` image.
+    pub sigma: f64,
+    /// How it is restored.
+    pub method: Method,
+    /// Steps of a full run.
+    pub steps: usize,
+    /// Share of those steps that is run, from the classical estimate where below 1.
+    pub start: f64,
+    /// Whether estimates are limited to `[-1, 1]`.
+    pub clip: bool,
+    /// Treatment of the border of a blurred picture.
+    pub border: Border,
+    /// Seed of all noise.
+    pub seed: u64,
+}
+
+impl RestoreConfig {
+    /// The defaults for a task and noise level, measured with the embedded prior.
+    pub fn new(degradation: Degradation, sigma: f64) -> Self {
+        defaults::config(degradation, sigma)
+    }
+
+    /// Height and width of the restored picture, of a measurement of `height` x `width` pixels.
+    pub fn restored_size(&self, [height, width]: [usize; 2]) -> [usize; 2] {
+        match self.degradation {
+            Degradation::SrBicubic { scale, .. } | Degradation::SrAveragepooling { scale } => {
+                [height.saturating_mul(scale), width.saturating_mul(scale)]
+            }
+            _ => [height, width],
+        }
+    }
+
+    /// # Errors
+    /// Parameters outside their range.
+    pub fn check(&self) -> Result<()> {
+        if !(0.0..=MAX_SIGMA).contains(&self.sigma) {
+            return Err(Error::parameter("sigma", self.sigma, "it must be between 0 and 1 (of a [0, 1] picture)"));
+        }
+        match &self.method {
+            Method::Fdgr { guidance, .. } | Method::Ddpg { guidance } | Method::Idpg { guidance } => guidance.check()?,
+            Method::DiffPir(method) => method.check()?,
+        }
+        Timeline::new(Betas::Linear, self.steps, self.start).map(drop)
+    }
+
+    fn sampler(&self, [height, width]: [usize; 2], device: &burn::tensor::Device) -> Result<Box<dyn Sampler>> {
+        Ok(match &self.method {
+            Method::Fdgr { guidance, regularization } => {
+                Box::new(Fdgr::new(*guidance, regularization.build(height, width, device)?))
+            }
+            Method::Ddpg { guidance } => Box::new(Ddpg::new(Guidance { inject_noise: true, ..*guidance })),
+            Method::Idpg { guidance } => Box::new(Ddpg::new(Guidance { inject_noise: false, ..*guidance })),
+            Method::DiffPir(method) => Box::new(*method),
+        })
+    }
+}
+
+/// A prior on a device, ready to restore pictures.
+pub struct Restorer {
+    prior: Prior,
+    device: Selected,
+}
+
+impl Restorer {
+    /// Loads the prior named `model` onto `device`.
+    ///
+    /// # Errors
+    /// Checkpoints that cannot be used.
+    pub fn new(model: &str, device: Selected) -> Result<Self> {
+        Ok(Self { prior: Prior::open(model, &device.device)?, device })
+    }
+
+    /// The prior.
+    pub fn prior(&self) -> &Prior {
+        &self.prior
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Selected {
+        &self.device
+    }
+
+    /// Restores the measurement `y` of an image of `size` (height, width); the result is `[1, 3, h, w]` in `[-1, 1]`.
+    ///
+    /// # Errors
+    /// Parameters outside their range, pictures that do not fit the memory, and runs that fail or are stopped.
+    pub fn run(
+        &self,
+        config: &RestoreConfig,
+        y: Tensor<4>,
+        size: [usize; 2],
+        observer: &mut Observer,
+    ) -> Result<Tensor<4>> {
+        config.check()?;
+        let margin = match &config.degradation {
+            Degradation::Deblur { psf, form: Form::Fft } if config.border == Border::Extend => {
+                border::margin(&psf.kernel()?, size)
+            }
+            _ => [0, 0],
+        };
+        let extended = [size[0] + margin[0], size[1] + margin[1]];
+        self.check_memory(extended)?;
+        let y = border::extended(y, margin);
+        let restored = self.run_extended(config, y, extended, observer)?;
+        let [b, c, _, _] = restored.dims();
+        Ok(restored.slice([0..b, 0..c, 0..size[0], 0..size[1]]))
+    }
+
+    fn run_extended(
+        &self,
+        config: &RestoreConfig,
+        y: Tensor<4>,
+        size: [usize; 2],
+        observer: &mut Observer,
+    ) -> Result<Tensor<4>> {
+        let device = &self.device.device;
+        let operator = config.degradation.build(size[0], size[1], device)?;
+        let sampler = config.sampler(size, device)?;
+        let timeline = Timeline::new(Betas::Linear, config.steps, config.start)?;
+        let mut noise = Seeded::new(config.seed, 0);
+        let first = timeline.steps()[0];
+        let start = noise.draw([y.dims()[0], 3, size[0], size[1]], device);
+        // A full run starts from noise alone, as in the papers.
+        let x_t = if config.start < 1.0 {
+            let estimate = initial::estimate(&config.degradation, operator.as_ref(), &y, config.sigma)?;
+            estimate * first.a.sqrt() + start * (1.0 - first.a).sqrt()
+        } else {
+            start
+        };
+        let problem = Problem { operator: operator.as_ref(), y, sigma_y: 2.0 * config.sigma };
+        let run = sampler::Run { prior: &self.prior, sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
+        run.sample(x_t, config.clip, &mut noise, observer)
+    }
+
+    /// Refuses pictures that would not fit, with the size that would.
+    fn check_memory(&self, [height, width]: [usize; 2]) -> Result<()> {
+        let fits = |pixels: usize| {
+            self.prior.working_memory(pixels) <= self.device.memory
+                && self.device.max_tensor.is_none_or(|limit| self.prior.largest_tensor(pixels) <= limit)
+        };
+        let pixels = height.checked_mul(width).unwrap_or(usize::MAX / 4096);
+        if fits(pixels) {
+            return Ok(());
+        }
+        let mut side = 16;
+        while fits((side + 16) * (side + 16)) {
+            side += 16;
+        }
+        let by_tensor = self.device.max_tensor.filter(|&limit| self.prior.largest_tensor(pixels) > limit);
+        let (needed, available) = match by_tensor {
+            Some(limit) => (self.prior.largest_tensor(pixels), limit),
+            None => (self.prior.working_memory(pixels), self.device.memory),
+        };
+        Err(Error::TooLarge {
+            width,
+            height,
+            needed_mib: needed >> 20,
+            available_mib: available >> 20,
+            device: match by_tensor {
+                Some(_) => format!("a buffer of {}", self.device.description),
+                None => self.device.description.clone(),
+            },
+            side,
+        })
+    }
+}

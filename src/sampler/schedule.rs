@@ -1,0 +1,127 @@
+//! Noise schedules and time steps, in f64.
+
+use crate::error::{Error, Result};
+
+/// How the noise grows over the training steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Betas {
+    /// Evenly spaced.
+    Linear,
+    /// Evenly spaced square roots.
+    Quad,
+    /// The largest one throughout.
+    Const,
+    /// `1 / N, 1 / (N - 1), ..., 1`.
+    Jsd,
+    /// A sigmoid from -6 to 6.
+    Sigmoid,
+}
+
+/// Training steps `N` of every prior here.
+pub const TRAINING_STEPS: usize = 1000;
+const BETA_START: f64 = 1e-4;
+const BETA_END: f64 = 0.02;
+
+impl Betas {
+    /// The schedule of that name, as configuration files spell it.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "linear" => Self::Linear,
+            "quad" => Self::Quad,
+            "const" => Self::Const,
+            "jsd" => Self::Jsd,
+            "sigmoid" => Self::Sigmoid,
+            _ => return None,
+        })
+    }
+
+    /// `beta_t` for `t = 0 .. N`, from 1e-4 to 0.02.
+    pub fn betas(self) -> Vec<f64> {
+        let n = TRAINING_STEPS;
+        let between = |from: f64, to: f64, i: usize| from + (to - from) * i as f64 / (n - 1) as f64;
+        let beta = |i: usize| match self {
+            Self::Linear => between(BETA_START, BETA_END, i),
+            Self::Quad => between(BETA_START.sqrt(), BETA_END.sqrt(), i).powi(2),
+            Self::Const => BETA_END,
+            Self::Jsd => 1.0 / (n - i) as f64,
+            Self::Sigmoid => BETA_START + (BETA_END - BETA_START) / (1.0 + (-between(-6.0, 6.0, i)).exp()),
+        };
+        (0..n).map(beta).collect()
+    }
+
+    /// `a_t = prod(1 - beta)`; index `k` holds `t = k - 1`, so that index 0 is 1.
+    pub fn alpha_bar(self) -> Vec<f64> {
+        let mut product = 1.0;
+        std::iter::once(1.0)
+            .chain(self.betas().into_iter().map(|beta| {
+                product *= 1.0 - beta;
+                product
+            }))
+            .collect()
+    }
+}
+
+/// Indices of the steps of a run of `steps`, ending in -1: descending, with jumps back of `travel_length` done
+/// `travel_repeat` times in all at each stage (time travel of RePaint and DDNM; 1 and 1 for none).
+pub fn times(steps: usize, travel_length: usize, travel_repeat: usize) -> Vec<i64> {
+    let mut jumps = vec![0; steps];
+    for start in (0..steps.saturating_sub(travel_length)).step_by(travel_length.max(1)) {
+        jumps[start] = travel_repeat.saturating_sub(1);
+    }
+    let mut times = Vec::new();
+    let mut t = steps;
+    while t >= 1 {
+        t -= 1;
+        times.push(t as i64);
+        if jumps[t] > 0 {
+            jumps[t] -= 1;
+            for _ in 0..travel_length {
+                t += 1;
+                times.push(t as i64);
+            }
+        }
+    }
+    times.push(-1);
+    times
+}
+
+/// One step from a time to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Time of the training schedule.
+    pub t: usize,
+    /// Cumulative product at that time.
+    pub a: f64,
+    /// Cumulative product at the next time.
+    pub a_next: f64,
+}
+
+/// The steps of a run.
+#[derive(Clone, Debug)]
+pub struct Timeline(Vec<Step>);
+
+impl Timeline {
+    /// `steps` even steps down from `t = i N / T`, of which the last share `start` in (0, 1] is run.
+    ///
+    /// # Errors
+    /// A number of steps or a share outside its range.
+    pub fn new(betas: Betas, steps: usize, start: f64) -> Result<Self> {
+        if !(1..=TRAINING_STEPS).contains(&steps) {
+            return Err(Error::parameter("steps", steps, &format!("it must be between 1 and {TRAINING_STEPS}")));
+        }
+        if !(start > 0.0 && start <= 1.0) {
+            return Err(Error::parameter("start", start, "it must be above 0 and at most 1"));
+        }
+        let alpha_bar = betas.alpha_bar();
+        let time = |i: i64| usize::try_from(i).map_or(0, |i| i * TRAINING_STEPS / steps + 1);
+        let run = ((start * steps as f64).round() as usize).clamp(1, steps);
+        let times = times(steps, 1, 1);
+        let pairs = times[steps - run..].windows(2).map(|pair| (time(pair[0]), time(pair[1])));
+        Ok(Self(pairs.map(|(k, next)| Step { t: k - 1, a: alpha_bar[k], a_next: alpha_bar[next] }).collect()))
+    }
+
+    /// The steps, noisiest first; at least one.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+}

@@ -1,0 +1,370 @@
+//! Comparison with the outputs of the reference implementations. Case names, shapes and parameters come from the files.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use fdgr::degradation::{
+    Colorization, Convolution, Degradation, Denoising, Form, Inpainting, LinearOperator, Mask, Psf, Separable,
+    WalshHadamard,
+};
+use fdgr::metrics;
+use fdgr::noise::{Noise, Tape};
+use fdgr::prior::{Checkpoint, DdpmUnet, Denoiser, Prior};
+use fdgr::regularizer::{Mode, Regularization};
+use fdgr::sampler::{
+    Ddpg, Fdgr, Guidance, Problem, Run, Sampler, StepSizeMode, Timeline,
+    schedule::{self, Betas},
+};
+use serde::Deserialize;
+
+use crate::support::{Golden, assert_close, golden_dir, on_devices, values};
+
+#[test]
+fn schedules() {
+    let golden = Golden::named("schedule");
+    let mut compared = 0;
+    for name in golden.names() {
+        let expected = golden.values(name);
+        let (kind, rest) = name.split_once('.').expect("KIND.CASE");
+        let actual: Vec<f32> = match kind {
+            "betas" => Betas::named(rest).expect(rest).betas().into_iter().map(|v| v as f32).collect(),
+            "alpha_bar" => Betas::named(rest).expect(rest).alpha_bar().into_iter().map(|v| v as f32).collect(),
+            "times" => {
+                let number = |part: &str| part.trim_start_matches(char::is_alphabetic).parse().expect(part);
+                let [steps, length, repeat] = rest.split('.').map(number).collect::<Vec<usize>>()[..] else {
+                    panic!("{name}")
+                };
+                schedule::times(steps, length, repeat).into_iter().map(|t| t as f32).collect()
+            }
+            _ => panic!("{name} is of an unknown kind"),
+        };
+        assert_close(name, &actual, expected, 1e-4);
+        compared += 1;
+    }
+    assert!(compared > 0);
+}
+
+/// The operator of a golden case, with the kernels, masks and orders of its file.
+fn operator(name: &str, golden: &Golden, size: [usize; 2], device: &Device) -> Box<dyn LinearOperator> {
+    let [height, width] = size;
+    let vector = |key: &str| -> Vec<f64> { golden.values(key).iter().map(|&v| v.into()).collect() };
+    let optional = |key: &str, otherwise: Psf| {
+        let (vertical, _) = otherwise.factors().expect("a separable kernel");
+        if golden.has(key) { vector(key) } else { vertical }
+    };
+    let plane = |values: Vec<f64>, h: usize, w: usize| {
+        let values = values.into_iter().map(|v| v as f32).collect();
+        let kernel = Psf::Measured { height: h, width: w, values }.kernel().expect("a kernel");
+        Box::new(Convolution::new(&kernel, height, width, device).expect("a kernel that fits"))
+    };
+    let square = |taps: &[f64]| {
+        let values = taps.iter().flat_map(|v| taps.iter().map(move |h| v * h)).collect();
+        plane(values, taps.len(), taps.len())
+    };
+    let build = |degradation: Degradation| degradation.build(height, width, device).expect(name);
+    let gauss = || optional("kernel.gauss_1d", Psf::REFERENCE_GAUSSIAN);
+    let uniform = || optional("kernel.uniform_1d", Psf::REFERENCE_UNIFORM);
+    match name {
+        "denoising" => Box::new(Denoising::new(height, width)),
+        "colorization" => Box::new(Colorization::new(height, width, device)),
+        "inpainting" => {
+            let known = golden.values("mask");
+            let mask = Mask::from_fn(height, width, |y, x| known[y * width + x] > 0.5);
+            Box::new(Inpainting::new(&mask, height, width, device).expect("a mask that fits"))
+        }
+        "cs_walshhadamard" => {
+            let order: Vec<usize> = golden.values("perm").iter().map(|&v| v as usize).collect();
+            Box::new(WalshHadamard::new(&order, 0.25, height, width, device))
+        }
+        "sr_averagepooling" => build(Degradation::SrAveragepooling { scale: 4 }),
+        "sr_bicubic_svd" => build(Degradation::SrBicubic { scale: 4, form: Form::Svd }),
+        "sr_bicubic_fft" => build(Degradation::SrBicubic { scale: 4, form: Form::Fft }),
+        "deblur_gauss_fft" => square(&gauss()),
+        "deblur_uni_fft" => square(&uniform()),
+        "deblur_gauss_svd" => Box::new(Separable::blur(&gauss(), &gauss(), height, width, device)),
+        "deblur_uni_svd" => Box::new(Separable::blur(&uniform(), &uniform(), height, width, device)),
+        "deblur_aniso_fft" => {
+            let [h, w] = golden.shape("kernel.aniso")[..] else { panic!("a kernel of rank 2") };
+            plane(vector("kernel.aniso"), h, w)
+        }
+        "deblur_aniso_svd" => build(Degradation::Deblur { psf: Psf::REFERENCE_ANISOTROPIC, form: Form::Svd }),
+        "motion_deblur_fft" => {
+            let key = golden.names().find(|name| name.starts_with("kernel.motion")).expect("a motion kernel");
+            let [h, w] = golden.shape(key)[..] else { panic!("a kernel of rank 2") };
+            plane(vector(key), h, w)
+        }
+        _ => panic!("no operator is called {name}"),
+    }
+}
+
+/// The reference's blur by singular values assigns them to the wrong components: it repeats the sorted list three times
+/// where the components of a pixel's three colours stand side by side, after a sort whose order of equal values is not
+/// defined. Its `A` is therefore no blur, and differs from run to run; only its singular values are compared.
+fn scrambled_by_the_reference(name: &str) -> bool {
+    name.starts_with("deblur_") && name.ends_with("_svd")
+}
+
+#[test]
+fn operators() {
+    let golden = Golden::named("operators_64");
+    let [_, _, height, width] = golden.shape("x")[..] else { panic!("an image") };
+    let cases: Vec<&str> = golden.names().filter_map(|name| name.strip_suffix(".AtAx")).collect();
+    assert!(!cases.is_empty());
+    on_devices(|on, device| {
+        let (x, z) = (golden.tensor("x", device), golden.tensor("z", device));
+        for case in &cases {
+            let a = operator(case, &golden, [height, width], device);
+            let singular = format!("{case}.singular_values_sorted_unique_channel");
+            if let (true, Some(mut actual)) = (golden.has(&singular), a.singular_values()) {
+                let mut expected = golden.values(&singular).to_vec();
+                actual.sort_by(f32::total_cmp);
+                expected.sort_by(f32::total_cmp);
+                assert_close(&format!("{singular} on {on}"), &actual, &expected, 1e-4);
+            }
+            if scrambled_by_the_reference(case) {
+                continue;
+            }
+            let compare = |what: &str, actual: Tensor<4>| {
+                let name = format!("{case}.{what}");
+                if golden.has(&name) {
+                    assert_close(&format!("{name} on {on}"), &values(actual), golden.values(&name), 1e-4);
+                }
+            };
+            let y = a.apply(x.clone());
+            compare("Ax", y.clone());
+            compare("AtAx", a.adjoint(y.clone()));
+            let prefix = format!("{case}.pinv_eta");
+            for name in golden.names().filter_map(|name| name.strip_prefix(&prefix)) {
+                let (eta, of) = name.rsplit_once('.').expect("ETA.WHAT");
+                let measured = match of {
+                    "Ax" => y.clone(),
+                    "residual" => y.clone() - a.apply(z.clone()),
+                    _ => panic!("{name}"),
+                };
+                let eta = eta.parse().expect("a number");
+                compare(&format!("pinv_eta{name}"), a.regularized_inverse(measured, eta));
+            }
+        }
+    });
+}
+
+#[test]
+fn kernels_of_the_reference() {
+    let golden = Golden::named("operators_64");
+    let compare = |name: &str, values: &[f64]| {
+        let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
+        assert_close(name, &values, golden.values(name), 1e-4);
+    };
+    compare("kernel.gauss_1d", &Psf::REFERENCE_GAUSSIAN.factors().unwrap().0);
+    compare("kernel.uniform_1d", &Psf::REFERENCE_UNIFORM.factors().unwrap().0);
+    compare("kernel.aniso", &Psf::REFERENCE_ANISOTROPIC.kernel().unwrap().values);
+    compare("kernel.bicubic_fft", &fdgr::degradation::psf::Kernel::bicubic(4).values);
+}
+
+#[test]
+fn regularizers() {
+    let golden = Golden::named("regularizers");
+    let cases: Vec<&str> = golden.names().filter(|name| name.starts_with("reg.")).collect();
+    assert!(!cases.is_empty());
+    on_devices(|on, device| {
+        for case in &cases {
+            let mut parts = case.splitn(4, '.').skip(1);
+            let (size, mode, rest) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+            let mode = if mode == "G+" { Mode::Spatial } else { Mode::Frequency };
+            let number = |key: &str, end: &str| -> f64 {
+                let from = rest.find(key).expect(key) + key.len();
+                let to = rest[from..].find(end).filter(|_| !end.is_empty()).map_or(rest.len(), |i| from + i);
+                rest[from..to].parse().expect(rest)
+            };
+            let regularization = Regularization {
+                mode,
+                lam: number("lam", ".alpha"),
+                alpha: number("alpha", ".sigma_g"),
+                sigma_g: number("sigma_g", ""),
+            };
+            let x = golden.tensor(&format!("x.{size}"), device);
+            let [_, _, h, w] = x.dims();
+            let actual = regularization.build(h, w, device).unwrap().gradient(x);
+            // float32 against a reference in float64: s^(alpha/2 - 1) near s = 1e-6 magnifies rounding of differences.
+            assert_close(&format!("{case} on {on}"), &values(actual), golden.values(case), 3e-4);
+        }
+    });
+}
+
+#[test]
+fn ddpm_unets_in_every_file_form() {
+    let golden = Golden::named("simple_unet_32");
+    let x_name = "x";
+    let folder = golden_dir();
+    for file in ["simple_unet_32.pt", "simple_unet_32_legacy.pt"] {
+        let checkpoint = Checkpoint::open(&folder.join(file)).expect(file);
+        on_devices(|on, device| {
+            let unet = DdpmUnet::load(&checkpoint, device).expect(file);
+            let x = golden.tensor(x_name, device);
+            for name in golden.names().filter(|name| name.starts_with("eps.t")) {
+                let t = name.trim_start_matches("eps.t").parse().expect(name);
+                let eps = unet.predict_noise(x.clone(), t);
+                assert_close(&format!("{file} {name} on {on}"), &values(eps), golden.values(name), 1e-3);
+            }
+        });
+    }
+}
+
+#[test]
+fn embedded_prior() {
+    let golden = Golden::open(Path::new("assets/prior/expected.safetensors"));
+    on_devices(|on, device| {
+        let prior = Prior::open(fdgr::prior::EMBEDDED, device).unwrap();
+        for name in golden.names().filter(|name| name.starts_with("eps.")) {
+            let (size, t) = name.trim_start_matches("eps.").split_once(".t").expect(name);
+            let eps = prior.predict_noise(golden.tensor(&format!("x.{size}"), device), t.parse().expect(name));
+            assert_close(&format!("{name} on {on}"), &values(eps), golden.values(name), 1e-3);
+        }
+    });
+}
+
+/// Parameters of a sampler case, by the reference's names.
+#[derive(Deserialize)]
+struct Case {
+    deg: String,
+    sigma_y: f64,
+    #[serde(rename = "T")]
+    steps: usize,
+    #[serde(flatten)]
+    guided: Option<Guided>,
+}
+
+#[derive(Deserialize)]
+struct Guided {
+    gamma: f64,
+    eta_tilde: f64,
+    xi: f64,
+    scale_ls: f64,
+    step_size_mode: u8,
+    mode: Mode,
+    alpha: f64,
+    sigma_g: f64,
+    lam: f64,
+    inject_noise: u8,
+    zeta: f64,
+}
+
+/// The exact denoiser of images drawn from `N(0, 0.25 I)`.
+struct GaussianPrior(Vec<f64>);
+
+impl Denoiser for GaussianPrior {
+    fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
+        let a = self.0[t + 1];
+        x_t * ((1.0 - a).sqrt() / (0.25 * a + 1.0 - a))
+    }
+}
+
+/// The measurement `y` as the operator returns it, from the reference's flattened form.
+fn measurement(flat: &[f32], case: &Case, golden: &Golden, like: &Tensor<4>) -> Tensor<4> {
+    let [b, c, h, w] = like.dims();
+    let data = if case.deg == "inpainting" {
+        // Known entries of the pixel-interleaved image.
+        let mut known = flat.iter();
+        let mut data = vec![0.0; c * h * w];
+        for (i, _) in golden.values("mask").iter().enumerate().filter(|(_, known)| **known > 0.5) {
+            for channel in 0..c {
+                data[channel * h * w + i] = *known.next().expect("as many entries as known pixels");
+            }
+        }
+        data
+    } else {
+        flat.to_vec()
+    };
+    Tensor::from_data(TensorData::new(data, [b, c, h, w]), &like.device())
+}
+
+fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) -> usize {
+    let [_, _, height, width] = golden.shape("ground_truth")[..] else { panic!("an image") };
+    let entry = golden.shape("noise_tape")[1..].iter().product();
+    let tape: Vec<Vec<f32>> = golden.values("noise_tape").chunks(entry).map(<[f32]>::to_vec).collect();
+    let guided: Vec<&String> = golden.metadata.keys().filter(|name| golden.has(&format!("{name}.out"))).collect();
+    let mut compared = 0;
+    on_devices(|_, device| assert!(prior(device).predict_noise(golden.tensor("x_T", device), 0).dims()[1] == 3));
+    for name in guided {
+        let case: Case = serde_json::from_str(&golden.metadata[name]).expect(name);
+        // DDNM and DDRM cases have no such parameters.
+        let Some(parameters) = &case.guided else { continue };
+        on_devices(|on, device| {
+            let a = operator(&case.deg, golden, [height, width], device);
+            let ground_truth = golden.tensor("ground_truth", device);
+            let like = a.apply(ground_truth);
+            let y = measurement(golden.values(&format!("{name}.y")), &case, golden, &like);
+            let guidance = Guidance {
+                gamma: parameters.gamma,
+                eta_tilde: parameters.eta_tilde,
+                xi: parameters.xi,
+                zeta: parameters.zeta,
+                scale_ls: parameters.scale_ls,
+                step_size_mode: StepSizeMode::try_from(parameters.step_size_mode).unwrap(),
+                inject_noise: parameters.inject_noise == 1,
+            };
+            let regularization = Regularization {
+                mode: parameters.mode,
+                lam: parameters.lam,
+                alpha: parameters.alpha,
+                sigma_g: parameters.sigma_g,
+            };
+            let sampler: Box<dyn Sampler> = if name.starts_with("fdgr") {
+                Box::new(Fdgr::new(guidance, regularization.build(height, width, device).unwrap()))
+            } else {
+                Box::new(Ddpg::new(guidance))
+            };
+            let timeline = Timeline::new(Betas::Linear, case.steps, 1.0).unwrap();
+            let mut noise = Tape::new(tape.clone());
+            let problem = Problem { operator: a.as_ref(), y, sigma_y: 2.0 * case.sigma_y };
+            let denoiser = prior(device);
+            let run = Run {
+                prior: denoiser.as_ref(),
+                sampler: sampler.as_ref(),
+                problem: &problem,
+                timeline: &timeline,
+            };
+            let noise: &mut dyn Noise = &mut noise;
+            let out = run
+                .sample(golden.tensor("x_T", device), false, noise, &mut |_| ControlFlow::Continue(()))
+                .expect(name);
+            let expected = golden.values(&format!("{name}.out"));
+            assert_close(&format!("{name} on {on}"), &values(out), expected, 1e-3);
+        });
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn samplers_with_an_analytic_prior() {
+    let golden = Golden::named("samplers_32");
+    assert!(sampler_cases(&golden, &|_| Box::new(GaussianPrior(Betas::Linear.alpha_bar()))) > 0);
+}
+
+#[test]
+fn samplers_with_the_embedded_prior() {
+    let golden = Golden::open(Path::new("assets/prior/restore_64.safetensors"));
+    let prior = |device: &Device| -> Box<dyn Denoiser> {
+        Box::new(Prior::open(fdgr::prior::EMBEDDED, device).expect("the embedded prior"))
+    };
+    assert!(sampler_cases(&golden, &prior) > 0);
+}
+
+#[test]
+fn picture_metrics() {
+    let golden = Golden::named("metrics");
+    let picture = |name: &str| {
+        let [_, _, h, w] = golden.shape(name)[..] else { panic!("an image") };
+        let values = golden.values(name);
+        image::Rgb32FImage::from_fn(w as u32, h as u32, |x, y| {
+            let i = y as usize * w + x as usize;
+            image::Rgb([0, 1, 2].map(|c| values[c * h * w + i]))
+        })
+    };
+    let (a, b) = (picture("a"), picture("b"));
+    assert_close("psnr", &[metrics::psnr(&a, &b) as f32], golden.values("psnr"), 1e-4);
+    let ssim = metrics::ssim(&a, &b).expect("pictures larger than the window");
+    assert_close("ssim", &[ssim as f32], golden.values("ssim_piqa"), 1e-4);
+}

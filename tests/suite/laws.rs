@@ -1,0 +1,87 @@
+//! Laws of every operator in [`fdgr::degradation::examples`], and of the regularisers.
+
+use burn::tensor::{Device, Tensor};
+use fdgr::degradation::{LinearOperator, examples};
+
+use crate::support::{assert_close, on_devices, random, relative_error, values};
+
+/// Height and width: square and not, even where a reduction by 4 needs it, with a prime factor above 13.
+const SIZES: [[usize; 2]; 3] = [[32, 32], [48, 20], [28, 68]];
+
+fn dot(a: Tensor<4>, b: Tensor<4>) -> f64 {
+    values(a).iter().zip(values(b)).map(|(&a, b)| f64::from(a) * f64::from(b)).sum()
+}
+
+fn for_every_operator(law: impl Fn(&str, &dyn LinearOperator, Tensor<4>, &Device)) {
+    on_devices(|on, device| {
+        for [height, width] in SIZES {
+            for (name, a) in examples(height, width, device).expect("examples of that size") {
+                assert_eq!(a.image_size(), [height, width], "{name}");
+                let x = random([2, 3, height, width], 1, device);
+                law(&format!("{name} {height}x{width} on {on}"), a.as_ref(), x, device);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_adjoint_is_the_adjoint() {
+    for_every_operator(|name, a, x, device| {
+        let ax = a.apply(x.clone());
+        let y = random(ax.dims(), 2, device);
+        let (left, right) = (dot(ax.clone(), y.clone()), dot(x, a.adjoint(y.clone())));
+        let scale = dot(ax.clone(), ax).sqrt() * dot(y.clone(), y).sqrt();
+        assert!((left - right).abs() <= 1e-5 * scale, "{name}: {left} and {right} of {scale}");
+    });
+}
+
+#[test]
+fn the_regularized_inverse_solves_its_equation() {
+    // v = A' w with w = (A A' + eta)^-1 y; then A v + eta w = y. Of w only A' w is at hand, so the equation is tested
+    // after A': A' A v + eta v = A' y.
+    for_every_operator(|name, a, x, device| {
+        let y = random(a.apply(x).dims(), 3, device);
+        for eta in [1e-2, 1.0] {
+            let v = a.regularized_inverse(y.clone(), eta);
+            let left = a.adjoint(a.apply(v.clone())) + v * eta;
+            assert_close(&format!("{name}, eta {eta}"), &values(left), &values(a.adjoint(y.clone())), 1e-4);
+        }
+    });
+}
+
+#[test]
+fn the_pseudo_inverse_reproduces_measurements() {
+    // A A+ A = A in the limit: what is left of A x is eta / (s² + eta) of each component.
+    for_every_operator(|name, a, x, _| {
+        let y = a.apply(x);
+        let gap = |eta: f64| {
+            let again = a.apply(a.regularized_inverse(y.clone(), eta));
+            relative_error(&values(again), &values(y.clone()))
+        };
+        let (coarse, fine) = (gap(1e-2), gap(1e-6));
+        assert!(fine <= 2e-2 && fine <= coarse, "{name}: {coarse:.1e} at 1e-2, {fine:.1e} at 1e-6");
+    });
+}
+
+#[test]
+fn a_batch_is_its_pictures() {
+    for_every_operator(|name, a, x, _| {
+        let second = x.clone().narrow(0, 1, 1);
+        let both = a.apply(x.clone());
+        let alone = a.apply(second.clone());
+        assert_close(&format!("{name}, A"), &values(both.clone().narrow(0, 1, 1)), &values(alone.clone()), 1e-5);
+        let both = a.regularized_inverse(both, 0.1).narrow(0, 1, 1);
+        assert_close(&format!("{name}, inverse"), &values(both), &values(a.regularized_inverse(alone, 0.1)), 1e-5);
+    });
+}
+
+#[test]
+fn singular_values_bound_the_operator() {
+    for_every_operator(|name, a, x, _| {
+        let Some(singular) = a.singular_values() else { return };
+        let largest = f64::from(singular.iter().fold(0f32, |m, &s| m.max(s)));
+        let ax = a.apply(x.clone());
+        let gain = (dot(ax.clone(), ax) / dot(x.clone(), x)).sqrt();
+        assert!(gain <= largest * (1.0 + 1e-4), "{name}: gain {gain} above {largest}");
+    });
+}

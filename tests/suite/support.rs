@@ -1,0 +1,133 @@
+//! Devices, golden files and errors relative to scale.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use fdgr::device;
+use fdgr::noise::{Noise, Seeded};
+use safetensors::SafeTensors;
+
+/// Runs `test` on the CPU, and on the adapter of this machine if there is one. Without one the test says so, and fails
+/// where `FDGR_REQUIRE_GPU=1`. One test at a time uses the adapter.
+pub fn on_devices(test: impl Fn(&str, &Device)) {
+    test("cpu", &Device::flex());
+    if let Some(adapter) = adapter() {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        test("adapter", adapter);
+    }
+}
+
+/// The adapter: hardware, else software.
+pub fn adapter() -> Option<&'static Device> {
+    static ADAPTER: OnceLock<Option<Device>> = OnceLock::new();
+    let adapter = ADAPTER.get_or_init(|| {
+        let found = device::open("gpu").or_else(|_| device::open("software"));
+        found.ok().map(|selected| selected.device)
+    });
+    if adapter.is_none() {
+        assert!(!gpu_required(), "FDGR_REQUIRE_GPU=1, but there is no adapter");
+        eprintln!("SKIPPED on an adapter: there is none on this machine");
+    }
+    adapter.as_ref()
+}
+
+pub fn gpu_required() -> bool {
+    std::env::var("FDGR_REQUIRE_GPU").is_ok_and(|value| value == "1")
+}
+
+/// The folder of reference outputs.
+pub fn golden_dir() -> PathBuf {
+    std::env::var_os("FDGR_GOLDEN_DIR").map_or_else(|| Path::new("tests/golden").into(), PathBuf::from)
+}
+
+/// A file of named tensors and its metadata.
+pub struct Golden {
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Golden {
+    pub fn open(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        let tensors = SafeTensors::deserialize(&bytes)
+            .expect("a safetensors file")
+            .iter()
+            .map(|(name, view)| {
+                let data = view.data();
+                let values = match view.dtype() {
+                    safetensors::Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(data),
+                    safetensors::Dtype::F64 => {
+                        bytemuck::pod_collect_to_vec::<u8, f64>(data).into_iter().map(|v| v as f32).collect()
+                    }
+                    safetensors::Dtype::I64 => {
+                        bytemuck::pod_collect_to_vec::<u8, i64>(data).into_iter().map(|v| v as f32).collect()
+                    }
+                    other => panic!("{name} is of type {other:?}"),
+                };
+                (name.to_owned(), (view.shape().to_vec(), values))
+            })
+            .collect();
+        let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        Self { tensors, metadata }
+    }
+
+    pub fn named(name: &str) -> Self {
+        Self::open(&golden_dir().join(format!("{name}.safetensors")))
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    pub fn shape(&self, name: &str) -> &[usize] {
+        &self.get(name).0
+    }
+
+    pub fn values(&self, name: &str) -> &[f32] {
+        &self.get(name).1
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    pub fn tensor(&self, name: &str, device: &Device) -> Tensor<4> {
+        let (shape, values) = self.get(name);
+        let shape: [usize; 4] = shape.as_slice().try_into().expect("a tensor of rank 4");
+        Tensor::from_data(TensorData::new(values.clone(), shape), device)
+    }
+
+    fn get(&self, name: &str) -> &(Vec<usize>, Vec<f32>) {
+        self.tensors.get(name).unwrap_or_else(|| panic!("{name} is missing"))
+    }
+}
+
+pub fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.try_into_vec_as().expect("a device that gives its data back")
+}
+
+/// Largest deviation relative to the largest magnitude expected.
+pub fn relative_error(actual: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(actual.len(), expected.len(), "sizes");
+    let scale = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
+    let worst = actual.iter().zip(expected).fold(0f64, |worst, (a, b)| {
+        let gap = f64::from((a - b).abs());
+        if gap.is_nan() { f64::INFINITY } else { worst.max(gap) }
+    });
+    worst / f64::from(scale).max(1e-30)
+}
+
+/// Fails, by name, where the relative error is above `tolerance`.
+pub fn assert_close(what: &str, actual: &[f32], expected: &[f32], tolerance: f64) {
+    let error = relative_error(actual, expected);
+    assert!(error <= tolerance, "{what}: relative error {error:.2e} above {tolerance:.0e}");
+}
+
+/// A seeded standard normal tensor.
+pub fn random(shape: [usize; 4], seed: u64, device: &Device) -> Tensor<4> {
+    Seeded::new(seed, 9).draw(shape, device)
+}
