@@ -4,6 +4,7 @@ use burn::tensor::{Device, DeviceKind, wgpu::WgpuBackend};
 use sysinfo::System;
 
 use crate::error::{Error, Result};
+use crate::recipe::DeviceRecord;
 
 /// An adapter that wgpu offers.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Adapter {
 pub struct Selected {
     /// Burn's device.
     pub device: Device,
+    /// The name that opens it again.
+    pub name: String,
     /// Name and driver, as printed and recorded.
     pub description: String,
     /// Why it was taken.
@@ -35,6 +38,13 @@ pub struct Selected {
     pub max_tensor: Option<u64>,
     /// Free main memory in bytes.
     pub memory: u64,
+}
+
+impl Selected {
+    /// What a recipe keeps of it.
+    pub fn record(&self) -> DeviceRecord {
+        DeviceRecord { name: self.name.clone(), description: self.description.clone() }
+    }
 }
 
 impl Adapter {
@@ -79,6 +89,7 @@ impl Adapter {
         })?;
         Ok(Selected {
             device,
+            name: self.name.clone(),
             description: self.description(),
             reason,
             max_tensor: Some(self.max_binding),
@@ -159,6 +170,7 @@ pub fn cpu(reason: String) -> Selected {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Selected {
         device: Device::flex(),
+        name: "cpu".into(),
         description: format!("CPU (flex, {threads} threads)"),
         reason,
         max_tensor: None,

@@ -7,6 +7,7 @@
 //! standard deviation of the measurement's noise, `x_t` the noisy state at time `t`, `eps` its noise, `a` the cumulative
 //! product of `1 - beta` at `t` and `a'` at the next time, `eta` the regularisation of an inverse.
 
+pub mod cli;
 pub mod degradation;
 pub mod device;
 pub mod error;

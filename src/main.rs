@@ -1,1 +1,7 @@
-fn main(){}
+//! The `fdgr` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fdgr::cli::main()
+}

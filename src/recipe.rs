@@ -19,8 +19,8 @@ pub struct Recipe {
     pub config: RestoreConfig,
     /// The prior.
     pub prior: PriorRecord,
-    /// Device and driver.
-    pub device: String,
+    /// The device.
+    pub device: DeviceRecord,
 }
 
 /// A file and its content's hash.
@@ -30,6 +30,15 @@ pub struct Input {
     pub path: PathBuf,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
+}
+
+/// Which device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// The name that opens it again.
+    pub name: String,
+    /// Name, API and driver.
+    pub description: String,
 }
 
 /// Which prior.

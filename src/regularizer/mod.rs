@@ -47,6 +47,11 @@ pub struct Regularization {
 }
 
 impl Regularization {
+    /// G+ of FDGR's published command line.
+    pub const DEFAULT: Self = Self { mode: Mode::Spatial, lam: 1.3, alpha: 0.2, sigma_g: 0.8 };
+    /// G- with the defaults of the reference, which sharpen.
+    pub const REFERENCE_FREQUENCY: Self = Self { mode: Mode::Frequency, lam: -0.09, alpha: 0.5, sigma_g: 1.5 };
+
     /// The regulariser for images of `height` x `width`.
     ///
     /// # Errors

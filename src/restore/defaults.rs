@@ -2,38 +2,23 @@
 
 use super::{Border, Method, RestoreConfig};
 use crate::degradation::{Degradation, Psf};
-use crate::regularizer::{Mode, Regularization};
-use crate::sampler::{DiffPir, Guidance, StepSizeMode};
-
-/// G+ of FDGR's published command line.
-pub(super) const REGULARIZATION: Regularization =
-    Regularization { mode: Mode::Spatial, lam: 1.3, alpha: 0.2, sigma_g: 0.8 };
-
-/// The papers' guidance for low noise.
-const GUIDANCE: Guidance = Guidance {
-    gamma: 8.0,
-    eta_tilde: 0.7,
-    xi: 1e-5,
-    zeta: 0.5,
-    scale_ls: 1.0,
-    step_size_mode: StepSizeMode::Unit,
-    inject_noise: false,
-};
+use crate::regularizer::Regularization;
+use crate::sampler::{DiffPir, Guidance};
 
 pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
     let fdgr = |gamma, eta_tilde| Method::Fdgr {
-        guidance: Guidance { gamma, eta_tilde, ..GUIDANCE },
-        regularization: REGULARIZATION,
+        guidance: Guidance { gamma, eta_tilde, ..Guidance::DEFAULT },
+        regularization: Regularization::DEFAULT,
     };
     let (method, start) = match &degradation {
-        Degradation::Denoising => (Method::DiffPir(DiffPir { lambda: 1.0, zeta: 1.0 }), 0.3),
+        Degradation::Denoising => (Method::DiffPir(DiffPir::DEFAULT), 0.3),
         Degradation::SrBicubic { .. } | Degradation::SrAveragepooling { .. } => (fdgr(16.0, 0.2), 0.3),
         Degradation::Deblur { psf: Psf::Motion { .. } | Psf::Random { .. } | Psf::Measured { .. }, .. } => {
             (fdgr(12.0, 0.9), 0.3)
         }
         Degradation::Deblur { .. } => (fdgr(8.0, 0.6), 0.3),
         Degradation::Inpainting { .. } | Degradation::Colorization => {
-            let guidance = Guidance { zeta: 0.7, inject_noise: true, ..GUIDANCE };
+            let guidance = Guidance { zeta: 0.7, inject_noise: true, ..Guidance::DEFAULT };
             (Method::Ddpg { guidance }, 1.0)
         }
         Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } => (fdgr(8.0, 0.7), 0.3),

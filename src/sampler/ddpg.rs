@@ -63,6 +63,17 @@ pub struct Guidance {
 }
 
 impl Guidance {
+    /// The defaults of the reference, without noise.
+    pub const DEFAULT: Self = Self {
+        gamma: 8.0,
+        eta_tilde: 0.7,
+        xi: 1e-5,
+        zeta: 0.5,
+        scale_ls: 1.0,
+        step_size_mode: StepSizeMode::Unit,
+        inject_noise: false,
+    };
+
     /// # Errors
     /// Parameters outside their range.
     pub fn check(&self) -> Result<()> {

@@ -21,6 +21,9 @@ pub struct DiffPir {
 }
 
 impl DiffPir {
+    /// All noise redrawn.
+    pub const DEFAULT: Self = Self { lambda: 1.0, zeta: 1.0 };
+
     /// # Errors
     /// Parameters outside their range.
     pub fn check(&self) -> Result<()> {

@@ -1,0 +1,149 @@
+//! `fdgr demo`
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use font8x8::UnicodeFonts;
+use image::{Rgb, Rgb32FImage, imageops};
+
+use super::{DeviceArgs, progress, say};
+use crate::degradation::{Degradation, Form};
+use crate::device;
+use crate::error::Error;
+use crate::metrics::{psnr, ssim};
+use crate::noise::{Noise, Seeded};
+use crate::picture::Picture;
+use crate::prior::EMBEDDED;
+use crate::restore::{RestoreConfig, Restorer};
+
+/// An otter, CC0, from the Budgie Desktop backgrounds.
+static SAMPLE: &[u8] = include_bytes!("../../assets/samples/10_otter.png");
+const SCALE: usize = 4;
+const SIGMA: f64 = 0.05;
+/// Height of the strip that holds a label.
+const STRIP: u32 = 28;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  fdgr demo
+  fdgr demo --photo holiday.jpg --output holiday-demo")]
+pub(super) struct Args {
+    /// Another photo than the built-in sample, with sides that are multiples of 4
+    #[arg(long, value_name = "FILE")]
+    photo: Option<PathBuf>,
+    /// Folder of the pictures
+    #[arg(short, long, value_name = "FOLDER", default_value = "demo")]
+    output: PathBuf,
+    /// Seed of all noise
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let photo = match &args.photo {
+        Some(path) => Picture::read(path)?,
+        None => Picture::decode(SAMPLE, "the built-in sample".as_ref())?,
+    };
+    std::fs::create_dir_all(&args.output)
+        .map_err(|e| Error::Unwritable { path: args.output.clone(), reason: e.to_string() })?;
+    progress::stop_on_ctrl_c();
+    let begun = Instant::now();
+    let restorer = Restorer::new(EMBEDDED, device::open(&args.device.device)?)?;
+    let device = restorer.device();
+    say(format!("device      {} ({})", device.description, device.reason));
+    let prior = restorer.prior();
+    say(format!("prior       {}, {:.1} M parameters", prior.name(), prior.parameters() as f64 / 1e6));
+
+    let size = [photo.height(), photo.width()];
+    let degradation = Degradation::SrBicubic { scale: SCALE, form: Form::Svd };
+    let operator = degradation.build(size[0], size[1], &device.device)?;
+    let y = operator.apply(photo.to_tensor(&device.device));
+    let noise = Seeded::new(args.seed, 4).draw(y.dims(), &device.device);
+    let y = y + noise * (2.0 * SIGMA);
+    let degraded = Picture::from_tensor(y.clone())?;
+
+    let config = RestoreConfig { seed: args.seed, ..RestoreConfig::new(degradation, SIGMA) };
+    let sampling = Instant::now();
+    let bar = progress::Bar::new("restoring", &device.description);
+    let mut steps = 0;
+    let restored = restorer.run(&config, y, size, &mut |progress| {
+        steps = progress.steps;
+        bar.observe(progress)
+    })?;
+    drop(bar);
+    let restored = Picture::from_tensor(restored)?;
+    let sampled = sampling.elapsed().as_secs_f64();
+    let bicubic = degraded.enlarged(SCALE);
+
+    let quality = |picture: &Picture| {
+        let psnr = psnr(picture.pixels(), photo.pixels());
+        let ssim = ssim(picture.pixels(), photo.pixels()).unwrap_or(f64::NAN);
+        format!("{psnr:.2} dB, SSIM {ssim:.3}")
+    };
+    let (before, after) = (quality(&bicubic), quality(&restored));
+    degraded.write(&args.output.join("degraded.png"))?;
+    restored.write(&args.output.join("restored.png"))?;
+    let panels = [
+        ("original".to_owned(), photo.pixels().clone()),
+        (format!("measured, {}x{}", degraded.width(), degraded.height()), blocks(&degraded, size)),
+        (format!("bicubic, {before}"), bicubic.pixels().clone()),
+        (format!("FDGR G+, {after}"), restored.pixels().clone()),
+    ];
+    let comparison = args.output.join("comparison.png");
+    Picture::new(side_by_side(&panels)).write(&comparison)?;
+
+    say(format!("task        super-resolution x{SCALE}, noise {SIGMA}, {}x{}", size[1], size[0]));
+    say(format!("bicubic     {before}"));
+    say(format!("restored    {after}"));
+    say(format!(
+        "time        {:.1} s in all, {steps} steps of {:.2} s",
+        begun.elapsed().as_secs_f64(),
+        sampled / steps as f64
+    ));
+    say(format!("look at     {}", comparison.display()));
+    Ok(())
+}
+
+/// The measured pixels as blocks of the original's size.
+fn blocks(degraded: &Picture, [height, width]: [usize; 2]) -> Rgb32FImage {
+    imageops::resize(degraded.pixels(), width as u32, height as u32, imageops::FilterType::Nearest)
+}
+
+/// Pictures of one size in a row, each under its label; small ones are doubled so that labels fit.
+fn side_by_side(panels: &[(String, Rgb32FImage)]) -> Rgb32FImage {
+    const GAP: u32 = 4;
+    let (width, height) = panels.first().map_or((1, 1), |(_, picture)| picture.dimensions());
+    let zoom = (320 / width.max(1)).max(1);
+    let (width, height) = (width * zoom, height * zoom);
+    let count = panels.len() as u32;
+    let mut sheet =
+        Rgb32FImage::from_pixel(count * (width + GAP) - GAP, height + STRIP, Rgb([1.0; 3]));
+    for (i, (label, picture)) in panels.iter().enumerate() {
+        let left = i as u32 * (width + GAP);
+        write_label(&mut sheet, label, left + 4, width);
+        let picture = imageops::resize(picture, width, height, imageops::FilterType::Nearest);
+        imageops::replace(&mut sheet, &picture, left.into(), STRIP.into());
+    }
+    sheet
+}
+
+fn write_label(sheet: &mut Rgb32FImage, label: &str, left: u32, width: u32) {
+    let zoom = if label.chars().count() as u32 * 16 <= width { 2 } else { 1 };
+    let top = (STRIP - 8 * zoom) / 2;
+    for (i, glyph) in label.chars().filter_map(|c| font8x8::BASIC_FONTS.get(c)).enumerate() {
+        for (row, bits) in glyph.into_iter().enumerate() {
+            for column in (0..8u32).filter(|column| bits >> column & 1 == 1) {
+                for (dy, dx) in (0..zoom * zoom).map(|k| (k / zoom, k % zoom)) {
+                    let x = left + (i as u32 * 8 + column) * zoom + dx;
+                    let y = top + row as u32 * zoom + dy;
+                    if x < left - 4 + width && x < sheet.width() {
+                        sheet.put_pixel(x, y, Rgb([0.0; 3]));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The command line: a thin shell over [`crate::restore`].
+
+mod degrade;
+mod demo;
+mod devices;
+mod measurement;
+mod method;
+mod progress;
+mod restore;
+mod task;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// Restore degraded photos with a diffusion prior; no training, no CUDA.
+#[derive(Parser)]
+#[command(version, max_term_width = 110, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fdgr demo                                                       see it work
+  fdgr restore small.jpg -o big.png --task sr --scale 4           enlarge
+  fdgr restore shaky.jpg -o sharp.png --task deblur --kernel motion:15,30
+  fdgr restore noisy.jpg -o clean.png --task denoise
+  fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
+  fdgr devices                                                    what can compute here";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Restore photos that are already degraded
+    Restore(Box<restore::Args>),
+    /// Degrade a photo, for trying things out
+    Degrade(degrade::Args),
+    /// Degrade and restore a sample photo, with numbers and a picture
+    Demo(demo::Args),
+    /// List what can compute, and what would be taken
+    Devices,
+}
+
+/// Runs the command line and reports errors as one sentence.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        report(&format!(
+            "internal error{place}: {message}; this is a fault of the program or of a driver: try --device cpu, and report it"
+        ));
+    }));
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Restore(args) => restore::run(*args),
+        Command::Degrade(args) => degrade::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Devices => devices::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&format!("{error:#}"));
+            let stopped = matches!(error.downcast_ref(), Some(Error::Stopped { .. }));
+            ExitCode::from(if stopped { 130 } else { 1 })
+        }
+    }
+}
+
+#[allow(clippy::print_stderr)]
+fn report(message: &str) {
+    eprintln!("fdgr: {message}");
+}
+
+/// A line of a result, on standard output.
+#[allow(clippy::print_stdout)]
+fn say(line: impl std::fmt::Display) {
+    println!("{line}");
+}
+
+/// A remark beside the result, on standard error.
+fn note(line: impl std::fmt::Display) {
+    report(&line.to_string());
+}
+
+/// Flags of every command that computes.
+#[derive(clap::Args)]
+struct DeviceArgs {
+    /// auto, cpu, gpu, software, or part of a name that `fdgr devices` lists
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
