@@ -1,4 +1,4 @@
-//! The operations on the CPU: `rustfft` for the transforms, rows in parallel for the rest.
+//! The operations on the CPU: `rustfft` for the transforms, rows or groups in parallel for the rest.
 
 use burn::backend::{Flex, tensor::FloatTensor};
 use burn::tensor::{Shape, TensorData};
@@ -110,6 +110,82 @@ impl Kernels for Flex {
             .collect();
         tensor(gradient, shape)
     }
+
+    fn group_norm(
+        x: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f32,
+        activate: bool,
+    ) -> FloatTensor<Self> {
+        let shape = x.layout().shape().clone();
+        let (channels, plane) = (shape[1], shape[2] * shape[3]);
+        let length = channels / groups * plane;
+        let (scale, shift) = (floats(&scale), floats(&shift));
+        let mut values = floats(&x);
+        values.par_chunks_mut(length).enumerate().for_each(|(group, values)| {
+            let mean = lane_sum(values, |v| v) / length as f32;
+            let variance = lane_sum(values, |v| (v - mean) * (v - mean)) / length as f32;
+            let inverse = 1.0 / (variance + epsilon).sqrt();
+            let first = group % groups * (channels / groups);
+            for (channel, values) in values.chunks_mut(plane).enumerate() {
+                let factor = inverse * scale[first + channel];
+                let offset = shift[first + channel] - mean * factor;
+                if activate {
+                    values.iter_mut().for_each(|v| *v = silu(*v * factor + offset));
+                } else {
+                    values.iter_mut().for_each(|v| *v = *v * factor + offset);
+                }
+            }
+        });
+        tensor(values, shape)
+    }
+}
+
+/// Sum of `f` over `values`, in eight lanes so that it vectorises, block by block so that it stays exact.
+fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    const LANES: usize = 8;
+    let block = |values: &[f32]| {
+        let mut lanes = [0.0; LANES];
+        let chunks = values.chunks_exact(LANES);
+        let rest: f32 = chunks.remainder().iter().map(|&v| f(v)).sum();
+        for chunk in chunks {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, &v)| *lane += f(v));
+        }
+        lanes.iter().sum::<f32>() + rest
+    };
+    values.chunks(4096).map(|values| f64::from(block(values))).sum::<f64>() as f32
+}
+
+/// `v / (1 + exp(-v))`.
+fn silu(v: f32) -> f32 {
+    v / (1.0 + exp(-v))
+}
+
+/// `exp` within 2e-7 of the true value, without calls or branches, so that loops over it vectorise.
+///
+/// `exp(v) = 2^n exp(r)` with `n` the nearest integer to `v / ln 2`, found by adding a number whose last bit is 1, and
+/// `exp(r)` by its Taylor polynomial of degree 6 on `|r| <= ln 2 / 2`.
+fn exp(v: f32) -> f32 {
+    const SHIFTER: f32 = 12_582_912.0; // 1.5 * 2^23
+    const LN_2_HIGH: f32 = 0.693_359_4; // the first bits of ln 2, so that n LN_2_HIGH is exact
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let v = v.clamp(-87.0, 87.0);
+    let shifted = v * std::f32::consts::LOG2_E + SHIFTER;
+    let n = shifted - SHIFTER;
+    let r = v - n * LN_2_HIGH - n * LN_2_LOW;
+    let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0));
+    let series = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * tail)));
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    series * power
+}
+
+/// The values of a tensor in row-major order.
+fn floats(x: &FlexTensor) -> Vec<f32> {
+    let x = x.to_contiguous();
+    let count = x.layout().shape().num_elements();
+    x.storage::<f32>()[x.layout().start_offset()..][..count].to_vec()
 }
 
 /// `phi'(d) / d` for the squared magnitude `s`.
@@ -151,4 +227,16 @@ fn transposed(values: &[Complex<f32>], height: usize, width: usize) -> Vec<Compl
 
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn exp_is_close() {
+        for i in -8700..=8700 {
+            let v = i as f32 / 100.0;
+            let relative = (f64::from(super::exp(v)) / f64::from(v).exp() - 1.0).abs();
+            assert!(relative < 2e-7 * (1.0 + f64::from(v).abs() / 10.0), "exp({v}) is off by {relative:e}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Our operations on Burn's backends: Fourier transforms and the gradient regularisers.
+//! Our operations on Burn's backends: Fourier transforms, the gradient regularisers, group normalisation.
 //!
 //! Each operation has a specification in plain tensor operations (`*_specification`), which runs on every backend, an
 //! implementation for the CPU ([`flex`]) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
@@ -8,6 +8,7 @@
 pub mod fft;
 mod flex;
 pub mod gradient;
+pub mod normalization;
 pub mod wgsl;
 
 use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
@@ -46,6 +47,17 @@ pub trait Kernels: Backend {
     /// See [`gradient::spatial`]; `rate` is `1 / (2 sigma_g²)`.
     #[fusion(dtype = x, shape = x)]
     fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self>;
+
+    /// See [`normalization::GroupNorm`].
+    #[fusion(dtype = x, shape = x)]
+    fn group_norm(
+        x: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f32,
+        activate: bool,
+    ) -> FloatTensor<Self>;
 }
 
 /// Shape of a transform of `x`: `[b, c, h, w]` where only the real part is kept, else `[b, c, h, w, 2]`.

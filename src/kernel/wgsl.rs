@@ -73,6 +73,34 @@ impl Kernels for CubeBackend {
         Shader::GradientSpatial.launch(&[&x], &output, threads, &parameters);
         output
     }
+
+    fn group_norm(
+        x: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f32,
+        activate: bool,
+    ) -> FloatTensor<Self> {
+        let [x, scale, shift] = [x, scale, shift].map(into_contiguous);
+        let shape = x.meta.shape().clone();
+        let (channels, plane) = (shape[1], shape[2] * shape[3]);
+        let all_groups = shape[0] * groups;
+        let statistics = empty(&x, Shape::from([all_groups, 2]));
+        let parameters = [all_groups.into(), Value::from(channels / groups * plane), epsilon.into()];
+        Shader::GroupStatistics.launch(&[&x], &statistics, all_groups * WORKGROUP as usize, &parameters);
+
+        let output = empty(&x, shape.clone());
+        let threads = shape.num_elements();
+        let parameters = [threads.into(), plane.into(), channels.into(), Value::from(channels / groups)];
+        Shader::GroupNormalize { silu: activate }.launch(
+            &[&x, &statistics, &scale, &shift],
+            &output,
+            threads,
+            &parameters,
+        );
+        output
+    }
 }
 
 /// How the lines of a field are transformed.
@@ -206,14 +234,20 @@ pub enum Shader {
     GradientSpatial,
     /// `gradient_frequency.wgsl`
     GradientFrequency,
+    /// `group_statistics.wgsl`
+    GroupStatistics,
+    /// `group_normalize.wgsl`
+    #[allow(missing_docs)]
+    GroupNormalize { silu: bool },
 }
 
 impl Shader {
     /// Every variant that can be launched.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency];
+        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::GroupStatistics];
         for a in [false, true] {
             all.push(Self::SpectralDerivative { divergence: a });
+            all.push(Self::GroupNormalize { silu: a });
             for (real_input, real_output) in [(false, false), (false, true), (true, false), (true, true)] {
                 all.push(Self::LineProduct { conjugate: a, real_input, real_output });
                 for radix in [1, 2, 3, 4, 5, 7, 8, 11, 13] {
@@ -248,6 +282,13 @@ impl Shader {
             Self::GradientSpatial => {
                 (String::new(), vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_spatial.wgsl").to_owned()])
             }
+            Self::GroupStatistics => {
+                (String::new(), vec![include_str!("../../shaders/group_statistics.wgsl").to_owned()])
+            }
+            Self::GroupNormalize { silu } => (
+                format!("const SILU: bool = {silu};\n"),
+                vec![include_str!("../../shaders/group_normalize.wgsl").to_owned()],
+            ),
             Self::GradientFrequency => (
                 String::new(),
                 vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_frequency.wgsl").to_owned()],

@@ -10,9 +10,10 @@ use burn::tensor::{
 
 use super::{Checkpoint, Denoiser};
 use crate::error::Result;
+use crate::kernel::normalization::GroupNorm;
 
 const GROUPS: usize = 32;
-const EPSILON: f64 = 1e-6;
+const EPSILON: f32 = 1e-6;
 /// Feature maps of the finest level that are alive at once in the widest part of a step, with the workspace of a
 /// convolution: measured on the CPU and rounded up.
 const LIVE_MAPS: u64 = 22;
@@ -183,7 +184,7 @@ impl Denoiser for DdpmUnet {
                 h = conv.forward(double(h), 1);
             }
         }
-        depth_to_space(self.conv_out.forward(silu(self.norm_out.forward(h)), 1), self.patch)
+        depth_to_space(self.conv_out.forward(self.norm_out.forward(h, true), 1), self.patch)
     }
 }
 
@@ -257,11 +258,10 @@ impl Residual {
 
     /// `time` is the activated embedding `[1, ch_t]`.
     fn forward(&self, x: Tensor<4>, time: &Tensor<2>) -> Tensor<4> {
-        let h = self.convs[0].forward(silu(self.norms[0].forward(x.clone())), 1);
-        let bias = self.time.forward(time.clone());
-        let channels = bias.dims()[1];
-        let h = h + bias.reshape([1, channels, 1, 1]);
-        let h = self.convs[1].forward(silu(self.norms[1].forward(h)), 1);
+        // The embedding is the same in every pixel, so it goes into the bias of the convolution.
+        let h = self.norms[0].forward(x.clone(), true);
+        let h = self.convs[0].with_bias(self.time.forward(time.clone())).forward(h, 1);
+        let h = self.convs[1].forward(self.norms[1].forward(h, true), 1);
         match &self.shortcut {
             Some(conv) => conv.forward(x, 1) + h,
             None => x + h,
@@ -292,7 +292,7 @@ impl Attention {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, c, h, w] = x.dims();
-        let normed = self.norm.forward(x.clone());
+        let normed = self.norm.forward(x.clone(), false);
         let tokens = |conv: &Conv| conv.forward(normed.clone(), 1).reshape([b, c, h * w]);
         let (query, key, value) = (tokens(&self.query), tokens(&self.key), tokens(&self.value));
         let scores = query.swap_dims(1, 2).matmul(key) * (c as f64).powf(-0.5);
@@ -339,7 +339,7 @@ impl Weights<'_> {
         if shift.dims()[0] != channels || !channels.is_multiple_of(GROUPS) {
             return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
         }
-        Ok(Norm { scale: scale.reshape([1, channels, 1, 1]), shift: shift.reshape([1, channels, 1, 1]) })
+        Ok(Norm { scale, shift })
     }
 }
 
@@ -361,6 +361,11 @@ struct Conv {
 }
 
 impl Conv {
+    /// The same convolution with `extra` `[1, out]` added to its bias.
+    fn with_bias(&self, extra: Tensor<2>) -> Self {
+        Self { weight: self.weight.clone(), bias: self.bias.clone() + extra.squeeze_dim(0) }
+    }
+
     fn forward(&self, x: Tensor<4>, stride: usize) -> Tensor<4> {
         self.padded(x, stride, self.weight.dims()[2] / 2)
     }
@@ -378,21 +383,17 @@ impl Conv {
 
 /// GroupNorm of 32 groups.
 struct Norm {
-    scale: Tensor<4>,
-    shift: Tensor<4>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
 }
 
 impl Norm {
     fn channels(&self) -> usize {
-        self.scale.dims()[1]
+        self.scale.dims()[0]
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [b, c, h, w] = x.dims();
-        let grouped = x.reshape([b, GROUPS, c / GROUPS * h * w]);
-        let (variance, mean) = grouped.clone().var_mean_bias(2);
-        let normed = (grouped - mean) / (variance + EPSILON).sqrt();
-        normed.reshape([b, c, h, w]) * self.scale.clone() + self.shift.clone()
+    fn forward(&self, x: Tensor<4>, activate: bool) -> Tensor<4> {
+        GroupNorm { groups: GROUPS, epsilon: EPSILON, activate }.forward(x, &self.scale, &self.shift)
     }
 }
 

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 use fdgr::kernel::{
     Fft2, fft,
     gradient::{self, Penalty},
+    normalization::GroupNorm,
 };
 
 use crate::support::{assert_close, on_devices, random, values};
@@ -91,6 +92,24 @@ fn spectral_derivatives() {
             let expected = values(gradient::derivative_specification(x.clone(), divergence));
             let actual = values(gradient::spectral_derivative(x.clone(), divergence));
             assert_close(&format!("divergence {divergence} {name}"), &actual, &expected, 1e-6);
+        }
+    });
+}
+
+#[test]
+fn group_norms() {
+    on_devices(|on, device| {
+        for [b, c, h, w, groups] in [[1, 32, 1, 1, 32], [2, 64, 5, 7, 32], [1, 96, 33, 17, 32], [2, 8, 64, 64, 4]] {
+            // An offset far above the deviation, where a variance in one pass would cancel.
+            let x = random([b, c, h, w], 14, device) * 3.0 + 50.0;
+            let parameter = |seed| random([1, 1, 1, c], seed, device).reshape([c]);
+            let (scale, shift) = (parameter(15), parameter(16));
+            for activate in [false, true] {
+                let norm = GroupNorm { groups, epsilon: 1e-6, activate };
+                let expected = values(norm.specification(x.clone(), &scale, &shift));
+                let actual = values(norm.forward(x.clone(), &scale, &shift));
+                assert_close(&format!("{norm:?} of {c}x{h}x{w} on {on}"), &actual, &expected, 2e-5);
+            }
         }
     });
 }

@@ -1,0 +1,38 @@
+// Group normalisation from the statistics of group_statistics.wgsl, and SiLU where SILU.
+//
+//   dispatch     one thread per element
+//   x, normed    [batch, channels, plane]
+//   scale, shift one float per channel
+//   normed       (x - mean) * deviation^-1 * scale + shift, then v / (1 + exp(-v)) where SILU
+//   matches      kernel::normalization::specification
+
+struct Parameters {
+    threads: u32,
+    plane: u32,
+    channels: u32,
+    group_channels: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> statistics: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(3) var<storage, read_write> shift: array<f32>;
+@group(0) @binding(4) var<storage, read_write> normed: array<f32>;
+@group(0) @binding(5) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_index(group, groups, local);
+    if thread >= parameters.threads {
+        return;
+    }
+    let plane = thread / parameters.plane;
+    let channel = plane % parameters.channels;
+    let statistic = statistics[plane / parameters.group_channels];
+    let value = (x[thread] - statistic.x) * statistic.y * scale[channel] + shift[channel];
+    normed[thread] = select(value, value / (1.0 + exp(-value)), SILU);
+}

@@ -1,0 +1,61 @@
+// Mean and inverse standard deviation of every group of channels.
+//
+//   dispatch     one workgroup per group: batch * groups of them
+//   x            groups of `length` consecutive floats
+//   statistics   vec2(mean, 1 / sqrt(variance + epsilon)) per group
+//   matches      kernel::normalization::specification, together with group_normalize.wgsl
+//
+// The variance is that of the deviations from the mean, in a second pass, because E[x²] - E[x]² cancels in f32.
+
+struct Parameters {
+    groups: u32,
+    length: u32,
+    epsilon: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> statistics: array<vec2<f32>>;
+@group(0) @binding(2) var<uniform> parameters: Parameters;
+
+var<workgroup> partial: array<f32, WORKGROUP>;
+
+// Sum over the workgroup; every thread gets it.
+fn total(value: f32, local: u32) -> f32 {
+    partial[local] = value;
+    workgroupBarrier();
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        if local < half {
+            partial[local] += partial[local + half];
+        }
+        workgroupBarrier();
+    }
+    let sum = partial[0];
+    workgroupBarrier();
+    return sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    // Workgroups behind the last group work on that one again, so that barriers stay in uniform control flow.
+    let index = min(group.y * groups.x + group.x, parameters.groups - 1u);
+    let start = index * parameters.length;
+    let count = f32(parameters.length);
+    var sum = 0.0;
+    for (var i = local; i < parameters.length; i += WORKGROUP) {
+        sum += x[start + i];
+    }
+    let mean = total(sum, local) / count;
+    var squares = 0.0;
+    for (var i = local; i < parameters.length; i += WORKGROUP) {
+        let deviation = x[start + i] - mean;
+        squares += deviation * deviation;
+    }
+    let variance = total(squares, local) / count;
+    if local == 0u {
+        statistics[index] = vec2(mean, inverseSqrt(variance + parameters.epsilon));
+    }
+}

@@ -1,0 +1,37 @@
+//! Group normalisation with an optional SiLU, in one operation.
+
+use burn::backend::Dispatch;
+use burn::tensor::{Tensor, activation::silu};
+
+use super::Kernels;
+
+/// Normalises `x` `[b, c, h, w]` over each of `groups` groups of channels, then multiplies with `scale` and adds `shift`,
+/// both `[c]`; where `activate`, `v / (1 + exp(-v))` of that.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GroupNorm {
+    /// Number of groups; it divides the channels.
+    pub groups: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Whether SiLU follows.
+    pub activate: bool,
+}
+
+impl GroupNorm {
+    /// Applies it.
+    pub fn forward(&self, x: Tensor<4>, scale: &Tensor<1>, shift: &Tensor<1>) -> Tensor<4> {
+        let Self { groups, epsilon, activate } = *self;
+        let (scale, shift) = (scale.clone().into_dispatch(), shift.clone().into_dispatch());
+        Tensor::from_dispatch(Dispatch::group_norm(x.into_dispatch(), scale, shift, groups, epsilon, activate))
+    }
+
+    /// What [`GroupNorm::forward`] must compute, in tensor operations.
+    pub fn specification(&self, x: Tensor<4>, scale: &Tensor<1>, shift: &Tensor<1>) -> Tensor<4> {
+        let [b, c, h, w] = x.dims();
+        let grouped = x.reshape([b, self.groups, c / self.groups * h * w]);
+        let (variance, mean) = grouped.clone().var_mean_bias(2);
+        let normed = ((grouped - mean) / (variance + self.epsilon).sqrt()).reshape([b, c, h, w]);
+        let normed = normed * scale.clone().reshape([1, c, 1, 1]) + shift.clone().reshape([1, c, 1, 1]);
+        if self.activate { silu(normed) } else { normed }
+    }
+}
