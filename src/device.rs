@@ -144,7 +144,9 @@ pub fn open(name: &str) -> Result<Selected> {
         ("auto", Some(adapter)) => adapter.open("the best graphics processor".into()),
         ("auto", None) => Ok(cpu("there is no graphics processor".into())),
         ("gpu", Some(adapter)) => adapter.open("asked for".into()),
-        ("gpu", None) => Err(missing("there is no graphics processor here", "install its driver, or pass --device cpu")),
+        ("gpu", None) => {
+            Err(missing("there is no graphics processor here", "install its driver, or pass --device cpu"))
+        }
         ("software", _) => match adapters.iter().find(|adapter| adapter.kind == wgpu::DeviceType::Cpu) {
             Some(adapter) => adapter.open("asked for".into()),
             None => Err(missing(

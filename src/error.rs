@@ -8,6 +8,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What a user can be told.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the sentence of each variant says what its fields are")]
 pub enum Error {
     /// A file could not be read.
     #[error("{path}: cannot be read ({reason}); check the name and the permissions")]

@@ -15,6 +15,8 @@ use crate::prior::Prior;
 use crate::regularizer::Regularization;
 use crate::sampler::{self, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas};
 
+pub use initial::estimate as classical_estimate;
+
 /// Largest noise that is accepted, of a `[0, 1]` image.
 const MAX_SIGMA: f64 = 1.0;
 
@@ -101,7 +103,9 @@ impl RestoreConfig {
             return Err(Error::parameter("sigma", self.sigma, "it must be between 0 and 1 (of a [0, 1] picture)"));
         }
         match &self.method {
-            Method::Fdgr { guidance, .. } | Method::Ddpg { guidance } | Method::Idpg { guidance } => guidance.check()?,
+            Method::Fdgr { guidance, .. } | Method::Ddpg { guidance } | Method::Idpg { guidance } => {
+                guidance.check()?
+            }
             Method::DiffPir(method) => method.check()?,
         }
         Timeline::new(Betas::Linear, self.steps, self.start).map(drop)
@@ -192,7 +196,8 @@ impl Restorer {
             start
         };
         let problem = Problem { operator: operator.as_ref(), y, sigma_y: 2.0 * config.sigma };
-        let run = sampler::Run { prior: &self.prior, sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
+        let run =
+            sampler::Run { prior: &self.prior, sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
         run.sample(x_t, config.clip, &mut noise, observer)
     }
 

@@ -119,8 +119,7 @@ fn side_by_side(panels: &[(String, Rgb32FImage)]) -> Rgb32FImage {
     let zoom = (320 / width.max(1)).max(1);
     let (width, height) = (width * zoom, height * zoom);
     let count = panels.len() as u32;
-    let mut sheet =
-        Rgb32FImage::from_pixel(count * (width + GAP) - GAP, height + STRIP, Rgb([1.0; 3]));
+    let mut sheet = Rgb32FImage::from_pixel(count * (width + GAP) - GAP, height + STRIP, Rgb([1.0; 3]));
     for (i, (label, picture)) in panels.iter().enumerate() {
         let left = i as u32 * (width + GAP);
         write_label(&mut sheet, label, left + 4, width);

@@ -79,8 +79,16 @@ impl Args {
     /// Whether any flag was given.
     pub fn any(&self) -> bool {
         let numbers = [
-            self.lam, self.alpha, self.sigma_g, self.gamma, self.eta_tilde, self.xi, self.zeta, self.scale_ls,
-            self.lambda, self.start,
+            self.lam,
+            self.alpha,
+            self.sigma_g,
+            self.gamma,
+            self.eta_tilde,
+            self.xi,
+            self.zeta,
+            self.scale_ls,
+            self.lambda,
+            self.start,
         ];
         numbers.iter().any(Option::is_some)
             || self.method.is_some()
@@ -174,15 +182,18 @@ impl Args {
             ("--step-size-mode", self.step_size_mode.is_some(), GUIDED),
             ("--lambda", self.lambda.is_some(), &[Diffpir]),
         ];
-        let name = |method: Name| {
-            method.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-        };
+        let name =
+            |method: Name| method.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         for (flag, given, owners) in owned {
             if given && !owners.contains(&method) {
                 let owners: Vec<String> = owners.iter().map(|&owner| name(owner)).collect();
                 return Err(Error::Mismatch {
                     what: flag.into(),
-                    fact: format!("it belongs to --method {}, but the method here is {}", owners.join(", "), name(method)),
+                    fact: format!(
+                        "it belongs to --method {}, but the method here is {}",
+                        owners.join(", "),
+                        name(method)
+                    ),
                     remedy: format!("leave it out, or pass --method {}", owners[0]),
                 });
             }

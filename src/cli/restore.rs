@@ -111,8 +111,8 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
 fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &Restorer) -> anyhow::Result<()> {
     let begun = Instant::now();
     let device = &restorer.device().device;
-    let bytes = std::fs::read(&job.photo)
-        .map_err(|e| Error::Unreadable { path: job.photo.clone(), reason: e.to_string() })?;
+    let bytes =
+        std::fs::read(&job.photo).map_err(|e| Error::Unreadable { path: job.photo.clone(), reason: e.to_string() })?;
     let hash = sha256(&bytes);
     if let Some((recipe, path)) = recipe {
         check_hash(path, "input", &hash, &recipe.input.sha256)?;
@@ -176,7 +176,10 @@ fn configure(args: &Args, measured: &Measured) -> Result<RestoreConfig> {
     let mut config = match measured {
         Measured::Sensed((_, description)) => {
             if task != task::Task::Cs {
-                let fact = format!("the file holds measurements of compressed sensing, not a picture for {}", task::name(task));
+                let fact = format!(
+                    "the file holds measurements of compressed sensing, not a picture for {}",
+                    task::name(task)
+                );
                 return Err(Error::Mismatch { what: "--task".into(), fact, remedy: "pass --task cs".into() });
             }
             RestoreConfig::new(description.degradation.clone(), args.task.sigma.unwrap_or(description.sigma))

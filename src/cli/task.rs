@@ -193,11 +193,7 @@ fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result
     if [picture.height(), picture.width()] != [height, width] {
         return Err(Error::Mismatch {
             what: path.display().to_string(),
-            fact: format!(
-                "the mask is {}x{}, but the picture is {width}x{height}",
-                picture.width(),
-                picture.height()
-            ),
+            fact: format!("the mask is {}x{}, but the picture is {width}x{height}", picture.width(), picture.height()),
             remedy: "resize the mask to the picture".into(),
         });
     }

@@ -126,9 +126,7 @@ impl Degradation {
                 check_scale(*scale, height, width)?;
                 Box::new(AveragePooling::new(*scale, height, width))
             }
-            Self::Deblur { psf, form: Form::Fft } => {
-                Box::new(Convolution::new(&psf.kernel()?, height, width, device)?)
-            }
+            Self::Deblur { psf, form: Form::Fft } => Box::new(Convolution::new(&psf.kernel()?, height, width, device)?),
             Self::Deblur { psf, form: Form::Svd } => {
                 let (vertical, horizontal) = psf.factors()?;
                 Box::new(Separable::blur(&vertical, &horizontal, height, width, device))

@@ -15,6 +15,7 @@ const MAX_SIDE: usize = 1025;
 /// Which point spread function, with its parameters in pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each variant names its fields")]
 pub enum Psf {
     /// A Gaussian of `taps` x `taps`, of standard deviation `sigma`.
     Gaussian { sigma: f64, taps: usize },
@@ -272,9 +273,8 @@ impl Canvas {
     /// Separable Gaussian blur of standard deviation `sigma`, zero outside.
     fn blur(&mut self, sigma: f64) {
         let reach = (3.0 * sigma).ceil() as usize;
-        let taps: Vec<f64> = (0..=2 * reach)
-            .map(|i| (-0.5 * ((i as f64 - reach as f64) / sigma.max(1e-9)).powi(2)).exp())
-            .collect();
+        let taps: Vec<f64> =
+            (0..=2 * reach).map(|i| (-0.5 * ((i as f64 - reach as f64) / sigma.max(1e-9)).powi(2)).exp()).collect();
         let side = self.side;
         for stride in [1, side] {
             let source = self.values.clone();

@@ -53,11 +53,8 @@ impl Separable {
         let size = [vertical.ncols(), horizontal.ncols()];
         let vertical = Factor::new(vertical, device);
         let horizontal = Factor::new(horizontal, device);
-        let products: Vec<f32> = vertical
-            .values
-            .iter()
-            .flat_map(|v| horizontal.values.iter().map(move |h| (v * h) as f32))
-            .collect();
+        let products: Vec<f32> =
+            vertical.values.iter().flat_map(|v| horizontal.values.iter().map(move |h| (v * h) as f32)).collect();
         let shape = [1, 1, vertical.values.len(), horizontal.values.len()];
         Self { singular: Tensor::from_data(TensorData::new(products, shape), device), vertical, horizontal, size }
     }

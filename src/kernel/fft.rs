@@ -78,15 +78,9 @@ pub fn specification(x: Tensor<5>, inverse: bool) -> Tensor<5> {
     let (re, im) = (part(&x, 0), part(&x, 1));
 
     let (cos, sin) = dft_matrix(w, inverse, &device);
-    let (re, im) = (
-        re.clone().matmul(cos.clone()) - im.clone().matmul(sin.clone()),
-        re.matmul(sin) + im.matmul(cos),
-    );
+    let (re, im) = (re.clone().matmul(cos.clone()) - im.clone().matmul(sin.clone()), re.matmul(sin) + im.matmul(cos));
     let (cos, sin) = dft_matrix(h, inverse, &device);
-    let (re, im) = (
-        cos.clone().matmul(re.clone()) - sin.clone().matmul(im.clone()),
-        sin.matmul(re) + cos.matmul(im),
-    );
+    let (re, im) = (cos.clone().matmul(re.clone()) - sin.clone().matmul(im.clone()), sin.matmul(re) + cos.matmul(im));
     Tensor::stack(vec![re, im], 4)
 }
 
@@ -94,9 +88,8 @@ pub fn specification(x: Tensor<5>, inverse: bool) -> Tensor<5> {
 fn dft_matrix(n: usize, inverse: bool, device: &Device) -> (Tensor<4>, Tensor<4>) {
     let (sign, scale) = if inverse { (1.0, 1.0 / n as f64) } else { (-1.0, 1.0) };
     let entries = |f: fn(f64) -> f64| {
-        let values: Vec<f32> = (0..n * n)
-            .map(|i| (scale * f(sign * TAU * ((i / n) * (i % n) % n) as f64 / n as f64)) as f32)
-            .collect();
+        let values: Vec<f32> =
+            (0..n * n).map(|i| (scale * f(sign * TAU * ((i / n) * (i % n) % n) as f64 / n as f64)) as f32).collect();
         Tensor::from_data(TensorData::new(values, [1, 1, n, n]), device)
     };
     (entries(f64::cos), entries(f64::sin))
@@ -128,9 +121,8 @@ pub fn table(n: usize) -> Vec<f32> {
         return pairs(roots(n));
     }
     let m = chirp_length(n);
-    let chirp: Vec<Complex<f64>> = (0..n)
-        .map(|k| Complex::cis(-0.5 * TAU * (k * k % (2 * n)) as f64 / n as f64))
-        .collect();
+    let chirp: Vec<Complex<f64>> =
+        (0..n).map(|k| Complex::cis(-0.5 * TAU * (k * k % (2 * n)) as f64 / n as f64)).collect();
     let mut spectrum = vec![Complex::default(); m];
     for (k, c) in chirp.iter().enumerate() {
         spectrum[k] = c.conj() / m as f64;

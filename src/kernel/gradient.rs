@@ -98,13 +98,7 @@ pub fn derivative_specification(x: Tensor<5>, divergence: bool) -> Tensor<5> {
     let part = |i| x.clone().narrow(4, i, 1).reshape([b, c, h, w]);
     let (re, im) = (part(0), part(1));
     let (real, imaginary) = (-fy, fx * sign);
-    Tensor::stack(
-        vec![
-            re.clone() * real.clone() - im.clone() * imaginary.clone(),
-            re * imaginary + im * real,
-        ],
-        4,
-    )
+    Tensor::stack(vec![re.clone() * real.clone() - im.clone() * imaginary.clone(), re * imaginary + im * real], 4)
 }
 
 /// Frequency `k` of `n` in cycles a sample, in the order of `fftfreq`; 0 at the Nyquist frequency.

@@ -1,9 +1,7 @@
 //! The operations on wgpu: the kernels of `shaders/`, launched through CubeCL.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::wgpu::{
-    CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
-};
+use burn::backend::wgpu::{CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
 use burn::cubecl::{
     CubeCount, CubeDim,
     prelude::KernelId,
@@ -130,17 +128,11 @@ fn stockham(x: CubeTensor, table: &CubeTensor, radices: &[usize], real_output: b
     for (pass, &radix) in radices.iter().enumerate() {
         let last = pass + 1 == radices.len();
         let real_output = last && real_output;
-        let shader = Shader::FftRadix {
-            radix,
-            inverse: lines.inverse,
-            real_input: is_real(&field),
-            real_output,
-        };
+        let shader = Shader::FftRadix { radix, inverse: lines.inverse, real_input: is_real(&field), real_output };
         let output = empty(&field, field_shape(&shape, &real_output));
         let threads = elements / radix;
         let scale = if last { lines.scale } else { 1.0 };
-        let parameters =
-            [threads.into(), length.into(), lines.inner(&shape).into(), Value::from(span), scale.into()];
+        let parameters = [threads.into(), length.into(), lines.inner(&shape).into(), Value::from(span), scale.into()];
         shader.launch(&[&field, table], &output, threads, &parameters);
         span *= radix;
         field = output;
@@ -220,15 +212,13 @@ fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
 
 /// A kernel of `shaders/` with the constants set in front of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are the constants that the shader's contract names")]
 pub enum Shader {
     /// `fft_radix.wgsl`
-    #[allow(missing_docs)]
     FftRadix { radix: usize, inverse: bool, real_input: bool, real_output: bool },
     /// `line_product.wgsl`
-    #[allow(missing_docs)]
     LineProduct { conjugate: bool, real_input: bool, real_output: bool },
     /// `spectral_derivative.wgsl`
-    #[allow(missing_docs)]
     SpectralDerivative { divergence: bool },
     /// `gradient_spatial.wgsl`
     GradientSpatial,
@@ -237,7 +227,6 @@ pub enum Shader {
     /// `group_statistics.wgsl`
     GroupStatistics,
     /// `group_normalize.wgsl`
-    #[allow(missing_docs)]
     GroupNormalize { silu: bool },
 }
 
@@ -265,7 +254,10 @@ impl Shader {
         const THREAD: &str = include_str!("../../shaders/common/thread.wgsl");
         let (constants, parts) = match *self {
             Self::FftRadix { radix, inverse, real_input, real_output } => (
-                format!("const RADIX: u32 = {radix}u;\nconst INVERSE: bool = {inverse};\n{}", access(real_input, real_output)),
+                format!(
+                    "const RADIX: u32 = {radix}u;\nconst INVERSE: bool = {inverse};\n{}",
+                    access(real_input, real_output)
+                ),
                 vec![
                     COMPLEX.to_owned(),
                     include_str!("../../shaders/fft_radix.wgsl").replace("//RADIX_BODY", butterfly(radix)),
@@ -279,9 +271,10 @@ impl Shader {
                 format!("const DIVERGENCE: bool = {divergence};\n"),
                 vec![COMPLEX.to_owned(), include_str!("../../shaders/spectral_derivative.wgsl").to_owned()],
             ),
-            Self::GradientSpatial => {
-                (String::new(), vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_spatial.wgsl").to_owned()])
-            }
+            Self::GradientSpatial => (
+                String::new(),
+                vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_spatial.wgsl").to_owned()],
+            ),
             Self::GroupStatistics => {
                 (String::new(), vec![include_str!("../../shaders/group_statistics.wgsl").to_owned()])
             }

@@ -41,8 +41,7 @@ fn filter(plane: &[f64], width: usize, height: usize) -> Vec<f64> {
     let total: f64 = taps.iter().sum();
     let (inner_width, inner_height) = (width - WINDOW + 1, height - WINDOW + 1);
     let weigh = |values: &dyn Fn(usize) -> f64| (0..WINDOW).map(|k| taps[k] * values(k)).sum::<f64>() / total;
-    let rows: Vec<f64> = (0..height * inner_width)
-        .map(|i| weigh(&|k| plane[i / inner_width * width + i % inner_width + k]))
-        .collect();
+    let rows: Vec<f64> =
+        (0..height * inner_width).map(|i| weigh(&|k| plane[i / inner_width * width + i % inner_width + k])).collect();
     (0..inner_height * inner_width).map(|i| weigh(&|k| rows[i + k * inner_width])).collect()
 }

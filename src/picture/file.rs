@@ -21,8 +21,7 @@ impl Picture {
     /// # Errors
     /// Files that cannot be read or decoded, pictures in CMYK, and those above 64 megapixels.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path)
-            .map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
+        let bytes = std::fs::read(path).map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
         Self::decode(&bytes, path)
     }
 
@@ -46,7 +45,8 @@ impl Picture {
             return Err(refuse(format!("it has {width}x{height} pixels"), "pass a picture with at least one pixel"));
         }
         if pixels > MAX_PIXELS {
-            let fact = format!("{width}x{height} are {} megapixels, more than {}", pixels / 1_000_000, MAX_PIXELS / 1_000_000);
+            let fact =
+                format!("{width}x{height} are {} megapixels, more than {}", pixels / 1_000_000, MAX_PIXELS / 1_000_000);
             return Err(refuse(fact, "crop or shrink the picture"));
         }
         let original = decoder.original_color_type();

@@ -2,7 +2,6 @@
 
 mod file;
 
-
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{ImageBuffer, Luma, Rgb, Rgb32FImage, imageops::FilterType};
 

@@ -34,8 +34,7 @@ impl Checkpoint {
     /// # Errors
     /// Unreadable, truncated or foreign files, and pickles that hold more than tensors.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path)
-            .map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
+        let bytes = std::fs::read(path).map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
         let refuse = |fact: String| Self::refusal(path, fact);
         if bytes.starts_with(b"PK\x03\x04") {
             let (object, storages) = zip_form(&bytes).map_err(refuse)?;
@@ -140,9 +139,9 @@ impl Checkpoint {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
-        self.tensors.get(name).ok_or_else(|| {
-            Self::refusal(&self.path, format!("it has no tensor {name}, so it is not a DDPM UNet"))
-        })
+        self.tensors
+            .get(name)
+            .ok_or_else(|| Self::refusal(&self.path, format!("it has no tensor {name}, so it is not a DDPM UNet")))
     }
 
     /// The error for a tensor that does not fit its place.
@@ -163,9 +162,11 @@ impl Checkpoint {
 impl Entry {
     /// Whether every element lies within the storage.
     fn fits(&self) -> bool {
-        let last = self.shape.iter().zip(&self.strides).try_fold(self.offset, |at, (&n, &stride)| {
-            at.checked_add(n.checked_sub(1)?.checked_mul(stride)?)
-        });
+        let last = self
+            .shape
+            .iter()
+            .zip(&self.strides)
+            .try_fold(self.offset, |at, (&n, &stride)| at.checked_add(n.checked_sub(1)?.checked_mul(stride)?));
         let count = self.shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
         let held = self.storage.len() / self.element.bytes();
         self.shape.len() == self.strides.len()

@@ -144,10 +144,8 @@ impl DdpmUnet {
     fn embed(&self, t: usize, device: &Device) -> Tensor<2> {
         let half = self.channels / 2;
         let angle = |i: usize| t as f64 * (-(10_000f64.ln()) * i as f64 / (half - 1) as f64).exp();
-        let values: Vec<f32> = (0..half)
-            .map(|i| angle(i).sin() as f32)
-            .chain((0..half).map(|i| angle(i).cos() as f32))
-            .collect();
+        let values: Vec<f32> =
+            (0..half).map(|i| angle(i).sin() as f32).chain((0..half).map(|i| angle(i).cos() as f32)).collect();
         let embedding = Tensor::from_data(TensorData::new(values, [1, 2 * half]), device);
         self.time[1].forward(silu(self.time[0].forward(embedding)))
     }
@@ -309,8 +307,7 @@ struct Weights<'a> {
 
 impl Weights<'_> {
     fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>> {
-        let shape: [usize; D] =
-            self.checkpoint.shape(name)?.try_into().map_err(|_| self.checkpoint.misshaped(name))?;
+        let shape: [usize; D] = self.checkpoint.shape(name)?.try_into().map_err(|_| self.checkpoint.misshaped(name))?;
         Ok(Tensor::from_data(TensorData::new(self.checkpoint.values(name)?, shape), self.device))
     }
 

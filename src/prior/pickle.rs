@@ -72,11 +72,16 @@ pub(super) fn legacy_form(bytes: &[u8]) -> Result<(Vec<(String, StoredTensor)>, 
     let tensors = machine.state_dict(&root, 3).ok_or("it holds no dictionary of tensors")?;
     let sizes: HashMap<&str, usize> = tensors
         .iter()
-        .map(|(_, t)| (t.storage.as_str(), match t.element {
-            Element::F16 | Element::BF16 => 2,
-            Element::F32 => 4,
-            Element::F64 => 8,
-        }))
+        .map(|(_, t)| {
+            (
+                t.storage.as_str(),
+                match t.element {
+                    Element::F16 | Element::BF16 => 2,
+                    Element::F32 => 4,
+                    Element::F64 => 8,
+                },
+            )
+        })
         .collect();
     let mut storages = BTreeMap::new();
     let mut at = machine.at;

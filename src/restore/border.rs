@@ -35,9 +35,8 @@ fn extended_along(y: Tensor<4>, axis: usize, margin: usize) -> Tensor<4> {
     };
     let end = mirrored((0..margin as i64).map(|i| n as i64 + i).collect());
     let beginning = mirrored((0..margin as i64).map(|i| i - margin as i64).collect());
-    let fade: Vec<f32> = (0..margin)
-        .map(|i| 0.5 - 0.5 * (std::f32::consts::PI * (i as f32 + 0.5) / margin as f32).cos())
-        .collect();
+    let fade: Vec<f32> =
+        (0..margin).map(|i| 0.5 - 0.5 * (std::f32::consts::PI * (i as f32 + 0.5) / margin as f32).cos()).collect();
     let mut shape = [1; 4];
     shape[axis] = margin;
     let fade = Tensor::<4>::from_data(TensorData::new(fade, shape), &device);

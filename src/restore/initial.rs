@@ -11,7 +11,7 @@ const FILL_STEPS: usize = 64;
 
 /// An image `[b, 3, h, w]` without any prior: enlarged by bicubic interpolation, deconvolved by a regularised inverse, holes
 /// filled smoothly, or the measurement itself.
-pub(super) fn estimate(
+pub fn estimate(
     degradation: &Degradation,
     operator: &dyn LinearOperator,
     y: &Tensor<4>,
@@ -58,9 +58,8 @@ fn blurred(x: Tensor<4>, reach: usize) -> Tensor<4> {
         if by == 0 {
             return x;
         }
-        let shifted = |by: usize| {
-            Tensor::cat(vec![x.clone().narrow(axis, n - by, by), x.clone().narrow(axis, 0, n - by)], axis)
-        };
+        let shifted =
+            |by: usize| Tensor::cat(vec![x.clone().narrow(axis, n - by, by), x.clone().narrow(axis, 0, n - by)], axis);
         (x.clone() * 2.0 + shifted(by) + shifted(n - by)) / 4.0
     };
     along(along(x, 2), 3)

@@ -153,14 +153,7 @@ impl Ddpg {
 }
 
 impl Sampler for Ddpg {
-    fn step(
-        &self,
-        step: &Step,
-        x_t: Tensor<4>,
-        x0: Tensor<4>,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4> {
         let guided = x0.clone() - self.guidance.gradient(step, &x0, problem);
         self.guidance.advance(step, x_t, guided, problem.sigma_y, noise)
     }

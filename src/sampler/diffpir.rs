@@ -38,14 +38,7 @@ impl DiffPir {
 }
 
 impl Sampler for DiffPir {
-    fn step(
-        &self,
-        step: &Step,
-        x_t: Tensor<4>,
-        x0: Tensor<4>,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4> {
         let Problem { operator, y, sigma_y } = problem;
         let eta = (self.lambda * sigma_y * sigma_y * step.a / (1.0 - step.a)).max(1e-4);
         let residual = operator.apply(x0.clone()) - y.clone();

@@ -30,14 +30,7 @@ impl Fdgr {
 }
 
 impl Sampler for Fdgr {
-    fn step(
-        &self,
-        step: &Step,
-        x_t: Tensor<4>,
-        x0: Tensor<4>,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4> {
         let fidelity = self.guidance.gradient(step, &x0, problem);
         let regularity = self.regularizer.gradient(x0.clone()) * self.step_size(step);
         self.guidance.advance(step, x_t, x0 - (fidelity + regularity), problem.sigma_y, noise)

@@ -36,14 +36,7 @@ pub struct Problem<'a> {
 /// One reverse step of a method.
 pub trait Sampler {
     /// The state at the next time, from the state `x_t` and the prior's estimate `x0` of the clean image.
-    fn step(
-        &self,
-        step: &Step,
-        x_t: Tensor<4>,
-        x0: Tensor<4>,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4>;
+    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4>;
 }
 
 /// What an observer sees after a step.

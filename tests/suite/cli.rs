@@ -1,1 +1,356 @@
+//! The command line, through the binary: what works, and the sentence for what does not.
 
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use fdgr::picture::Picture;
+use image::{Rgb, Rgb32FImage};
+use tempfile::TempDir;
+
+/// A folder with a small photo in it.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        desk.picture("photo.png", 32, 24);
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A colourful picture of slopes and edges.
+    fn picture(&self, name: &str, width: u32, height: u32) {
+        let pixels = Rgb32FImage::from_fn(width, height, |x, y| {
+            let (u, v) = (x as f32 / width as f32, y as f32 / height as f32);
+            let edge = if (x / 8 + y / 6) % 2 == 0 { 0.25 } else { 0.0 };
+            Rgb([0.2 + 0.5 * u + edge, 0.3 + 0.4 * v, 0.6 - 0.4 * u * v + edge])
+        });
+        Picture::new(pixels).write(&self.path(name)).unwrap();
+    }
+
+    /// A black picture with a white bar: holes, or a kernel.
+    fn bar(&self, name: &str, width: u32, height: u32, bar: std::ops::Range<u32>) {
+        let pixels = Rgb32FImage::from_fn(width, height, |x, _| Rgb([if bar.contains(&x) { 1.0 } else { 0.0 }; 3]));
+        Picture::new(pixels).write(&self.path(name)).unwrap();
+    }
+
+    fn run(&self, command: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_fdgr"))
+            .args(command.split_whitespace())
+            .current_dir(self.0.path())
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap()
+    }
+
+    fn succeeds(&self, command: &str) -> String {
+        let output = self.run(command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "fdgr {command}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail with one sentence that holds all of `words`, and leave no file behind.
+    fn fails(&self, command: &str, words: &[&str]) {
+        let before = self.files();
+        let output = self.run(command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "fdgr {command}: succeeded");
+        let sentence = errors.lines().rfind(|line| line.starts_with("fdgr: ") || line.starts_with("error: "));
+        let sentence = sentence.unwrap_or_else(|| panic!("fdgr {command}: no sentence in {errors}"));
+        for word in words {
+            assert!(errors.contains(word), "fdgr {command}: no {word:?} in {sentence}");
+        }
+        assert!(!errors.contains("internal error") && !errors.contains("panicked"), "fdgr {command}: {errors}");
+        assert_eq!(self.files(), before, "fdgr {command}: files changed");
+    }
+
+    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files: Vec<_> = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+fn data(name: &str) -> String {
+    std::env::current_dir().unwrap().join("tests/data").join(name).display().to_string()
+}
+
+fn size(path: &Path) -> (usize, usize) {
+    let picture = Picture::read(path).unwrap();
+    (picture.width(), picture.height())
+}
+
+#[test]
+fn every_task_is_degraded_and_restored() {
+    let desk = Desk::new();
+    desk.bar("holes.png", 32, 24, 10..14);
+    desk.bar("kernel.png", 7, 3, 1..6);
+    let tasks = [
+        ("sr --scale 4", "png", (32, 24)),
+        ("sr --scale 2 --reduction average", "jpg", (32, 24)),
+        ("sr --scale 4 --form fft", "webp", (32, 24)),
+        ("deblur --kernel gauss:1.2", "png", (32, 24)),
+        ("deblur --kernel gauss:1.2 --form svd", "png", (32, 24)),
+        ("deblur --kernel motion:5,30", "tiff", (32, 24)),
+        ("deblur --kernel uniform:3", "png", (32, 24)),
+        ("deblur --kernel random:9,0.5,3", "png", (32, 24)),
+        ("deblur --kernel kernel.png", "png", (32, 24)),
+        ("denoise", "jpg", (32, 24)),
+        ("inpaint --mask holes.png", "png", (32, 24)),
+        ("colorize", "png", (32, 24)),
+        ("cs --ratio 0.5", "safetensors", (32, 24)),
+        ("cs --ratio 0.5 --sensing blocks", "safetensors", (32, 24)),
+    ];
+    for (task, ending, expected) in tasks {
+        desk.succeeds(&format!("degrade photo.png -o bad.{ending} --task {task} --sigma 0.02 --seed 5"));
+        let said = desk.succeeds(&format!("restore bad.{ending} -o good.png --task {task} --steps 4 --device cpu"));
+        assert!(said.contains("good.png"), "{task}: {said}");
+        assert_eq!(size(&desk.path("good.png")), expected, "{task}");
+        assert!(desk.path("good.png.recipe.json").exists(), "{task}");
+    }
+}
+
+#[test]
+fn a_recipe_repeats_the_pixels() {
+    let desk = Desk::new();
+    desk.succeeds("restore photo.png -o first.png --task denoise --steps 6 --seed 11 --device cpu");
+    desk.succeeds("restore --recipe first.png.recipe.json -o second.png");
+    assert_eq!(std::fs::read(desk.path("first.png")).unwrap(), std::fs::read(desk.path("second.png")).unwrap());
+    desk.succeeds("restore photo.png -o third.png --task denoise --steps 6 --seed 12 --device cpu");
+    assert_ne!(std::fs::read(desk.path("first.png")).unwrap(), std::fs::read(desk.path("third.png")).unwrap());
+
+    desk.fails("restore --recipe first.png.recipe.json -o again.png --lam 2", &["already says"]);
+    desk.picture("photo.png", 32, 32);
+    desk.fails("restore --recipe first.png.recipe.json -o again.png", &["input", "another file"]);
+    std::fs::write(desk.path("broken.json"), "{}").unwrap();
+    desk.fails("restore --recipe broken.json -o again.png", &["broken.json", "not a recipe"]);
+}
+
+#[test]
+fn any_size_and_several_photos() {
+    let desk = Desk::new();
+    for (name, width, height) in [("dot.png", 1, 1), ("line.png", 37, 1), ("odd.png", 33, 19)] {
+        desk.picture(name, width, height);
+    }
+    desk.succeeds("restore odd.png photo.png -o out/ --task denoise --steps 3 --device cpu");
+    assert_eq!(size(&desk.path("out/odd.png")), (33, 19));
+    assert_eq!(size(&desk.path("out/photo.png")), (32, 24));
+    desk.succeeds("restore dot.png -o big.png --task sr --scale 3 --steps 3 --device cpu");
+    assert_eq!(size(&desk.path("big.png")), (3, 3));
+    desk.succeeds("restore line.png -o clean.png --task denoise --steps 3 --device cpu");
+    desk.succeeds("restore odd.png -o sharp.png --task deblur --kernel gauss:1 --steps 3 --device cpu");
+    assert_eq!(size(&desk.path("sharp.png")), (33, 19));
+
+    std::fs::write(desk.path("bad.png"), b"no picture").unwrap();
+    let output = desk.run("restore bad.png photo.png -o both/ --task denoise --steps 3 --device cpu");
+    assert!(!output.status.success(), "one of two is bad");
+    assert_eq!(size(&desk.path("both/photo.png")), (32, 24), "the other is restored");
+}
+
+#[test]
+fn every_flag_of_the_methods_is_taken() {
+    let desk = Desk::new();
+    let runs = [
+        "--method fdgr --mode g- --lam -0.09 --alpha 0.5 --sigma-g 1.5 --inject-noise 1 --zeta 0.5",
+        "--method fdgr --mode g+ --gamma 16 --eta_tilde 0.2 --step_size_mode 1 --scale_ls 0.9 --sigma_g 0.8",
+        "--method ddpg --gamma 8 --eta-tilde -1 --xi 1e-5 --zeta 0.7 --start 0.5 --no-clip",
+        "--method idpg --step-size-mode 2 --border periodic",
+        "--method diffpir --lambda 2 --zeta 0.9",
+    ];
+    for flags in runs {
+        desk.succeeds(&format!(
+            "restore photo.png -o x.png --task deblur --kernel gauss:1 --steps 4 --device cpu {flags}"
+        ));
+    }
+}
+
+#[test]
+fn bad_files_get_a_sentence() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("empty.png"), b"").unwrap();
+    std::fs::write(desk.path("text.png"), b"this is no picture at all").unwrap();
+    let whole = std::fs::read(desk.path("photo.png")).unwrap();
+    std::fs::write(desk.path("cut.png"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::create_dir(desk.path("folder.png")).unwrap();
+    let cases = [
+        ("missing.png", vec!["missing.png", "cannot be read"]),
+        ("empty.png", vec!["empty.png", "empty"]),
+        ("text.png", vec!["text.png", "not a picture"]),
+        ("cut.png", vec!["cut.png", "cannot be decoded"]),
+        ("folder.png", vec!["folder.png", "cannot be read"]),
+    ];
+    for (file, words) in &cases {
+        desk.fails(&format!("restore {file} -o x.png --task denoise --device cpu"), words);
+        desk.fails(&format!("degrade {file} -o x.png --task denoise"), words);
+    }
+    for (file, word) in [
+        ("cmyk.jpg", "CMYK"),
+        ("cmyk.tiff", "CMYK"),
+        ("no-pixels.png", "no-pixels.png"),
+        ("100-megapixels.png", "megapixels"),
+    ] {
+        desk.fails(&format!("restore {} -o x.png --task denoise --device cpu", data(file)), &[file, word]);
+    }
+}
+
+#[test]
+fn bad_tasks_get_a_sentence() {
+    let desk = Desk::new();
+    desk.bar("small.png", 8, 8, 2..4);
+    desk.bar("black.png", 32, 24, 0..0);
+    desk.bar("white.png", 32, 24, 0..32);
+    desk.bar("wide.png", 65, 3, 0..65);
+    desk.picture("odd.png", 31, 23);
+    desk.succeeds("degrade photo.png -o measured.safetensors --task cs");
+    for (command, words) in [
+        ("restore photo.png -o x.png", vec!["--task", "missing"]),
+        ("restore -o x.png --task denoise", vec!["photo", "missing"]),
+        ("restore photo.png -o x.png --task deblur", vec!["--kernel"]),
+        ("restore photo.png -o x.png --task inpaint", vec!["--mask"]),
+        ("restore photo.png -o x.png --task inpaint --mask small.png", vec!["small.png", "8x8", "32x24"]),
+        ("restore photo.png -o x.png --task inpaint --mask black.png", vec!["black.png", "nothing"]),
+        ("restore photo.png -o x.png --task inpaint --mask white.png", vec!["white.png", "no pixel"]),
+        ("restore photo.png -o x.png --task inpaint --mask none.png", vec!["none.png", "cannot be read"]),
+        ("restore photo.png -o x.png --task deblur --kernel black.png", vec!["kernel", "above 0"]),
+        ("restore photo.png -o x.png --task deblur --kernel none.png", vec!["none.png", "neither a file"]),
+        ("restore photo.png -o x.png --task deblur --kernel gauss:-1", vec!["-1", "above 0"]),
+        ("restore photo.png -o x.png --task deblur --kernel gauss:x", vec!["gauss:SIGMA"]),
+        ("restore photo.png -o x.png --task deblur --kernel motion:5", vec!["motion:LENGTH,ANGLE"]),
+        ("restore photo.png -o x.png --task deblur --kernel motion:1e9,0", vec!["length between"]),
+        ("restore photo.png -o x.png --task deblur --kernel uniform:0", vec!["between 1"]),
+        ("restore photo.png -o x.png --task deblur --kernel random:9,7,1", vec!["intensity", "7"]),
+        ("restore photo.png -o x.png --task deblur --kernel motion:5,0 --form svd", vec!["separable"]),
+        ("degrade photo.png -o x.png --task deblur --kernel wide.png", vec!["65x3", "smaller kernel"]),
+        ("degrade odd.png -o x.png --task sr --scale 4", vec!["31x23", "4", "28x20"]),
+        ("restore photo.png -o x.png --task sr --scale 0", vec!["scale", "0"]),
+        ("restore photo.png -o x.png --task sr --scale 999", vec!["scale", "999"]),
+        ("restore photo.png -o x.png --task denoise --scale 4", vec!["--scale", "--task sr"]),
+        ("restore photo.png -o x.png --task cs", vec!["measurements"]),
+        ("restore measured.safetensors -o x.png --task denoise", vec!["compressed sensing"]),
+        ("degrade photo.png -o x.png --task cs", vec![".safetensors"]),
+        ("degrade photo.png -o x.safetensors --task cs --ratio 2", vec!["ratio", "2"]),
+        ("degrade photo.png -o x.png", vec!["--task"]),
+    ] {
+        desk.fails(&format!("{command}{}", if command.starts_with("restore") { " --device cpu" } else { "" }), &words);
+    }
+}
+
+#[test]
+fn bad_parameters_get_a_sentence() {
+    let desk = Desk::new();
+    for (flags, words) in [
+        ("--sigma -0.1", vec!["sigma", "-0.1"]),
+        ("--sigma 7", vec!["sigma", "7"]),
+        ("--sigma nan", vec!["sigma"]),
+        ("--method fdgr --gamma -1", vec!["gamma", "-1"]),
+        ("--method fdgr --zeta 2", vec!["zeta", "2"]),
+        ("--method fdgr --alpha 0", vec!["alpha", "0"]),
+        ("--method fdgr --sigma-g -3", vec!["sigma_g", "-3"]),
+        ("--method fdgr --lam inf", vec!["lam"]),
+        ("--method fdgr --scale-ls -1", vec!["scale_ls"]),
+        ("--method fdgr --step-size-mode 3", vec!["step_size_mode", "3"]),
+        ("--method fdgr --inject-noise 2", vec!["inject_noise", "2"]),
+        ("--method ddpg --lam 1", vec!["--lam", "fdgr", "ddpg"]),
+        ("--method diffpir --gamma 1", vec!["--gamma", "diffpir"]),
+        ("--method diffpir --lambda 0", vec!["lambda"]),
+        ("--steps 0", vec!["steps", "0"]),
+        ("--steps 5000", vec!["steps", "5000"]),
+        ("--start 0", vec!["start"]),
+        ("--start 1.5", vec!["start"]),
+        ("--method magic", vec!["magic", "fdgr"]),
+        ("--frobnicate", vec!["--frobnicate"]),
+        ("--model nowhere.pt", vec!["nowhere.pt", "no such file"]),
+        ("--model photo.png", vec!["photo.png", "neither"]),
+    ] {
+        desk.fails(&format!("restore photo.png -o x.png --task denoise --device cpu {flags}"), &words);
+    }
+    for (device, words) in [("quantum", vec!["quantum", "no device has that name"]), ("", vec!["--device"])] {
+        desk.fails(&format!("restore photo.png -o x.png --task denoise --device {device}"), &words);
+    }
+}
+
+#[test]
+fn no_adapter_is_a_sentence() {
+    let desk = Desk::new();
+    for device in ["gpu", "software"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fdgr"))
+            .args(["restore", "photo.png", "-o", "x.png", "--task", "denoise", "--device", device])
+            .current_dir(desk.0.path())
+            .env("VK_ICD_FILENAMES", "/nonexistent.json")
+            .env("VK_DRIVER_FILES", "/nonexistent.json")
+            .output()
+            .unwrap();
+        // Systems whose adapters do not come through the Vulkan loader find theirs all the same.
+        if cfg!(target_os = "linux") {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && errors.contains("--device cpu"), "{errors}");
+            assert!(!errors.contains("internal error"), "{errors}");
+        }
+    }
+}
+
+#[test]
+fn bad_outputs_get_a_sentence() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("folder.png")).unwrap();
+    for (output, words) in [
+        ("photo.png", vec!["photo.png", "overwrite"]),
+        ("./photo.png", vec!["overwrite"]),
+        ("nowhere/x.png", vec!["nowhere", "cannot be written"]),
+        ("x.bmp", vec!["x.bmp", ".png"]),
+        ("x", vec![".png"]),
+    ] {
+        desk.fails(&format!("restore photo.png -o {output} --task denoise --device cpu --steps 2"), &words);
+        desk.fails(&format!("degrade photo.png -o {output} --task denoise"), &words);
+    }
+    desk.fails("restore photo.png photo.png -o out --task denoise --device cpu", &["overwrite"]);
+}
+
+#[test]
+fn a_picture_too_large_for_the_device_is_a_sentence() {
+    let desk = Desk::new();
+    desk.picture("large.png", 2000, 2000);
+    desk.fails("restore large.png -o x.png --task sr --scale 16 --device cpu", &["MiB", "crop or shrink"]);
+}
+
+#[test]
+fn help_shows_examples() {
+    let desk = Desk::new();
+    for command in ["--help", "restore --help", "degrade --help", "demo --help"] {
+        assert!(desk.succeeds(command).contains("Examples:"), "{command}");
+    }
+    assert!(desk.succeeds("devices").contains("CPU"));
+}
+
+/// Ctrl-C during a run ends it within a step, and leaves nothing behind.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing_behind() {
+    use std::time::Duration;
+    let desk = Desk::new();
+    desk.picture("wide.png", 128, 128);
+    let before = desk.files();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fdgr"))
+        .args("restore wide.png -o x.png --task denoise --steps 1000 --start 1 --device cpu".split_whitespace())
+        .current_dir(desk.0.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(child.try_wait().unwrap().is_none(), "a thousand steps take longer");
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stopped at step"));
+    assert_eq!(desk.files(), before);
+}

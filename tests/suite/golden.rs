@@ -330,12 +330,8 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
             let timeline = Timeline::new(Betas::Linear, case.steps, 1.0).unwrap();
             let problem = Problem { operator: a.as_ref(), y, sigma_y: 2.0 * case.sigma_y };
             let denoiser = prior(device);
-            let run = Run {
-                prior: denoiser.as_ref(),
-                sampler: sampler.as_ref(),
-                problem: &problem,
-                timeline: &timeline,
-            };
+            let run =
+                Run { prior: denoiser.as_ref(), sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
             let from = |x_t: Tensor<4>| {
                 let noise: &mut dyn Noise = &mut Tape::new(tape.clone());
                 values(run.sample(x_t, false, noise, &mut |_| ControlFlow::Continue(())).expect(name))
@@ -350,7 +346,9 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
                     gap <= 3.0 * apart,
                     "{name} on {on}: {gap:.1e} from the reference, but only {apart:.1e} from a run started nearby"
                 );
-                eprintln!("{name} on {on} is chaotic: {gap:.1e} from the reference, {apart:.1e} from a run started nearby");
+                eprintln!(
+                    "{name} on {on} is chaotic: {gap:.1e} from the reference, {apart:.1e} from a run started nearby"
+                );
             }
         });
         compared += 1;

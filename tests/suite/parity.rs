@@ -73,13 +73,8 @@ fn transfer_products() {
         let stacked: Tensor<5> = Tensor::stack(vec![tre.clone(), tim.clone()], 4);
         let transfer: Tensor<3> = stacked.reshape([h, w, 2]);
         let actual = fft::multiply(Tensor::stack(vec![re.clone(), im.clone()], 4), &transfer);
-        let expected: Tensor<5> = Tensor::stack(
-            vec![
-                re.clone() * tre.clone() - im.clone() * tim.clone(),
-                re * tim + im * tre,
-            ],
-            4,
-        );
+        let expected: Tensor<5> =
+            Tensor::stack(vec![re.clone() * tre.clone() - im.clone() * tim.clone(), re * tim + im * tre], 4);
         assert_close(&name, &values(actual), &values(expected), 1e-6);
     });
 }

@@ -1,1 +1,88 @@
+//! What must survive the way through a file.
 
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use fdgr::picture::Picture;
+use image::{ImageDecoder, ImageReader, metadata::Orientation};
+
+fn data(name: &str) -> PathBuf {
+    Path::new("tests/data").join(name)
+}
+
+fn written(picture: &Picture, name: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    picture.write(&path).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_turned_photo_stands_upright_once() {
+    let photo = Picture::read(&data("turned.jpg")).unwrap();
+    assert_eq!((photo.width(), photo.height()), (16, 24), "the file is 24x16, to be turned by a quarter");
+    for name in ["out.png", "out.jpg", "out.webp"] {
+        let (_folder, path) = written(&photo, name);
+        let mut decoder = ImageReader::open(&path).unwrap().into_decoder().unwrap();
+        assert_eq!(decoder.orientation().unwrap(), Orientation::NoTransforms, "{name}");
+        let exif = decoder.exif_metadata().unwrap().expect("EXIF survives");
+        assert!(exif.windows(6).any(|bytes| bytes == b"Camera"), "{name}: the camera's name survives");
+        assert!(decoder.icc_profile().unwrap().is_some(), "{name}: the colour profile survives");
+        let again = Picture::read(&path).unwrap();
+        assert_eq!((again.width(), again.height()), (16, 24), "{name}");
+    }
+}
+
+#[test]
+fn sixteen_bits_and_grey_survive() {
+    let photo = Picture::read(&data("gray16.png")).unwrap();
+    assert!(photo.extras.gray && photo.extras.deep);
+    for name in ["out.png", "out.tiff"] {
+        let (_folder, path) = written(&photo, name);
+        let again = Picture::read(&path).unwrap();
+        assert!(again.extras.gray && again.extras.deep, "{name}");
+        for (a, b) in photo.pixels().pixels().zip(again.pixels().pixels()) {
+            assert!((a[0] - b[0]).abs() < 1.0 / 65_000.0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn transparency_survives_or_is_refused() {
+    let photo = Picture::read(&data("transparent.png")).unwrap();
+    for name in ["out.png", "out.webp", "out.tiff"] {
+        let (_folder, path) = written(&photo, name);
+        let again = Picture::read(&path).unwrap();
+        let (a, b) = (photo.extras.alpha.as_ref().unwrap(), again.extras.alpha.as_ref().expect(name));
+        assert!(a.pixels().zip(b.pixels()).all(|(a, b)| (a[0] - b[0]).abs() < 1.0 / 250.0), "{name}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jpg");
+    let message = photo.write(&path).unwrap_err().to_string();
+    assert!(message.contains("transparency") && !path.exists(), "{message}");
+}
+
+#[test]
+fn tensors_give_the_pixels_back() {
+    let photo = Picture::read(&data("transparent.png")).unwrap();
+    let again = Picture::from_tensor(photo.to_tensor(&Device::flex())).unwrap();
+    let worst = photo
+        .pixels()
+        .pixels()
+        .zip(again.pixels().pixels())
+        .fold(0f32, |worst, (a, b)| (0..3).fold(worst, |worst, c| worst.max((a[c] - b[c]).abs())));
+    assert!(worst < 1e-6, "{worst}");
+}
+
+#[test]
+fn noise_is_estimated_from_a_picture() {
+    use fdgr::noise::{Noise, Seeded};
+    let device = Device::flex();
+    let photo = Picture::read(Path::new("assets/samples/07_blue_flowers.png")).unwrap().to_tensor(&device);
+    for sigma in [0.05, 0.1, 0.2] {
+        let noise = Seeded::new(1, 0).draw(photo.dims(), &device);
+        let noisy = Picture::from_tensor(photo.clone() + noise * (2.0 * sigma)).unwrap();
+        let estimate = noisy.noise_level();
+        assert!((estimate / sigma - 1.0).abs() < 0.35, "{estimate} for {sigma}");
+    }
+}

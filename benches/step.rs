@@ -1,0 +1,94 @@
+//! Time of one step: the network alone, everything around it, and the transforms.
+//!
+//! `cargo bench --bench step -- [--device NAME] [SIDE]`, by default `auto` and 256. Medians of synchronised runs.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use burn::tensor::{Device, Tensor};
+use fdgr::degradation::{Degradation, Form, Psf};
+use fdgr::device;
+use fdgr::kernel::Fft2;
+use fdgr::noise::{Noise, Seeded};
+use fdgr::prior::{Denoiser, EMBEDDED, Prior};
+use fdgr::regularizer::{Mode, Regularization};
+use fdgr::sampler::{Fdgr, Guidance, Problem, Sampler, Timeline, schedule::Betas};
+
+const RUNS: usize = 7;
+
+fn main() -> Result<()> {
+    let mut name = "auto".to_owned();
+    let mut side = 256;
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--device" => name = words.next().context("--device needs a name")?,
+            _ => side = word.parse()?,
+        }
+    }
+    let begun = Instant::now();
+    let selected = device::open(&name)?;
+    let device = &selected.device;
+    println!("fdgr {}, {}, {side}x{side}", env!("CARGO_PKG_VERSION"), selected.description);
+    let prior = Prior::open(EMBEDDED, device)?;
+    device.sync().context("the device does not answer")?;
+    println!("prior loaded in {:.2} s", begun.elapsed().as_secs_f64());
+
+    let mut noise = Seeded::new(1, 0);
+    let x = noise.draw([1, 3, side, side], device) * 0.5;
+    let first = Instant::now();
+    wait(prior.predict_noise(x.clone(), 500))?;
+    println!("first step, kernels compiled: {:.2} s", first.elapsed().as_secs_f64());
+    let network = median(device, || prior.predict_noise(x.clone(), 500))?;
+    println!("network: {network:.4} s");
+
+    let timeline = Timeline::new(Betas::Linear, 100, 0.3)?;
+    let step = timeline.steps()[0];
+    for (task, degradation) in [
+        ("super-resolution", Degradation::SrBicubic { scale: 4, form: Form::Svd }),
+        ("deblurring", Degradation::Deblur { psf: Psf::REFERENCE_GAUSSIAN, form: Form::Fft }),
+    ] {
+        let operator = degradation.build(side, side, device)?;
+        let y = operator.apply(x.clone());
+        let problem = Problem { operator: operator.as_ref(), y, sigma_y: 0.1 };
+        for mode in [Mode::Spatial, Mode::Frequency] {
+            let regularization = Regularization { mode, ..Regularization::DEFAULT };
+            let sampler = Fdgr::new(Guidance::DEFAULT, regularization.build(side, side, device)?);
+            let around =
+                median(device, || sampler.step(&step, x.clone(), x.clone(), &problem, &mut Seeded::new(1, 0)))?;
+            let share = 100.0 * around / (around + network);
+            println!("{task}, {mode:?}: {around:.4} s around the network, {share:.1}% of a step");
+        }
+    }
+    let power_of_two = side.next_power_of_two();
+    for n in [power_of_two, side + 1, 1000] {
+        let plan = Fft2::new(n, n, device);
+        let x = noise.draw([1, 3, n, n], device);
+        let seconds = median(device, || plan.forward(x.clone()).narrow(4, 0, 1).reshape([1, 3, n, n]))?;
+        println!(
+            "forward transform 3x{n}x{n}: {:.2} ms, {:.1} ns an element",
+            1e3 * seconds,
+            1e9 * seconds / (3 * n * n) as f64
+        );
+    }
+    Ok(())
+}
+
+/// Median time of `work`, its result waited for.
+fn median(device: &Device, mut work: impl FnMut() -> Tensor<4>) -> Result<f64> {
+    wait(work())?;
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        device.sync().context("the device does not answer")?;
+        let begun = Instant::now();
+        wait(work())?;
+        times.push(begun.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[RUNS / 2])
+}
+
+/// Waits until a result is there, by reading one number of it.
+fn wait(x: Tensor<4>) -> Result<()> {
+    x.slice([0..1, 0..1, 0..1, 0..1]).try_into_data().context("the device gave no result").map(drop)
+}
