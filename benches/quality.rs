@@ -3,6 +3,8 @@
 //! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--set PATH=JSON]... [PICTURE...]`, by default on
 //! `assets/samples`. `--set` changes a parameter of the configuration, for example `--set method.lam=1.0`.
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -59,9 +61,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn tasks() -> Vec<(&'static str, Box<dyn Fn(&Picture) -> Degradation>, f64)> {
-    let fixed =
-        |degradation: Degradation| -> Box<dyn Fn(&Picture) -> Degradation> { Box::new(move |_| degradation.clone()) };
+/// A degradation that may depend on the picture's size.
+type OfPicture = Box<dyn Fn(&Picture) -> Degradation>;
+
+/// Name, degradation and noise of each task.
+fn tasks() -> Vec<(&'static str, OfPicture, f64)> {
+    let fixed = |degradation: Degradation| -> OfPicture { Box::new(move |_| degradation.clone()) };
     let blur = |psf: Psf| fixed(Degradation::Deblur { psf, form: Form::Fft });
     // Stripes and scratches over a fifth of the picture.
     let holes = |photo: &Picture| Degradation::Inpainting {

@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench step -- [--device NAME] [SIDE]`, by default `auto` and 256. Medians of synchronised runs.
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
 use std::time::Instant;
 
 use anyhow::{Context, Result};

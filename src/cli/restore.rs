@@ -119,7 +119,7 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
     }
 
     let measured = if measurement::is_measurements(&job.photo) {
-        Measured::Sensed(measurement::read(&bytes, &job.photo, device)?)
+        Measured::Sensed(Box::new(measurement::read(&bytes, &job.photo, device)?))
     } else {
         Measured::Picture(Picture::decode(&bytes, &job.photo)?)
     };
@@ -128,7 +128,7 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
         None => configure(args, &measured)?,
     };
     let (y, size) = match &measured {
-        Measured::Sensed((y, description)) => (y.clone(), description.size),
+        Measured::Sensed(sensed) => (sensed.0.clone(), sensed.1.size),
         Measured::Picture(photo) => (
             measurement::from_picture(photo, &config.degradation, device)?,
             config.restored_size([photo.height(), photo.width()]),
@@ -167,14 +167,15 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
 /// What a file held.
 enum Measured {
     Picture(Picture),
-    Sensed((burn::tensor::Tensor<4>, measurement::Description)),
+    Sensed(Box<(burn::tensor::Tensor<4>, measurement::Description)>),
 }
 
 fn configure(args: &Args, measured: &Measured) -> Result<RestoreConfig> {
     let seed = args.seed.unwrap_or(0);
     let task = args.task.task.ok_or_else(|| missing("--task", "say what happened to the picture"))?;
     let mut config = match measured {
-        Measured::Sensed((_, description)) => {
+        Measured::Sensed(sensed) => {
+            let description = &sensed.1;
             if task != task::Task::Cs {
                 let fact = format!(
                     "the file holds measurements of compressed sensing, not a picture for {}",

@@ -148,7 +148,7 @@ fn check_scale(scale: usize, height: usize, width: usize) -> Result<()> {
     if !(1..=64).contains(&scale) {
         return Err(Error::parameter("scale", scale, "it must be between 1 and 64"));
     }
-    if height % scale != 0 || width % scale != 0 {
+    if !height.is_multiple_of(scale) || !width.is_multiple_of(scale) {
         return Err(Error::Mismatch {
             what: format!("{width}x{height}"),
             fact: format!("the scale {scale} does not divide both sides"),

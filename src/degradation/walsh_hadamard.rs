@@ -101,6 +101,6 @@ fn transform_power_of_two(x: Tensor<2>) -> Tensor<2> {
 fn hadamard(n: usize, device: &Device) -> Tensor<2> {
     let scale = 1.0 / (n as f32).sqrt();
     let values: Vec<f32> =
-        (0..n * n).map(|i| if ((i / n) & (i % n)).count_ones() % 2 == 0 { scale } else { -scale }).collect();
+        (0..n * n).map(|i| if ((i / n) & (i % n)).count_ones().is_multiple_of(2) { scale } else { -scale }).collect();
     Tensor::from_data(TensorData::new(values, [n, n]), device)
 }

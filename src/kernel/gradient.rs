@@ -120,7 +120,7 @@ fn weight<const D: usize>(s: Tensor<D>, penalty: Penalty) -> Tensor<D> {
 /// Periodic shift along `axis`: element `i` of the result is element `i - by` of `x`.
 fn shift(x: Tensor<4>, axis: usize, by: usize) -> Tensor<4> {
     let n = x.dims()[axis];
-    if by % n == 0 {
+    if by.is_multiple_of(n) {
         return x;
     }
     let (head, tail) = (x.clone().narrow(axis, 0, n - by), x.narrow(axis, n - by, by));

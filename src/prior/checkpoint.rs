@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
-use super::pickle::{self, Element, StoredTensor};
+use super::pickle::{self, Element, NamedTensors, Storages};
 use crate::error::{Error, Result};
 
 /// Named tensors of a file, kept in the file's own precision until they are asked for.
@@ -75,12 +75,7 @@ impl Checkpoint {
         Ok(Self { path: path.into(), bytes, tensors })
     }
 
-    fn pytorch(
-        path: &Path,
-        bytes: Vec<u8>,
-        tensors: Vec<(String, StoredTensor)>,
-        storages: &BTreeMap<String, Range<usize>>,
-    ) -> Result<Self> {
+    fn pytorch(path: &Path, bytes: Vec<u8>, tensors: NamedTensors, storages: &Storages) -> Result<Self> {
         let mut entries = BTreeMap::new();
         for (name, tensor) in tensors {
             let name = name.strip_prefix("module.").unwrap_or(&name).to_owned();
@@ -191,14 +186,6 @@ impl Entry {
 }
 
 impl Element {
-    fn bytes(self) -> usize {
-        match self {
-            Self::F16 | Self::BF16 => 2,
-            Self::F32 => 4,
-            Self::F64 => 8,
-        }
-    }
-
     /// The number in `bytes`, little-endian and of the element's size.
     fn read(self, bytes: &[u8]) -> f32 {
         let pair = |b: &[u8]| [b[0], b[1]];
@@ -219,10 +206,8 @@ fn contiguous(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-type PyTorch = (Vec<(String, StoredTensor)>, BTreeMap<String, Range<usize>>);
-
 /// PyTorch 1.6 and later: `NAME/data.pkl` and one stored entry `NAME/data/KEY` for each storage.
-fn zip_form(bytes: &[u8]) -> std::result::Result<PyTorch, String> {
+fn zip_form(bytes: &[u8]) -> std::result::Result<(NamedTensors, Storages), String> {
     let broken = |e: zip::result::ZipError| format!("it looks like a zip archive but is damaged or truncated ({e})");
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
     let mut storages = BTreeMap::new();

@@ -18,6 +18,17 @@ pub(super) enum Element {
     F64,
 }
 
+impl Element {
+    /// Bytes of one element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F16 | Self::BF16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
 /// A tensor as the pickle describes it; strides and offset count elements.
 #[derive(Clone, Debug)]
 pub(super) struct StoredTensor {
@@ -27,6 +38,11 @@ pub(super) struct StoredTensor {
     pub shape: Vec<usize>,
     pub strides: Vec<usize>,
 }
+
+/// Tensors of a state dictionary, in the file's order.
+pub(super) type NamedTensors = Vec<(String, StoredTensor)>;
+/// Where each storage lies in the file, by key.
+pub(super) type Storages = BTreeMap<String, Range<usize>>;
 
 #[derive(Clone, Debug)]
 enum Value {
@@ -47,7 +63,7 @@ enum Value {
 }
 
 /// The dictionary of tensors in a pickled checkpoint, whatever it is wrapped in.
-pub(super) fn tensors(bytes: &[u8]) -> Result<Vec<(String, StoredTensor)>> {
+pub(super) fn tensors(bytes: &[u8]) -> Result<NamedTensors> {
     let mut machine = Machine { bytes, at: 0, stack: Vec::new(), memo: HashMap::new(), arena: Vec::new() };
     let root = machine.run()?;
     machine.state_dict(&root, 3).ok_or_else(|| "it holds no dictionary of tensors".into())
@@ -60,8 +76,7 @@ pub(super) fn is_legacy(bytes: &[u8]) -> bool {
 
 /// PyTorch before 1.6: magic number, version, system, object and storage keys as five pickles, then each storage as a
 /// count and its elements.
-#[allow(clippy::type_complexity)]
-pub(super) fn legacy_form(bytes: &[u8]) -> Result<(Vec<(String, StoredTensor)>, BTreeMap<String, Range<usize>>)> {
+pub(super) fn legacy_form(bytes: &[u8]) -> Result<(NamedTensors, Storages)> {
     let mut machine = Machine { bytes, at: 0, stack: Vec::new(), memo: HashMap::new(), arena: Vec::new() };
     let mut next = || {
         machine.memo.clear();
@@ -70,19 +85,7 @@ pub(super) fn legacy_form(bytes: &[u8]) -> Result<(Vec<(String, StoredTensor)>, 
     };
     let (_magic, _version, _system, root, keys) = (next()?, next()?, next()?, next()?, next()?);
     let tensors = machine.state_dict(&root, 3).ok_or("it holds no dictionary of tensors")?;
-    let sizes: HashMap<&str, usize> = tensors
-        .iter()
-        .map(|(_, t)| {
-            (
-                t.storage.as_str(),
-                match t.element {
-                    Element::F16 | Element::BF16 => 2,
-                    Element::F32 => 4,
-                    Element::F64 => 8,
-                },
-            )
-        })
-        .collect();
+    let sizes: HashMap<&str, usize> = tensors.iter().map(|(_, t)| (t.storage.as_str(), t.element.bytes())).collect();
     let mut storages = BTreeMap::new();
     let mut at = machine.at;
     for key in machine.items(&keys)?.to_vec() {
@@ -334,7 +337,7 @@ impl Machine<'_> {
 
     /// The tensors of the dictionary `value`, or of the best one inside it: exponential moving averages first. Of a list,
     /// the last dictionary counts, because that is where trainers append the averages.
-    fn state_dict(&self, value: &Value, depth: usize) -> Option<Vec<(String, StoredTensor)>> {
+    fn state_dict(&self, value: &Value, depth: usize) -> Option<NamedTensors> {
         match value {
             Value::Dictionary(place) => {
                 let pairs = self.arena[*place].chunks_exact(2);

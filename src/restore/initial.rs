@@ -11,6 +11,9 @@ const FILL_STEPS: usize = 64;
 
 /// An image `[b, 3, h, w]` without any prior: enlarged by bicubic interpolation, deconvolved by a regularised inverse, holes
 /// filled smoothly, or the measurement itself.
+///
+/// # Errors
+/// A device that does not give its data back.
 pub fn estimate(
     degradation: &Degradation,
     operator: &dyn LinearOperator,

@@ -1,5 +1,7 @@
 //! The whole suite in one program, so that the libraries are linked once.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
+
 mod cli;
 mod golden;
 mod laws;
