@@ -4,10 +4,10 @@ mod border;
 mod defaults;
 mod initial;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::degradation::{Degradation, Form};
+use crate::degradation::{Degradation, Form, LinearOperator, ValidConvolution};
 use crate::device::Selected;
 use crate::error::{Error, Result};
 use crate::noise::{Noise, Seeded};
@@ -111,7 +111,7 @@ impl RestoreConfig {
         Timeline::new(Betas::Linear, self.steps, self.start).map(drop)
     }
 
-    fn sampler(&self, [height, width]: [usize; 2], device: &burn::tensor::Device) -> Result<Box<dyn Sampler>> {
+    fn sampler(&self, [height, width]: [usize; 2], device: &Device) -> Result<Box<dyn Sampler>> {
         Ok(match &self.method {
             Method::Fdgr { guidance, regularization } => {
                 Box::new(Fdgr::new(*guidance, regularization.build(height, width, device)?))
@@ -120,6 +120,39 @@ impl RestoreConfig {
             Method::Idpg { guidance } => Box::new(Ddpg::new(Guidance { inject_noise: false, ..*guidance })),
             Method::DiffPir(method) => Box::new(*method),
         })
+    }
+}
+
+/// `A x` of an image `[b, 3, h, w]`: with [`Border::Extend`] a blurred picture's light comes from beyond its border, as in a
+/// photograph, with [`Border::Periodic`] from the opposite side, as in the papers' experiments.
+///
+/// # Errors
+/// As [`Degradation::build`].
+pub fn measure(degradation: &Degradation, border: Border, x: Tensor<4>) -> Result<Tensor<4>> {
+    let [_, _, h, w] = x.dims();
+    let device = x.device();
+    match photographed(degradation, border, [h, w], &device)? {
+        Some(camera) => {
+            let [height, width] = camera.image_size();
+            Ok(camera.apply(border::extended(x, [height - h, width - w])))
+        }
+        None => Ok(degradation.build(h, w, &device)?.apply(x)),
+    }
+}
+
+/// The convolution of a blurred photograph of `size`, where light comes from beyond its border.
+fn photographed(
+    degradation: &Degradation,
+    border: Border,
+    size: [usize; 2],
+    device: &Device,
+) -> Result<Option<ValidConvolution>> {
+    match degradation {
+        Degradation::Deblur { psf, form: Form::Fft } if border == Border::Extend => {
+            let kernel = psf.kernel()?;
+            ValidConvolution::new(&kernel, size, border::margin(&kernel, size), device).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -160,45 +193,41 @@ impl Restorer {
         observer: &mut Observer,
     ) -> Result<Tensor<4>> {
         config.check()?;
-        let margin = match &config.degradation {
-            Degradation::Deblur { psf, form: Form::Fft } if config.border == Border::Extend => {
-                border::margin(&psf.kernel()?, size)
-            }
-            _ => [0, 0],
-        };
-        let extended = [size[0] + margin[0], size[1] + margin[1]];
-        self.check_memory(extended)?;
-        let y = border::extended(y, margin);
-        let restored = self.run_extended(config, y, extended, observer)?;
-        let [b, c, _, _] = restored.dims();
-        Ok(restored.slice([0..b, 0..c, 0..size[0], 0..size[1]]))
-    }
-
-    fn run_extended(
-        &self,
-        config: &RestoreConfig,
-        y: Tensor<4>,
-        size: [usize; 2],
-        observer: &mut Observer,
-    ) -> Result<Tensor<4>> {
         let device = &self.device.device;
-        let operator = config.degradation.build(size[0], size[1], device)?;
-        let sampler = config.sampler(size, device)?;
+        let camera = photographed(&config.degradation, config.border, size, device)?;
+        let plain = match &camera {
+            Some(_) => None,
+            None => Some(config.degradation.build(size[0], size[1], device)?),
+        };
+        let (operator, whole): (&dyn LinearOperator, &dyn LinearOperator) = match (&camera, &plain) {
+            (Some(camera), _) => (camera, camera.circular()),
+            (None, Some(plain)) => (plain.as_ref(), plain.as_ref()),
+            (None, None) => unreachable!("one of the two is built"),
+        };
+        let [height, width] = operator.image_size();
+        self.check_memory([height, width])?;
+        let sampler = config.sampler([height, width], device)?;
         let timeline = Timeline::new(Betas::Linear, config.steps, config.start)?;
         let mut noise = Seeded::new(config.seed, 0);
         let first = timeline.steps()[0];
-        let start = noise.draw([y.dims()[0], 3, size[0], size[1]], device);
+        let start = noise.draw([y.dims()[0], 3, height, width], device);
         // A full run starts from noise alone, as in the papers.
         let x_t = if config.start < 1.0 {
-            let estimate = initial::estimate(&config.degradation, operator.as_ref(), &y, config.sigma)?;
+            let y = match &camera {
+                Some(_) => border::extended(y.clone(), [height - size[0], width - size[1]]),
+                None => y.clone(),
+            };
+            let estimate = initial::estimate(&config.degradation, whole, &y, config.sigma)?;
             estimate * first.a.sqrt() + start * (1.0 - first.a).sqrt()
         } else {
             start
         };
-        let problem = Problem { operator: operator.as_ref(), y, sigma_y: 2.0 * config.sigma };
+        let problem = Problem { operator, y, sigma_y: 2.0 * config.sigma };
         let run =
             sampler::Run { prior: &self.prior, sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
-        run.sample(x_t, config.clip, &mut noise, observer)
+        let restored = run.sample(x_t, config.clip, &mut noise, observer)?;
+        let [b, c, _, _] = restored.dims();
+        Ok(restored.slice([0..b, 0..c, 0..size[0], 0..size[1]]))
     }
 
     /// Refuses pictures that would not fit, with the size that would.

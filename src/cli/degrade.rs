@@ -23,6 +23,9 @@ pub(super) struct Args {
     output: PathBuf,
     #[command(flatten)]
     task: task::Args,
+    /// Where a blurred picture's light beyond its border comes from: its mirror image, or the opposite side
+    #[arg(long, value_enum, default_value = "extend")]
+    border: restore::Border,
     /// Seed of the noise and of sampling patterns
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -52,7 +55,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return Err(Error::Mismatch { what, fact: fact.into(), remedy: remedy.into() }.into());
     }
     let operator = degradation.build(size[0], size[1], &device)?;
-    let y = operator.apply(photo.to_tensor(&device));
+    let y = restore::measure(&degradation, args.border, photo.to_tensor(&device))?;
     let noise = Seeded::new(args.seed, 4).draw(y.dims(), &device);
     let y = y + operator_support(&degradation, noise, operator.as_ref()) * (2.0 * sigma);
     if sensed {

@@ -68,6 +68,13 @@ impl Convolution {
         })
     }
 
+    /// `(A Aᵀ + eta I)⁻¹ y`, 0 where `A Aᵀ + eta I` is.
+    pub fn precision(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        let damping = self.damping(eta);
+        let transfer = Tensor::cat(vec![damping.clone(), damping.zeros_like()], 2);
+        self.measured_fft.filter(y, &transfer)
+    }
+
     /// `1 / (power + eta)`, 0 where both are 0.
     fn damping(&self, eta: f64) -> Tensor<3> {
         let damped = self.measured_power.clone() + eta;
@@ -92,12 +99,10 @@ impl LinearOperator for Convolution {
     }
 
     fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        let damping = self.damping(eta);
         if self.scale == 1 {
-            return self.fft.filter(y, &(self.conjugate.clone() * damping));
+            return self.fft.filter(y, &(self.conjugate.clone() * self.damping(eta)));
         }
-        let real = Tensor::cat(vec![damping.clone(), damping.zeros_like()], 2);
-        self.adjoint(self.measured_fft.filter(y, &real))
+        self.adjoint(self.precision(y, eta))
     }
 }
 

@@ -14,6 +14,7 @@ mod denoising;
 mod inpainting;
 pub mod psf;
 mod separable;
+mod valid_convolution;
 mod walsh_hadamard;
 
 use burn::tensor::{Device, Tensor};
@@ -29,6 +30,7 @@ pub use denoising::Denoising;
 pub use inpainting::{Inpainting, Mask};
 pub use psf::Psf;
 pub use separable::Separable;
+pub use valid_convolution::ValidConvolution;
 pub use walsh_hadamard::WalshHadamard;
 
 /// A degradation the samplers can invert, for one image size.

@@ -24,11 +24,22 @@ pub struct WalshHadamard {
     place: Tensor<1, Int>,
 }
 
-/// A random order of `0..n`.
+/// A random order of `0..n` that begins with the mean brightness, which no prior could guess.
 pub(super) fn permutation(n: usize, seed: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..n).collect();
-    order.shuffle(&mut generator(seed, 2));
-    order
+    let means: Vec<usize> = pieces(n).map(|(start, _)| start).collect();
+    let mut others: Vec<usize> = (0..n).filter(|i| !means.contains(i)).collect();
+    others.shuffle(&mut generator(seed, 2));
+    means.into_iter().chain(others).collect()
+}
+
+/// Start and length of the powers of two that make up `n`, largest first.
+fn pieces(n: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let length = 1 << (n - start).checked_ilog2()?;
+        start += length;
+        Some((start - length, length))
+    })
 }
 
 impl WalshHadamard {
@@ -73,14 +84,8 @@ impl LinearOperator for WalshHadamard {
 /// The orthonormal transform of each row of `x` `[rows, n]`; it is its own inverse.
 fn transform(x: Tensor<2>) -> Tensor<2> {
     let [_, n] = x.dims();
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    while start < n {
-        let length = 1 << (n - start).ilog2();
-        pieces.push(transform_power_of_two(x.clone().narrow(1, start, length)));
-        start += length;
-    }
-    Tensor::cat(pieces, 1)
+    let piece = |(start, length)| transform_power_of_two(x.clone().narrow(1, start, length));
+    Tensor::cat(pieces(n).map(piece).collect(), 1)
 }
 
 /// `H_ab = H_a ⊗ H_b`, applied factor by factor.

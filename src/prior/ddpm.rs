@@ -16,7 +16,7 @@ const GROUPS: usize = 32;
 const EPSILON: f32 = 1e-6;
 /// Feature maps of the finest level that are alive at once in the widest part of a step, with the workspace of a
 /// convolution: measured on the CPU and rounded up.
-const LIVE_MAPS: u64 = 22;
+const LIVE_MAPS: u64 = 16;
 
 /// A DDPM UNet; its configuration is read off the names and shapes of the checkpoint's tensors.
 pub struct DdpmUnet {

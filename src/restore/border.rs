@@ -1,4 +1,4 @@
-//! Extension of a blurred picture, so that circular convolution finds no edge where the ends meet.
+//! The margin of a blurred photograph, whose light came from beyond its border.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
