@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use fdgr::degradation::{Degradation, Form, Mask, Psf};
 use fdgr::metrics::{psnr, ssim};
-use fdgr::noise::{Noise, Seeded};
+use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::picture::Picture;
 use fdgr::restore::{Border, RestoreConfig, Restorer};
 use fdgr::{device, prior};
@@ -103,7 +103,7 @@ fn measure(
     let device = &restorer.device().device;
     let operator = degradation.build(size[0], size[1], device)?;
     let y = operator.apply(photo.to_tensor(device));
-    let noise = Seeded::new(7, 4).draw(y.dims(), device);
+    let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), device);
     let y = y + noise * (2.0 * sigma);
     let base = RestoreConfig { border: Border::Periodic, seed: 7, ..RestoreConfig::new(degradation.clone(), sigma) };
     let config = changed(&base, settings)?;

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use fdgr::degradation::{Degradation, Form, Psf};
 use fdgr::device;
 use fdgr::kernel::Fft2;
-use fdgr::noise::{Noise, Seeded};
+use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
 use fdgr::sampler::{Fdgr, Guidance, Problem, Sampler, Timeline, schedule::Betas};
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     device.sync().context("the device does not answer")?;
     println!("prior loaded in {:.2} s", begun.elapsed().as_secs_f64());
 
-    let mut noise = Seeded::new(1, 0);
+    let mut noise = Seeded::new(1, Stream::Sampling);
     let x = noise.draw([1, 3, side, side], device) * 0.5;
     let first = Instant::now();
     wait(prior.predict_noise(x.clone(), 500))?;
@@ -56,8 +56,9 @@ fn main() -> Result<()> {
         for mode in [Mode::Spatial, Mode::Frequency] {
             let regularization = Regularization { mode, ..Regularization::DEFAULT };
             let sampler = Fdgr::new(Guidance::DEFAULT, regularization.build(side, side, device)?);
-            let around =
-                median(device, || sampler.step(&step, x.clone(), x.clone(), &problem, &mut Seeded::new(1, 0)))?;
+            let around = median(device, || {
+                sampler.step(&step, x.clone(), x.clone(), &problem, &mut Seeded::new(1, Stream::Sampling))
+            })?;
             let share = 100.0 * around / (around + network);
             println!("{task}, {mode:?}: {around:.4} s around the network, {share:.1}% of a step");
         }

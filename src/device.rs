@@ -1,10 +1,10 @@
 //! Which device computes, and why.
 
 use burn::tensor::{Device, DeviceKind, wgpu::WgpuBackend};
+use serde::{Deserialize, Serialize};
 use sysinfo::System;
 
 use crate::error::{Error, Result};
-use crate::recipe::DeviceRecord;
 
 /// An adapter that wgpu offers.
 #[derive(Clone, Debug)]
@@ -38,6 +38,15 @@ pub struct Selected {
     pub max_tensor: Option<u64>,
     /// Free main memory in bytes.
     pub memory: u64,
+}
+
+/// What a recipe keeps of a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// The name that opens it again.
+    pub name: String,
+    /// Name, API and driver.
+    pub description: String,
 }
 
 impl Selected {
@@ -156,7 +165,9 @@ pub fn open(name: &str) -> Result<Selected> {
         },
         _ => {
             let wanted = name.to_lowercase();
-            match adapters.iter().find(|adapter| !wanted.is_empty() && adapter.name.to_lowercase().contains(&wanted)) {
+            let exact = adapters.iter().find(|adapter| adapter.name == name);
+            let part = |adapter: &&Adapter| !wanted.is_empty() && adapter.name.to_lowercase().contains(&wanted);
+            match exact.or_else(|| adapters.iter().find(part)) {
                 Some(adapter) => adapter.open("asked for".into()),
                 None => Err(missing(
                     "no device has that name",

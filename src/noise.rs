@@ -14,13 +14,28 @@ pub trait Noise {
     fn draw(&mut self, shape: [usize; 4], device: &Device) -> Tensor<4>;
 }
 
+/// What random numbers are for; those of one seed are independent for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// The noise of a sampler.
+    Sampling,
+    /// The noise of a measurement.
+    Measurement,
+    /// A random motion kernel.
+    MotionKernel,
+    /// Which coefficients are measured.
+    SensingPattern,
+    /// The measurement matrix of a region of blocks.
+    SensingMatrix(usize),
+}
+
 /// Normals from a seed.
 #[derive(Debug)]
 pub struct Seeded(ChaCha20Rng);
 
 impl Seeded {
-    /// The stream of `seed`; different `stream`s of one seed are independent.
-    pub fn new(seed: u64, stream: u64) -> Self {
+    /// The numbers of `seed` for one purpose.
+    pub fn new(seed: u64, stream: Stream) -> Self {
         Self(generator(seed, stream))
     }
 }
@@ -56,8 +71,14 @@ impl Noise for Tape {
 }
 
 /// The generator behind everything random: noise, sampling patterns, motion kernels.
-pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha20Rng {
+pub(crate) fn generator(seed: u64, stream: Stream) -> ChaCha20Rng {
     let mut generator = ChaCha20Rng::seed_from_u64(seed);
-    generator.set_stream(stream);
+    generator.set_stream(match stream {
+        Stream::Sampling => 0,
+        Stream::Measurement => 1,
+        Stream::MotionKernel => 2,
+        Stream::SensingPattern => 3,
+        Stream::SensingMatrix(region) => 4 + region as u64,
+    });
     generator
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::DeviceRecord;
 use crate::error::{Error, Result};
 use crate::picture::write_atomically;
 use crate::restore::RestoreConfig;
@@ -30,15 +31,6 @@ pub struct Input {
     pub path: PathBuf,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
-}
-
-/// Which device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeviceRecord {
-    /// The name that opens it again.
-    pub name: String,
-    /// Name, API and driver.
-    pub description: String,
 }
 
 /// Which prior.

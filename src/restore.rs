@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::degradation::{Degradation, Form, LinearOperator, ValidConvolution};
 use crate::device::Selected;
 use crate::error::{Error, Result};
-use crate::noise::{Noise, Seeded};
+use crate::noise::{Noise, Seeded, Stream};
 use crate::prior::Prior;
 use crate::regularizer::Regularization;
 use crate::sampler::{self, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas};
@@ -149,10 +149,20 @@ fn photographed(
 ) -> Result<Option<ValidConvolution>> {
     match degradation {
         Degradation::Deblur { psf, form: Form::Fft } if border == Border::Extend => {
-            let kernel = psf.kernel()?;
-            ValidConvolution::new(&kernel, size, border::margin(&kernel, size), device).map(Some)
+            let margin = margin(degradation, border, size)?;
+            ValidConvolution::new(&psf.kernel()?, size, margin, device).map(Some)
         }
         _ => Ok(None),
+    }
+}
+
+/// Rows and columns beyond the border that the sought image has.
+fn margin(degradation: &Degradation, border: Border, size: [usize; 2]) -> Result<[usize; 2]> {
+    match degradation {
+        Degradation::Deblur { psf, form: Form::Fft } if border == Border::Extend => {
+            Ok(border::margin(&psf.kernel()?, size))
+        }
+        _ => Ok([0, 0]),
     }
 }
 
@@ -194,6 +204,9 @@ impl Restorer {
     ) -> Result<Tensor<4>> {
         config.check()?;
         let device = &self.device.device;
+        // Before an operator of that size is built.
+        let margin = margin(&config.degradation, config.border, size)?;
+        self.check_memory([size[0].saturating_add(margin[0]), size[1].saturating_add(margin[1])])?;
         let camera = photographed(&config.degradation, config.border, size, device)?;
         let plain = match &camera {
             Some(_) => None,
@@ -205,16 +218,15 @@ impl Restorer {
             (None, None) => unreachable!("one of the two is built"),
         };
         let [height, width] = operator.image_size();
-        self.check_memory([height, width])?;
         let sampler = config.sampler([height, width], device)?;
         let timeline = Timeline::new(Betas::Linear, config.steps, config.start)?;
-        let mut noise = Seeded::new(config.seed, 0);
+        let mut noise = Seeded::new(config.seed, Stream::Sampling);
         let first = timeline.steps()[0];
         let start = noise.draw([y.dims()[0], 3, height, width], device);
         // A full run starts from noise alone, as in the papers.
         let x_t = if config.start < 1.0 {
             let y = match &camera {
-                Some(_) => border::extended(y.clone(), [height - size[0], width - size[1]]),
+                Some(_) => border::extended(y.clone(), margin),
                 None => y.clone(),
             };
             let estimate = initial::estimate(&config.degradation, whole, &y, config.sigma)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{measurement, say, task};
 use crate::degradation::Degradation;
 use crate::error::Error;
-use crate::noise::{Noise, Seeded};
+use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::Picture;
 use crate::{device, restore};
 
@@ -37,8 +37,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         fact: "it is missing".into(),
         remedy: "pass --task sr, deblur, denoise, inpaint, colorize or cs".into(),
     })?;
-    super::restore::refuse_overwriting(&args.output, [args.photo.as_path()])?;
+    super::restore::refuse_overwriting(&args.output, args.task.files().chain([args.photo.as_path()]))?;
     let photo = Picture::read(&args.photo)?;
+    photo.check_transparency(&args.output)?;
     let size = [photo.height(), photo.width()];
     let degradation = args.task.degradation(task, size, args.seed)?;
     let sigma = args.task.sigma.unwrap_or(if task == task::Task::Denoise { 0.1 } else { 0.0 });
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let operator = degradation.build(size[0], size[1], &device)?;
     let y = restore::measure(&degradation, args.border, photo.to_tensor(&device))?;
-    let noise = Seeded::new(args.seed, 4).draw(y.dims(), &device);
+    let noise = Seeded::new(args.seed, Stream::Measurement).draw(y.dims(), &device);
     let y = y + operator_support(&degradation, noise, operator.as_ref()) * (2.0 * sigma);
     if sensed {
         measurement::write(&args.output, y, &measurement::Description { size, degradation, sigma })?;

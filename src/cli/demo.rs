@@ -11,13 +11,16 @@ use crate::degradation::{Degradation, Form};
 use crate::device;
 use crate::error::Error;
 use crate::metrics::{psnr, ssim};
-use crate::noise::{Noise, Seeded};
+use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::Picture;
 use crate::prior::EMBEDDED;
 use crate::restore::{RestoreConfig, Restorer};
 
-/// An otter, CC0, from the Budgie Desktop backgrounds.
-static SAMPLE: &[u8] = include_bytes!("../../assets/samples/10_otter.png");
+/// Blue flowers, CC0, from the Budgie Desktop backgrounds.
+static SAMPLE: &[u8] = include_bytes!("../../assets/samples/07_blue_flowers.png");
+const DEGRADED: &str = "degraded.png";
+const RESTORED: &str = "restored.png";
+const COMPARISON: &str = "comparison.png";
 const SCALE: usize = 4;
 const SIGMA: f64 = 0.05;
 /// Height of the strip that holds a label.
@@ -47,11 +50,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Some(path) => Picture::read(path)?,
         None => Picture::decode(SAMPLE, "the built-in sample".as_ref())?,
     };
+    for name in [DEGRADED, RESTORED, COMPARISON] {
+        super::restore::refuse_overwriting(&args.output.join(name), args.photo.as_deref())?;
+    }
     std::fs::create_dir_all(&args.output)
         .map_err(|e| Error::Unwritable { path: args.output.clone(), reason: e.to_string() })?;
     progress::stop_on_ctrl_c();
     let begun = Instant::now();
-    let restorer = Restorer::new(EMBEDDED, device::open(&args.device.device)?)?;
+    let restorer = Restorer::new(EMBEDDED, device::open(args.device.name())?)?;
     let device = restorer.device();
     say(format!("device      {} ({})", device.description, device.reason));
     let prior = restorer.prior();
@@ -61,7 +67,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let degradation = Degradation::SrBicubic { scale: SCALE, form: Form::Svd };
     let operator = degradation.build(size[0], size[1], &device.device)?;
     let y = operator.apply(photo.to_tensor(&device.device));
-    let noise = Seeded::new(args.seed, 4).draw(y.dims(), &device.device);
+    let noise = Seeded::new(args.seed, Stream::Measurement).draw(y.dims(), &device.device);
     let y = y + noise * (2.0 * SIGMA);
     let degraded = Picture::from_tensor(y.clone())?;
 
@@ -83,19 +89,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         let ssim = ssim(picture.pixels(), photo.pixels()).unwrap_or(f64::NAN);
         format!("{psnr:.2} dB, SSIM {ssim:.3}")
     };
-    let (before, after) = (quality(&bicubic), quality(&restored));
-    degraded.write(&args.output.join("degraded.png"))?;
-    restored.write(&args.output.join("restored.png"))?;
+    let measured = Picture::new(blocks(&degraded, size));
+    let (raw, before, after) = (quality(&measured), quality(&bicubic), quality(&restored));
+    degraded.write(&args.output.join(DEGRADED))?;
+    restored.write(&args.output.join(RESTORED))?;
     let panels = [
         ("original".to_owned(), photo.pixels().clone()),
-        (format!("measured, {}x{}", degraded.width(), degraded.height()), blocks(&degraded, size)),
+        (format!("measured, {}x{}", degraded.width(), degraded.height()), measured.pixels().clone()),
         (format!("bicubic, {before}"), bicubic.pixels().clone()),
         (format!("FDGR G+, {after}"), restored.pixels().clone()),
     ];
-    let comparison = args.output.join("comparison.png");
+    let comparison = args.output.join(COMPARISON);
     Picture::new(side_by_side(&panels)).write(&comparison)?;
 
     say(format!("task        super-resolution x{SCALE}, noise {SIGMA}, {}x{}", size[1], size[0]));
+    say(format!("degraded    {raw}"));
     say(format!("bicubic     {before}"));
     say(format!("restored    {after}"));
     say(format!(

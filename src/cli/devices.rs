@@ -8,9 +8,10 @@ pub(super) fn run() -> anyhow::Result<()> {
     let auto = adapters.first().filter(|adapter| adapter.is_hardware());
     let mark = |taken: bool| if taken { "*" } else { " " };
     let cpu = device::cpu(String::new());
-    for adapter in &adapters {
+    for (i, adapter) in adapters.iter().enumerate() {
         let kind = if adapter.is_hardware() { "graphics processor" } else { "software, only when asked for" };
-        let taken = auto.is_some_and(|auto| auto.description() == adapter.description());
+        // They are sorted, best first.
+        let taken = i == 0 && auto.is_some();
         let limit = adapter.max_binding >> 20;
         say(format!("{} {}: {kind}, tensors up to {limit} MiB", mark(taken), adapter.description()));
     }

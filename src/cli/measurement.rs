@@ -11,6 +11,8 @@ use crate::degradation::Degradation;
 use crate::error::{Error, Result};
 use crate::picture::{Picture, write_atomically};
 
+/// Pictures said to be larger are refused.
+const MAX_PIXELS: usize = 64_000_000;
 /// Key of the metadata entry.
 const KEY: &str = "fdgr";
 
@@ -73,7 +75,13 @@ pub(super) fn read(bytes: &[u8], path: &Path, device: &Device) -> Result<(Tensor
     let values = bytemuck::pod_collect_to_vec::<u8, f32>(view.data());
     let [height, width] = description.size;
     let expected = match description.degradation {
-        Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } if height * width > 0 => {
+        Degradation::CsWalshhadamard { ratio, .. } | Degradation::CsBlockbased { ratio, .. } => {
+            // Before anything of that size is allocated.
+            let pixels = height.checked_mul(width).filter(|pixels| (1..=MAX_PIXELS).contains(pixels));
+            let pixels = pixels.ok_or_else(|| refuse(format!("it says its picture is {width}x{height}")))?;
+            if ratio * pixels as f64 > 2.0 * values.len() as f64 {
+                return Err(refuse(format!("it holds too few measurements for a picture of {width}x{height}")));
+            }
             let operator = description.degradation.build(height, width, device)?;
             operator.apply(Tensor::zeros([1, 3, height, width], device)).dims()
         }

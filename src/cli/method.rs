@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::degradation::{Degradation, Form};
 use crate::error::{Error, Result};
 use crate::regularizer::{Mode, Regularization};
 use crate::restore::{Border, Method, RestoreConfig};
@@ -102,6 +103,14 @@ impl Args {
 
     /// Puts the flags in the place of defaults.
     pub fn apply(&self, config: &mut RestoreConfig) -> Result<()> {
+        let blurred = matches!(config.degradation, Degradation::Deblur { form: Form::Fft, .. });
+        if self.border.is_some() && !blurred {
+            return Err(Error::Mismatch {
+                what: "--border".into(),
+                fact: "it belongs to --task deblur --form fft".into(),
+                remedy: "leave it out".into(),
+            });
+        }
         config.method = self.method(config)?;
         config.steps = self.steps.unwrap_or(config.steps);
         config.start = self.start.unwrap_or(config.start);
@@ -169,7 +178,9 @@ impl Args {
     fn check_owners(&self, method: Name) -> Result<()> {
         use Name::{Ddpg, Diffpir, Fdgr, Idpg};
         const GUIDED: &[Name] = &[Fdgr, Ddpg, Idpg];
-        let owned: [(&str, bool, &[Name]); 11] = [
+        let owned: [(&str, bool, &[Name]); 12] = [
+            ("--zeta", self.zeta.is_some(), &[Fdgr, Ddpg, Diffpir]),
+            ("--xi", self.xi.is_some(), GUIDED),
             ("--mode", self.mode.is_some(), &[Fdgr]),
             ("--lam", self.lam.is_some(), &[Fdgr]),
             ("--alpha", self.alpha.is_some(), &[Fdgr]),
@@ -177,7 +188,6 @@ impl Args {
             ("--inject-noise", self.inject_noise.is_some(), &[Fdgr]),
             ("--gamma", self.gamma.is_some(), GUIDED),
             ("--eta-tilde", self.eta_tilde.is_some(), GUIDED),
-            ("--xi", self.xi.is_some(), GUIDED),
             ("--scale-ls", self.scale_ls.is_some(), GUIDED),
             ("--step-size-mode", self.step_size_mode.is_some(), GUIDED),
             ("--lambda", self.lambda.is_some(), &[Diffpir]),

@@ -9,6 +9,7 @@ mod progress;
 mod restore;
 mod task;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -70,15 +71,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stderr)]
 fn report(message: &str) {
-    eprintln!("fdgr: {message}");
+    _ = writeln!(std::io::stderr(), "fdgr: {message}");
 }
 
-/// A line of a result, on standard output.
-#[allow(clippy::print_stdout)]
+/// A line of a result, on standard output; nobody may be listening any more.
 fn say(line: impl std::fmt::Display) {
-    println!("{line}");
+    _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A remark beside the result, on standard error.
@@ -89,7 +88,13 @@ fn note(line: impl std::fmt::Display) {
 /// Flags of every command that computes.
 #[derive(clap::Args)]
 struct DeviceArgs {
-    /// auto, cpu, gpu, software, or part of a name that `fdgr devices` lists
-    #[arg(long, default_value = "auto")]
-    device: String,
+    /// auto, cpu, gpu, software, or part of a name that `fdgr devices` lists [default: auto, or what a recipe says]
+    #[arg(long)]
+    device: Option<String>,
+}
+
+impl DeviceArgs {
+    fn name(&self) -> &str {
+        self.device.as_deref().unwrap_or("auto")
+    }
 }

@@ -57,7 +57,7 @@ struct Job {
 }
 
 pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
-    let recipe = args.recipe.take().map(|path| load_recipe(&args, &path)).transpose()?;
+    let recipe = args.recipe.as_deref().map(|path| load_recipe(&args, path)).transpose()?;
     if args.pick {
         args.photos = pick()?;
     }
@@ -74,15 +74,20 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     progress::stop_on_ctrl_c();
 
     let device_name = match &recipe {
-        Some((recipe, _)) if args.device.device == "auto" => recipe.device.name.clone(),
-        _ => args.device.device.clone(),
+        Some((recipe, _)) if args.device.device.is_none() => recipe.device.name.as_str(),
+        _ => args.device.name(),
     };
-    let selected = device::open(&device_name)?;
+    let selected = device::open(device_name)?;
     note(format!("{} ({})", selected.description, selected.reason));
     if let Some((recipe, path)) = &recipe
         && recipe.device.description != selected.description
     {
         note(format!("{} was made on {}; pixels may differ slightly", path.display(), recipe.device.description));
+    }
+    if let Some((recipe, path)) = &recipe
+        && recipe.version != env!("CARGO_PKG_VERSION")
+    {
+        note(format!("{} was made by version {}; pixels may differ", path.display(), recipe.version));
     }
     let model = recipe.as_ref().map_or_else(
         || args.model.clone().unwrap_or_else(|| EMBEDDED.into()),
@@ -125,7 +130,7 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
     };
     let config = match recipe {
         Some((recipe, _)) => recipe.config.clone(),
-        None => configure(args, &measured)?,
+        None => configure(args, &measured, &job.output)?,
     };
     let (y, size) = match &measured {
         Measured::Sensed(sensed) => (sensed.0.clone(), sensed.1.size),
@@ -147,7 +152,7 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
     let recipe = Recipe {
         version: env!("CARGO_PKG_VERSION").into(),
         input: Input { path: job.photo.clone(), sha256: hash },
-        prior: PriorRecord { model: restorer.prior().name().into(), sha256: restorer.prior().sha256().into() },
+        prior: PriorRecord { model: lasting_name(restorer.prior().name()), sha256: restorer.prior().sha256().into() },
         device: restorer.device().record(),
         config,
     };
@@ -170,7 +175,7 @@ enum Measured {
     Sensed(Box<(burn::tensor::Tensor<4>, measurement::Description)>),
 }
 
-fn configure(args: &Args, measured: &Measured) -> Result<RestoreConfig> {
+fn configure(args: &Args, measured: &Measured, output: &Path) -> Result<RestoreConfig> {
     let seed = args.seed.unwrap_or(0);
     let task = args.task.task.ok_or_else(|| missing("--task", "say what happened to the picture"))?;
     let mut config = match measured {
@@ -183,6 +188,7 @@ fn configure(args: &Args, measured: &Measured) -> Result<RestoreConfig> {
                 );
                 return Err(Error::Mismatch { what: "--task".into(), fact, remedy: "pass --task cs".into() });
             }
+            args.task.check_measured(&description.degradation)?;
             RestoreConfig::new(description.degradation.clone(), args.task.sigma.unwrap_or(description.sigma))
         }
         Measured::Picture(_) if task == task::Task::Cs => {
@@ -193,6 +199,7 @@ fn configure(args: &Args, measured: &Measured) -> Result<RestoreConfig> {
             });
         }
         Measured::Picture(photo) => {
+            photo.check_transparency(output)?;
             let degradation = args.task.degradation(task, [photo.height(), photo.width()], seed)?;
             let sigma = args.task.sigma.unwrap_or_else(|| match task {
                 task::Task::Inpaint | task::Task::Colorize => 0.0,
@@ -207,7 +214,7 @@ fn configure(args: &Args, measured: &Measured) -> Result<RestoreConfig> {
 }
 
 fn load_recipe(args: &Args, path: &Path) -> anyhow::Result<(Recipe, PathBuf)> {
-    if args.task.task.is_some() || args.method.any() || args.seed.is_some() || args.model.is_some() {
+    if args.task.any() || args.method.any() || args.seed.is_some() || args.model.is_some() {
         return Err(Error::Recipe {
             path: path.into(),
             fact: "it already says task, method, seed and prior".into(),
@@ -223,6 +230,14 @@ fn load_recipe(args: &Args, path: &Path) -> anyhow::Result<(Recipe, PathBuf)> {
         recipe.input.path = beside;
     }
     Ok((recipe, path.into()))
+}
+
+/// A prior's name that means the same in every folder.
+fn lasting_name(model: &str) -> String {
+    match std::path::absolute(model) {
+        Ok(path) if model != EMBEDDED => path.display().to_string(),
+        _ => model.into(),
+    }
 }
 
 fn check_hash(recipe: &Path, what: &str, actual: &str, expected: &str) -> Result<()> {
@@ -250,7 +265,11 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
             None => photo.with_file_name(format!("{stem}-restored.png")),
         };
         if jobs.iter().any(|job| job.output == output) {
-            return Err(Error::Overwrites { path: output });
+            return Err(Error::Mismatch {
+                what: output.display().to_string(),
+                fact: "two photos would be restored to it".into(),
+                remedy: "give each photo a name of its own, or restore them one by one".into(),
+            });
         }
         jobs.push(Job { photo: photo.clone(), output });
     }
@@ -259,7 +278,11 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
             .map_err(|e| Error::Unwritable { path: folder.clone(), reason: e.to_string() })?;
     }
     for job in &jobs {
-        refuse_overwriting(&job.output, args.photos.iter().map(PathBuf::as_path))?;
+        let inputs = args.photos.iter().map(PathBuf::as_path).chain(args.task.files());
+        let inputs: Vec<&Path> =
+            inputs.chain(args.recipe.as_deref()).chain(args.model.as_deref().map(Path::new)).collect();
+        refuse_overwriting(&job.output, inputs.iter().copied())?;
+        refuse_overwriting(&Recipe::path_for(&job.output), inputs)?;
         Picture::check_output(&job.output)?;
     }
     Ok(jobs)

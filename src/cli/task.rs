@@ -55,7 +55,8 @@ pub(super) struct Args {
     /// How the pixels were lost [default: bicubic]
     #[arg(long, value_enum)]
     reduction: Option<Reduction>,
-    /// Blur: gauss:SIGMA, motion:LENGTH,ANGLE, uniform:SIZE, random:SIZE,INTENSITY,SEED, or a picture of the kernel
+    /// Blur: gauss:SIGMA[,SIZE], motion:LENGTH,ANGLE, uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, random:SIZE,INTENSITY,SEED, or
+    /// a picture of the kernel
     #[arg(long, value_name = "KERNEL")]
     kernel: Option<String>,
     /// Picture of the holes: white is filled in, black is kept
@@ -121,9 +122,42 @@ impl Args {
         })
     }
 
-    /// Refuses flags of another task.
-    fn check_owners(&self, task: Task) -> Result<()> {
-        let owned: [(&str, bool, &[Task]); 7] = [
+    /// Whether any flag was given.
+    pub fn any(&self) -> bool {
+        self.task.is_some()
+            || self.sigma.is_some()
+            || self.invert_mask
+            || self.given().iter().any(|(_, given, _)| *given)
+    }
+
+    /// Files that the flags name, beside the photos.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.mask.as_deref().into_iter().chain(self.kernel.as_deref().map(Path::new))
+    }
+
+    /// Refuses flags that contradict what a file of measurements says.
+    pub fn check_measured(&self, measured: &Degradation) -> Result<()> {
+        self.check_owners(Task::Cs)?;
+        let (sensing, ratio) = match measured {
+            Degradation::CsBlockbased { ratio, .. } => (Sensing::Blocks, *ratio),
+            Degradation::CsWalshhadamard { ratio, .. } => (Sensing::Walsh, *ratio),
+            _ => return Ok(()),
+        };
+        let agrees = self.sensing.is_none_or(|given| given == sensing)
+            && self.ratio.is_none_or(|given| (given - ratio).abs() < 1e-9);
+        if agrees {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "--sensing and --ratio".into(),
+            fact: format!("the file says how it was measured: {sensing:?}, ratio {ratio}"),
+            remedy: "leave them out".into(),
+        })
+    }
+
+    /// Flags that belong to some tasks only: their names, whether they are given, and the tasks.
+    fn given(&self) -> [(&'static str, bool, &'static [Task]); 7] {
+        [
             ("--scale", self.scale.is_some(), &[Task::Sr]),
             ("--reduction", self.reduction.is_some(), &[Task::Sr]),
             ("--kernel", self.kernel.is_some(), &[Task::Deblur]),
@@ -131,8 +165,12 @@ impl Args {
             ("--sensing", self.sensing.is_some(), &[Task::Cs]),
             ("--ratio", self.ratio.is_some(), &[Task::Cs]),
             ("--form", self.form.is_some(), &[Task::Sr, Task::Deblur]),
-        ];
-        for (flag, given, owners) in owned {
+        ]
+    }
+
+    /// Refuses flags of another task.
+    fn check_owners(&self, task: Task) -> Result<()> {
+        for (flag, given, owners) in self.given() {
             if given && !owners.contains(&task) {
                 let owners: Vec<String> = owners.iter().map(|&owner| name(owner)).collect();
                 return Err(Error::Mismatch {
@@ -159,6 +197,12 @@ fn parse_kernel(text: &str) -> Result<Psf> {
     let whole = |value: f64| if value.fract() == 0.0 && value >= 0.0 { Some(value as usize) } else { None };
     let psf = match (kind, &numbers[..]) {
         ("gauss", &[sigma]) => Psf::gaussian(sigma),
+        ("gauss", &[sigma, taps]) => Psf::Gaussian { sigma, taps: whole(taps).ok_or_else(|| bad("gauss:SIGMA,SIZE"))? },
+        ("aniso", &[vertical, horizontal, taps]) => {
+            let taps = whole(taps).ok_or_else(|| bad("aniso:SIGMA,SIGMA,SIZE"))?;
+            Psf::Anisotropic { vertical, horizontal, taps }
+        }
+        ("aniso", _) => return Err(bad("aniso:SIGMA,SIGMA,SIZE, vertical first, for example aniso:1,20,9")),
         ("gauss", _) => return Err(bad("gauss:SIGMA, for example gauss:1.6")),
         ("motion", &[length, angle]) => Psf::Motion { length, angle },
         ("motion", _) => return Err(bad("motion:LENGTH,ANGLE, for example motion:15,30")),

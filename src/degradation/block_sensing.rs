@@ -8,7 +8,7 @@ use nalgebra::DMatrix;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::LinearOperator;
-use crate::noise::generator;
+use crate::noise::{Stream, generator};
 
 /// Side of a block.
 const BLOCK: usize = 32;
@@ -41,7 +41,7 @@ impl BlockSensing {
             for (left, across, block_width) in spans(width) {
                 let pixels = block_height * block_width;
                 let measured = ((ratio * pixels as f64).round() as usize).clamp(1, pixels);
-                let matrix = orthonormal_rows(measured, pixels, seed, regions.len() as u64 + 3, device);
+                let matrix = orthonormal_rows(measured, pixels, seed, Stream::SensingMatrix(regions.len()), device);
                 let (grid, block) = ([down, across], [block_height, block_width]);
                 regions.push(Region { top, left, grid, block, matrix });
             }
@@ -127,7 +127,7 @@ fn spans(side: usize) -> Vec<(usize, usize, usize)> {
     spans
 }
 
-fn orthonormal_rows(rows: usize, columns: usize, seed: u64, stream: u64, device: &Device) -> Tensor<3> {
+fn orthonormal_rows(rows: usize, columns: usize, seed: u64, stream: Stream, device: &Device) -> Tensor<3> {
     let mut random = generator(seed, stream);
     let gaussian = DMatrix::<f64>::from_fn(columns, rows, |_, _| StandardNormal.sample(&mut random));
     let q = gaussian.qr().q();

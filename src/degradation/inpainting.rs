@@ -56,15 +56,17 @@ impl Inpainting {
     /// # Errors
     /// A mask of another size, or one that knows no pixel.
     pub fn new(mask: &Mask, height: usize, width: usize, device: &Device) -> Result<Self> {
-        let values = mask.values();
-        let known = values.iter().filter(|&&v| v > 0.0).count();
-        if mask.size() != [height, width] || values.len() != height * width {
+        // Before the runs are written out: a recipe may say anything.
+        let covered = mask.runs.iter().try_fold(0usize, |sum, &run| sum.checked_add(run));
+        if mask.size() != [height, width] || covered != Some(height * width) {
             return Err(Error::Mismatch {
                 what: "mask".into(),
                 fact: format!("it is {}x{}, but the picture is {width}x{height}", mask.width, mask.height),
                 remedy: "resize the mask to the picture".into(),
             });
         }
+        let values = mask.values();
+        let known = values.iter().filter(|&&v| v > 0.0).count();
         if known == 0 {
             return Err(Error::Mismatch {
                 what: "mask".into(),

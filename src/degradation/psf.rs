@@ -7,10 +7,12 @@ use rand_distr::{Beta, Distribution, Triangular};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::noise::generator;
+use crate::noise::{Stream, generator};
 
 /// Largest side of a kernel.
 const MAX_SIDE: usize = 1025;
+/// Largest standard deviation of a Gaussian, whose kernel has that side.
+const MAX_SIGMA: f64 = 170.0;
 
 /// Which point spread function, with its parameters in pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ impl Psf {
 
     /// A Gaussian cut at three standard deviations.
     pub fn gaussian(sigma: f64) -> Self {
-        Self::Gaussian { sigma, taps: 2 * (3.0 * sigma).ceil().clamp(1.0, MAX_SIDE as f64) as usize + 1 }
+        Self::Gaussian { sigma, taps: 2 * (3.0 * sigma).ceil().clamp(1.0, 3.0 * MAX_SIGMA) as usize + 1 }
     }
 
     /// The values.
@@ -68,6 +70,8 @@ impl Psf {
             Self::Motion { length, angle } => motion(*length, *angle),
             Self::Random { size, intensity, seed } => random_motion(*size, *intensity, *seed),
             Self::Measured { height, width, values } => {
+                check_side("kernel", *height)?;
+                check_side("kernel", *width)?;
                 Kernel::normalized(*height, *width, values.iter().map(|&v| f64::from(v)).collect())
             }
         }
@@ -154,8 +158,9 @@ pub(super) fn keys(x: f64) -> f64 {
 
 fn gaussian(sigma: f64, taps: usize) -> Result<Vec<f64>> {
     check_side("gauss", taps)?;
-    if !(sigma > 0.0 && sigma <= 200.0) {
-        return Err(Error::parameter("sigma of the Gaussian", sigma, "it must be above 0 and at most 200 pixels"));
+    if !(sigma > 0.0 && sigma <= MAX_SIGMA) {
+        let fact = format!("it must be above 0 and at most {MAX_SIGMA} pixels");
+        return Err(Error::parameter("sigma of the Gaussian", sigma, &fact));
     }
     let center = (taps / 2) as f64;
     let values: Vec<f64> = (0..taps).map(|i| (-0.5 * ((i as f64 - center) / sigma).powi(2)).exp()).collect();
@@ -193,7 +198,7 @@ fn random_motion(size: usize, intensity: f64, seed: u64) -> Result<Kernel> {
     if !(0.0..=1.0).contains(&intensity) {
         return Err(Error::parameter("intensity", intensity, "it must be between 0 and 1"));
     }
-    let mut random = generator(seed, 1);
+    let mut random = generator(seed, Stream::MotionKernel);
     let path = trajectory(size as f64, intensity, &mut random);
     let mut canvas = Canvas::new(size);
     for pair in path.windows(2) {

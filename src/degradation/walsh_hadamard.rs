@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 
 use super::LinearOperator;
-use crate::noise::generator;
+use crate::noise::{Stream, generator};
 
 /// Largest transform done as one matrix product.
 const LARGEST_FACTOR: usize = 256;
@@ -28,7 +28,7 @@ pub struct WalshHadamard {
 pub(super) fn permutation(n: usize, seed: u64) -> Vec<usize> {
     let means: Vec<usize> = pieces(n).map(|(start, _)| start).collect();
     let mut others: Vec<usize> = (0..n).filter(|i| !means.contains(i)).collect();
-    others.shuffle(&mut generator(seed, 2));
+    others.shuffle(&mut generator(seed, Stream::SensingPattern));
     means.into_iter().chain(others).collect()
 }
 

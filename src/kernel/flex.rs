@@ -1,12 +1,19 @@
 //! The operations on the CPU: `rustfft` for the transforms, rows or groups in parallel for the rest.
 
+use std::cell::RefCell;
+
 use burn::backend::{Flex, tensor::FloatTensor};
 use burn::tensor::{Shape, TensorData};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
-use rustfft::{FftPlanner, num_complex::Complex};
+use rustfft::{FftDirection, FftPlanner, num_complex::Complex};
 
 use super::{Kernels, field_shape, gradient};
+
+thread_local! {
+    /// Keeps its plans, so that the steps of a run share them.
+    static PLANNER: RefCell<FftPlanner<f32>> = RefCell::new(FftPlanner::new());
+}
 
 impl Kernels for Flex {
     fn fft_lines(
@@ -20,10 +27,8 @@ impl Kernels for Flex {
         let (height, width) = (shape[2], shape[3]);
         let mut field = complex_field(&x);
         let length = if axis == 2 { height } else { width };
-        let plan = match inverse {
-            true => FftPlanner::new().plan_fft_inverse(length),
-            false => FftPlanner::new().plan_fft_forward(length),
-        };
+        let direction = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
+        let plan = PLANNER.with_borrow_mut(|planner| planner.plan_fft(length, direction));
         let scale = if inverse { 1.0 / length as f32 } else { 1.0 };
         if axis == 3 {
             field.par_chunks_mut(width * height.min(64)).for_each(|rows| plan.process(rows));
@@ -48,7 +53,7 @@ impl Kernels for Flex {
         field.par_chunks_mut(factors.len()).for_each(|plane| {
             plane.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
         });
-        tensor(bytemuck::cast_slice(&as_pairs(field)).to_vec(), shape)
+        tensor(pairs(field), shape)
     }
 
     fn spectral_derivative(x: FloatTensor<Self>, divergence: bool) -> FloatTensor<Self> {
@@ -62,7 +67,7 @@ impl Kernels for Flex {
             let fy = angular(row % height, height);
             values.iter_mut().zip(&fx).for_each(|(value, &fx)| *value *= Complex::new(-fy, fx));
         });
-        tensor(bytemuck::cast_slice(&as_pairs(field)).to_vec(), shape)
+        tensor(pairs(field), shape)
     }
 
     fn gradient_penalty(x: FloatTensor<Self>, alpha: f32, rate: f32, scale: f32) -> FloatTensor<Self> {
@@ -73,7 +78,7 @@ impl Kernels for Flex {
             let s = (d.norm_sqr() + gradient::JOINT_EPSILON).clamp(low, high);
             *d *= scale * penalty_weight(s, alpha, rate);
         });
-        tensor(bytemuck::cast_slice(&as_pairs(field)).to_vec(), shape)
+        tensor(pairs(field), shape)
     }
 
     fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self> {
@@ -206,8 +211,9 @@ fn complex_field(x: &FlexTensor) -> Vec<Complex<f32>> {
     }
 }
 
-fn as_pairs(field: Vec<Complex<f32>>) -> Vec<[f32; 2]> {
-    field.into_iter().map(|c| [c.re, c.im]).collect()
+/// Real and imaginary parts in turn.
+fn pairs(field: Vec<Complex<f32>>) -> Vec<f32> {
+    field.into_iter().flat_map(|c| [c.re, c.im]).collect()
 }
 
 fn transposed(values: &[Complex<f32>], height: usize, width: usize) -> Vec<Complex<f32>> {

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
+};
 
 use super::{Extras, Picture};
 use crate::error::{Error, Result};
@@ -37,7 +39,10 @@ impl Picture {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let reader = reader.map_err(|e| refuse(format!("it cannot be decoded ({e})"), READABLE))?;
         let format = reader.format().ok_or_else(|| refuse("it is not a picture".into(), READABLE))?;
-        let damaged = |e| refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again");
+        let damaged = |e: ImageError| match e {
+            ImageError::Unsupported(_) => refuse("it is of a kind that is not read".into(), READABLE),
+            e => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
+        };
         let mut decoder = reader.into_decoder().map_err(damaged)?;
         let (width, height) = decoder.dimensions();
         let pixels = u64::from(width) * u64::from(height);
@@ -82,6 +87,21 @@ impl Picture {
         write_atomically(path, &bytes)
     }
 
+    /// Refuses transparency where the name's format cannot hold it.
+    ///
+    /// # Errors
+    /// Transparency in a JPEG.
+    pub fn check_transparency(&self, path: &Path) -> Result<()> {
+        if self.extras.alpha.is_none() || ImageFormat::from_path(path).ok() != Some(ImageFormat::Jpeg) {
+            return Ok(());
+        }
+        Err(Error::Picture {
+            path: path.into(),
+            fact: "the picture has transparency, which JPEG cannot hold".into(),
+            remedy: "write a .png, .webp or .tiff".into(),
+        })
+    }
+
     /// Checks that [`Picture::write`] could write this kind of file there, without writing it.
     ///
     /// # Errors
@@ -95,19 +115,17 @@ impl Picture {
     }
 
     fn encode(&self, format: Option<ImageFormat>, path: &Path) -> Result<Vec<u8>> {
+        self.check_transparency(path)?;
         let mut bytes = Vec::new();
         let target = Cursor::new(&mut bytes);
         match format {
             Some(ImageFormat::Png) => self.encode_with(PngEncoder::new(target), path)?,
             Some(ImageFormat::WebP) => self.shallow().encode_with(WebPEncoder::new_lossless(target), path)?,
-            Some(ImageFormat::Tiff) => self.encode_with(TiffEncoder::new(target), path)?,
-            Some(ImageFormat::Jpeg) if self.extras.alpha.is_some() => {
-                return Err(Error::Picture {
-                    path: path.into(),
-                    fact: "the picture has transparency, which JPEG cannot hold".into(),
-                    remedy: "write a .png, .webp or .tiff".into(),
-                });
+            // TIFF files of grey with transparency are written in colour, which more programs read.
+            Some(ImageFormat::Tiff) if self.extras.alpha.is_some() => {
+                self.colored().encode_with(TiffEncoder::new(target), path)?;
             }
+            Some(ImageFormat::Tiff) => self.encode_with(TiffEncoder::new(target), path)?,
             Some(ImageFormat::Jpeg) => {
                 self.shallow().encode_with(JpegEncoder::new_with_quality(target, JPEG_QUALITY), path)?;
             }
@@ -152,6 +170,12 @@ impl Picture {
             (true, true, false) => image.into_luma_alpha8().into(),
             (true, true, true) => image.into_luma_alpha16().into(),
         }
+    }
+
+    /// The picture as red, green and blue, even where they are equal.
+    fn colored(&self) -> Self {
+        let extras = Extras { gray: false, ..self.extras.clone() };
+        Self { extras, pixels: self.pixels.clone() }
     }
 
     /// The picture for formats of 8 bits.

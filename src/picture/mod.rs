@@ -86,7 +86,11 @@ impl Picture {
     pub fn with_extras_of(mut self, original: &Self, keep_gray: bool) -> Self {
         let (width, height) = self.pixels.dimensions();
         let mut extras = original.extras.clone();
-        extras.gray &= keep_gray;
+        extras.gray = self.extras.gray || extras.gray && keep_gray;
+        if extras.gray != original.extras.gray {
+            // A profile is for grey or for colour, not for both.
+            extras.icc = None;
+        }
         extras.alpha = extras.alpha.map(|alpha| match alpha.dimensions() == (width, height) {
             true => alpha,
             false => image::imageops::resize(&alpha, width, height, FilterType::CatmullRom),
@@ -104,7 +108,7 @@ impl Picture {
         Self::new(image::imageops::resize(&self.pixels, width, height, FilterType::CatmullRom))
     }
 
-    /// Standard deviation of the noise of pixels in `[0, 1]`, at least 0.01: the median absolute response to a Laplacian
+    /// Standard deviation of the noise of pixels in `[0, 1]`, at least 0.01, to four decimals: the median absolute response to a Laplacian
     /// difference that leaves slopes alone (J. Immerkær, 1996, with a median for robustness against edges).
     pub fn noise_level(&self) -> f64 {
         const QUARTILE: f64 = 0.6745;
@@ -125,7 +129,8 @@ impl Picture {
         }
         let (_, median, _) = responses.select_nth_unstable_by(middle, f32::total_cmp);
         // The squares of the mask add up to 36.
-        (f64::from(*median) / (6.0 * QUARTILE)).max(0.01)
+        let sigma = (f64::from(*median) / (6.0 * QUARTILE)).max(0.01);
+        (sigma * 1e4).round() / 1e4
     }
 
     /// Grey values in `[0, 1]`, row by row.

@@ -35,13 +35,14 @@ pub struct DdpmUnet {
 }
 
 /// Blocks of one resolution, and the change to the next.
+#[derive(Default)]
 struct Level {
     blocks: Vec<(Residual, Option<Attention>)>,
     resample: Option<Conv>,
 }
 
 impl DdpmUnet {
-    /// Reads the network.
+    /// Reads the network, and checks that each part takes what the one before it gives.
     ///
     /// # Errors
     /// Missing or mis-shaped tensors, by name.
@@ -52,61 +53,63 @@ impl DdpmUnet {
             return Err(checkpoint.misshaped("conv_in.weight"));
         };
         let patch = (inputs / 3).isqrt();
-        if patch == 0 || inputs != 3 * patch * patch || channels < 4 {
+        if patch == 0 || inputs != 3 * patch * patch || channels < 4 || levels == 0 {
             return Err(checkpoint.misshaped("conv_in.weight"));
         }
-        let side = |name: &str, change: &str| -> Result<Vec<Level>> {
-            (0..levels).map(|i| Level::load(&weights, &format!("{name}.{i}"), change)).collect()
-        };
-        let network = Self {
-            time: [weights.linear("temb.dense.0")?, weights.linear("temb.dense.1")?],
-            conv_in: weights.conv("conv_in")?,
-            down: side("down", "downsample")?,
-            middle: (
-                Residual::load(&weights, "mid.block_1")?,
-                Attention::load(&weights, "mid.attn_1")?,
-                Residual::load(&weights, "mid.block_2")?,
-            ),
-            up: side("up", "upsample")?,
-            norm_out: weights.norm("norm_out")?,
-            conv_out: weights.conv("conv_out")?,
+        let first = weights.linear("temb.dense.0", channels)?;
+        let second = weights.linear("temb.dense.1", first.outputs())?;
+        let time = second.outputs();
+        let conv_in = weights.conv("conv_in", inputs, 3)?;
+
+        let mut width = channels;
+        let mut skips = vec![channels];
+        let mut down = Vec::new();
+        for i in 0..levels {
+            let mut level = Level::default();
+            while weights.has_block("down", i, level.blocks.len()) {
+                width = level.load_block(&weights, &format!("down.{i}"), width, time)?;
+                skips.push(width);
+            }
+            if i + 1 < levels {
+                level.resample = Some(weights.conv_to(&format!("down.{i}.downsample.conv"), width, width, 3)?);
+                skips.push(width);
+            }
+            down.push(level);
+        }
+        let enter = Residual::load(&weights, "mid.block_1", width, time)?;
+        width = enter.outputs();
+        let middle = (
+            enter,
+            Attention::load(&weights, "mid.attn_1", width)?,
+            Residual::load(&weights, "mid.block_2", width, time)?,
+        );
+        width = middle.2.outputs();
+        let mut up = Vec::new();
+        for i in (0..levels).rev() {
+            let mut level = Level::default();
+            // One block more than on the way down.
+            for _ in 0..=down[i].blocks.len() {
+                let skip = skips.pop().ok_or_else(|| checkpoint.misshaped(&format!("up.{i}.block.0.conv1.weight")))?;
+                width = level.load_block(&weights, &format!("up.{i}"), width + skip, time)?;
+            }
+            if i > 0 {
+                level.resample = Some(weights.conv_to(&format!("up.{i}.upsample.conv"), width, width, 3)?);
+            }
+            up.push(level);
+        }
+        up.reverse();
+        Ok(Self {
+            time: [first, second],
+            conv_in,
+            down,
+            middle,
+            up,
+            norm_out: weights.norm("norm_out", width)?,
+            conv_out: weights.conv_to("conv_out", width, inputs, 3)?,
             patch,
             channels,
             parameters: checkpoint.parameters(),
-        };
-        network.check(checkpoint)?;
-        Ok(network)
-    }
-
-    /// Refuses checkpoints whose parts do not fit together, which would panic later.
-    fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let mut skips = vec![self.channels];
-        let mut width = self.channels;
-        for (i, level) in self.down.iter().enumerate() {
-            for (block, _) in &level.blocks {
-                width = block.check(checkpoint, width)?;
-                skips.push(width);
-            }
-            if level.resample.is_some() {
-                skips.push(width);
-            }
-            if level.resample.is_some() == (i + 1 == self.down.len()) {
-                return Err(checkpoint.misshaped(&format!("down.{i}.downsample.conv.weight")));
-            }
-        }
-        width = self.middle.0.check(checkpoint, width)?;
-        width = self.middle.2.check(checkpoint, width)?;
-        for level in self.up.iter().rev() {
-            for (block, _) in &level.blocks {
-                let skip = skips.pop().ok_or_else(|| checkpoint.misshaped("up"))?;
-                width = block.check(checkpoint, width + skip)?;
-            }
-        }
-        let outputs = self.conv_out.weight.dims()[0];
-        if !skips.is_empty() || outputs != 3 * self.patch * self.patch {
-            return Err(checkpoint.misshaped("conv_out.weight"));
-        }
-        Ok(())
+        })
     }
 
     /// Number of parameters.
@@ -194,20 +197,16 @@ fn attend(attention: &Option<Attention>, h: Tensor<4>) -> Tensor<4> {
 }
 
 impl Level {
-    fn load(weights: &Weights, name: &str, change: &str) -> Result<Self> {
-        let mut blocks = Vec::new();
-        while weights.checkpoint.contains(&format!("{name}.block.{}.conv1.weight", blocks.len())) {
-            let i = blocks.len();
-            let attention = format!("{name}.attn.{i}");
-            let attends = weights.checkpoint.contains(&format!("{attention}.q.weight"));
-            blocks.push((
-                Residual::load(weights, &format!("{name}.block.{i}"))?,
-                attends.then(|| Attention::load(weights, &attention)).transpose()?,
-            ));
-        }
-        let change = format!("{name}.{change}.conv");
-        let resamples = weights.checkpoint.contains(&format!("{change}.weight"));
-        Ok(Self { blocks, resample: resamples.then(|| weights.conv(&change)).transpose()? })
+    /// Reads the next block, which takes `width` channels, and its attention if it has one; returns what it gives.
+    fn load_block(&mut self, weights: &Weights, name: &str, width: usize, time: usize) -> Result<usize> {
+        let i = self.blocks.len();
+        let residual = Residual::load(weights, &format!("{name}.block.{i}"), width, time)?;
+        let width = residual.outputs();
+        let attention = format!("{name}.attn.{i}");
+        let attends = weights.checkpoint.contains(&format!("{attention}.q.weight"));
+        let attention = attends.then(|| Attention::load(weights, &attention, width)).transpose()?;
+        self.blocks.push((residual, attention));
+        Ok(width)
     }
 }
 
@@ -217,21 +216,27 @@ struct Residual {
     convs: [Conv; 2],
     time: Linear,
     shortcut: Option<Conv>,
-    name: String,
 }
 
 impl Residual {
-    fn load(weights: &Weights, name: &str) -> Result<Self> {
-        let shortcut = ["nin_shortcut", "conv_shortcut"]
-            .map(|kind| format!("{name}.{kind}"))
+    /// Reads a block that takes `width` channels and an embedding of `time` numbers.
+    fn load(weights: &Weights, name: &str, width: usize, time: usize) -> Result<Self> {
+        let first = weights.conv(&format!("{name}.conv1"), width, 3)?;
+        let outputs = first.outputs();
+        let shortcut = [("nin_shortcut", 1), ("conv_shortcut", 3)]
+            .map(|(kind, taps)| (format!("{name}.{kind}"), taps))
             .into_iter()
-            .find(|shortcut| weights.checkpoint.contains(&format!("{shortcut}.weight")));
+            .find(|(shortcut, _)| weights.checkpoint.contains(&format!("{shortcut}.weight")));
+        let shortcut = match shortcut {
+            Some((shortcut, taps)) => Some(weights.conv_to(&shortcut, width, outputs, taps)?),
+            None if width == outputs => None,
+            None => return Err(weights.checkpoint.misshaped(&format!("{name}.nin_shortcut.weight"))),
+        };
         Ok(Self {
-            norms: [weights.norm(&format!("{name}.norm1"))?, weights.norm(&format!("{name}.norm2"))?],
-            convs: [weights.conv(&format!("{name}.conv1"))?, weights.conv(&format!("{name}.conv2"))?],
-            time: weights.linear(&format!("{name}.temb_proj"))?,
-            shortcut: shortcut.map(|shortcut| weights.conv(&shortcut)).transpose()?,
-            name: name.to_owned(),
+            norms: [weights.norm(&format!("{name}.norm1"), width)?, weights.norm(&format!("{name}.norm2"), outputs)?],
+            convs: [first, weights.conv_to(&format!("{name}.conv2"), outputs, outputs, 3)?],
+            time: weights.linear_to(&format!("{name}.temb_proj"), time, outputs)?,
+            shortcut,
         })
     }
 
@@ -239,19 +244,8 @@ impl Residual {
         self.convs[0].weight.dims()[1]
     }
 
-    /// Checks that `width` channels go in; returns how many come out.
-    fn check(&self, checkpoint: &Checkpoint, width: usize) -> Result<usize> {
-        let [out, inputs, ..] = self.convs[0].weight.dims();
-        let [second_out, second_in, ..] = self.convs[1].weight.dims();
-        let projected = self.time.weight.dims()[1];
-        let shortcut = self.shortcut.as_ref().map_or(inputs, |conv| conv.weight.dims()[0]);
-        let norms = [self.norms[0].channels(), self.norms[1].channels()];
-        let fits = inputs == width
-            && [second_in, second_out, projected, shortcut] == [out; 4]
-            && norms == [inputs, out]
-            && inputs % GROUPS == 0
-            && out % GROUPS == 0;
-        if fits { Ok(out) } else { Err(checkpoint.misshaped(&format!("{}.conv1.weight", self.name))) }
+    fn outputs(&self) -> usize {
+        self.convs[0].outputs()
     }
 
     /// `time` is the activated embedding `[1, ch_t]`.
@@ -277,10 +271,10 @@ struct Attention {
 }
 
 impl Attention {
-    fn load(weights: &Weights, name: &str) -> Result<Self> {
-        let conv = |part: &str| weights.conv(&format!("{name}.{part}"));
+    fn load(weights: &Weights, name: &str, width: usize) -> Result<Self> {
+        let conv = |part: &str| weights.conv_to(&format!("{name}.{part}"), width, width, 1);
         Ok(Self {
-            norm: weights.norm(&format!("{name}.norm"))?,
+            norm: weights.norm(&format!("{name}.norm"), width)?,
             query: conv("q")?,
             key: conv("k")?,
             value: conv("v")?,
@@ -311,29 +305,48 @@ impl Weights<'_> {
         Ok(Tensor::from_data(TensorData::new(self.checkpoint.values(name)?, shape), self.device))
     }
 
-    fn conv(&self, name: &str) -> Result<Conv> {
+    fn has_block(&self, side: &str, level: usize, block: usize) -> bool {
+        self.checkpoint.contains(&format!("{side}.{level}.block.{block}.conv1.weight"))
+    }
+
+    /// A convolution that takes `inputs` channels, with `taps` x `taps` taps.
+    fn conv(&self, name: &str, inputs: usize, taps: usize) -> Result<Conv> {
         let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
         let bias: Tensor<1> = self.tensor(&format!("{name}.bias"))?;
-        if bias.dims()[0] != weight.dims()[0] || weight.dims()[2] != weight.dims()[3] {
-            return Err(self.checkpoint.misshaped(&format!("{name}.bias")));
+        if weight.dims() != [bias.dims()[0], inputs, taps, taps] {
+            return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
         }
         Ok(Conv { weight, bias })
     }
 
-    fn linear(&self, name: &str) -> Result<Linear> {
+    /// The same with a given number of outputs.
+    fn conv_to(&self, name: &str, inputs: usize, outputs: usize, taps: usize) -> Result<Conv> {
+        self.conv(name, inputs, taps).and_then(|conv| match conv.outputs() == outputs {
+            true => Ok(conv),
+            false => Err(self.checkpoint.misshaped(&format!("{name}.weight"))),
+        })
+    }
+
+    fn linear(&self, name: &str, inputs: usize) -> Result<Linear> {
         let weight: Tensor<2> = self.tensor(&format!("{name}.weight"))?;
         let bias: Tensor<1> = self.tensor(&format!("{name}.bias"))?;
-        if bias.dims()[0] != weight.dims()[0] {
-            return Err(self.checkpoint.misshaped(&format!("{name}.bias")));
+        if weight.dims() != [bias.dims()[0], inputs] {
+            return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
         }
         Ok(Linear { weight: weight.transpose(), bias: bias.unsqueeze() })
     }
 
-    fn norm(&self, name: &str) -> Result<Norm> {
+    fn linear_to(&self, name: &str, inputs: usize, outputs: usize) -> Result<Linear> {
+        self.linear(name, inputs).and_then(|linear| match linear.outputs() == outputs {
+            true => Ok(linear),
+            false => Err(self.checkpoint.misshaped(&format!("{name}.weight"))),
+        })
+    }
+
+    fn norm(&self, name: &str, channels: usize) -> Result<Norm> {
         let scale: Tensor<1> = self.tensor(&format!("{name}.weight"))?;
         let shift: Tensor<1> = self.tensor(&format!("{name}.bias"))?;
-        let channels = scale.dims()[0];
-        if shift.dims()[0] != channels || !channels.is_multiple_of(GROUPS) {
+        if scale.dims() != [channels] || shift.dims() != [channels] || !channels.is_multiple_of(GROUPS) {
             return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
         }
         Ok(Norm { scale, shift })
@@ -347,6 +360,10 @@ struct Linear {
 }
 
 impl Linear {
+    fn outputs(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.weight.clone()) + self.bias.clone()
     }
@@ -358,6 +375,10 @@ struct Conv {
 }
 
 impl Conv {
+    fn outputs(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
     /// The same convolution with `extra` `[1, out]` added to its bias.
     fn with_bias(&self, extra: Tensor<2>) -> Self {
         Self { weight: self.weight.clone(), bias: self.bias.clone() + extra.squeeze_dim(0) }
@@ -385,10 +406,6 @@ struct Norm {
 }
 
 impl Norm {
-    fn channels(&self) -> usize {
-        self.scale.dims()[0]
-    }
-
     fn forward(&self, x: Tensor<4>, activate: bool) -> Tensor<4> {
         GroupNorm { groups: GROUPS, epsilon: EPSILON, activate }.forward(x, &self.scale, &self.shift)
     }

@@ -84,11 +84,12 @@ impl Run<'_> {
         for (i, step) in self.timeline.steps().iter().enumerate() {
             let eps = self.prior.predict_noise(x_t.clone(), step.t);
             let mut x0 = (x_t.clone() - eps * (1.0 - step.a).sqrt()) / step.a.sqrt();
+            // Before clipping, which may hide what is not a number.
+            check(&x0, i + 1)?;
             if clip {
                 x0 = x0.clamp(-1.0, 1.0);
             }
             x_t = self.sampler.step(step, x_t, x0.clone(), self.problem, noise);
-            check(&x0, i + 1)?;
             if observer(&Progress { done: i + 1, steps, x0: &x0 }).is_break() {
                 return Err(Error::Stopped { step: i + 1, steps });
             }

@@ -100,6 +100,8 @@ fn every_task_is_degraded_and_restored() {
         ("sr --scale 4 --form fft", "webp", (32, 24)),
         ("deblur --kernel gauss:1.2", "png", (32, 24)),
         ("deblur --kernel gauss:1.2 --form svd", "png", (32, 24)),
+        ("deblur --kernel gauss:10,5", "png", (32, 24)),
+        ("deblur --kernel aniso:1,20,9", "png", (32, 24)),
         ("deblur --kernel motion:5,30", "tiff", (32, 24)),
         ("deblur --kernel uniform:3", "png", (32, 24)),
         ("deblur --kernel random:9,0.5,3", "png", (32, 24)),
@@ -127,6 +129,17 @@ fn a_recipe_repeats_the_pixels() {
     assert_eq!(std::fs::read(desk.path("first.png")).unwrap(), std::fs::read(desk.path("second.png")).unwrap());
     desk.succeeds("restore photo.png -o third.png --task denoise --steps 6 --seed 12 --device cpu");
     assert_ne!(std::fs::read(desk.path("first.png")).unwrap(), std::fs::read(desk.path("third.png")).unwrap());
+
+    // A noise level that was estimated, as a recipe holds it.
+    desk.succeeds("restore photo.png -o guessed.png --task denoise --steps 4 --device cpu");
+    desk.succeeds("restore --recipe guessed.png.recipe.json -o again.png");
+    assert_eq!(
+        std::fs::read(desk.path("guessed.png.recipe.json")).unwrap(),
+        std::fs::read(desk.path("again.png.recipe.json")).unwrap()
+    );
+    std::fs::remove_file(desk.path("again.png")).unwrap();
+    desk.fails("restore --recipe first.png.recipe.json -o again.png --sigma 0.2", &["already says"]);
+    desk.fails("restore --recipe first.png.recipe.json -o photo.png", &["overwrite"]);
 
     desk.fails("restore --recipe first.png.recipe.json -o again.png --lam 2", &["already says"]);
     desk.picture("photo.png", 32, 32);
@@ -210,7 +223,17 @@ fn bad_tasks_get_a_sentence() {
     desk.bar("white.png", 32, 24, 0..32);
     desk.bar("wide.png", 65, 3, 0..65);
     desk.picture("odd.png", 31, 23);
+    desk.bar("kernel.png", 5, 1, 0..5);
+    desk.picture("degraded.png", 32, 32);
+    std::fs::copy(data("transparent.png"), desk.path("clear.png")).unwrap();
     desk.succeeds("degrade photo.png -o measured.safetensors --task cs");
+    let mut hostile = std::fs::read(desk.path("measured.safetensors")).unwrap();
+    let header = u64::from_le_bytes(hostile[..8].try_into().unwrap()) as usize;
+    let text = String::from_utf8(hostile[8..8 + header].to_vec()).unwrap();
+    let text = text.replace("[24,32]", "[4611686018427387904,1]");
+    let data = hostile.split_off(8 + header);
+    let hostile = [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &data].concat();
+    std::fs::write(desk.path("hostile.safetensors"), hostile).unwrap();
     for (command, words) in [
         ("restore photo.png -o x.png", vec!["--task", "missing"]),
         ("restore -o x.png --task denoise", vec!["photo", "missing"]),
@@ -235,6 +258,13 @@ fn bad_tasks_get_a_sentence() {
         ("restore photo.png -o x.png --task sr --scale 999", vec!["scale", "999"]),
         ("restore photo.png -o x.png --task denoise --scale 4", vec!["--scale", "--task sr"]),
         ("restore photo.png -o x.png --task cs", vec!["measurements"]),
+        ("restore measured.safetensors -o x.png --task cs --ratio 0.9", vec!["--ratio", "says how"]),
+        ("restore hostile.safetensors -o x.png --task cs", vec!["hostile.safetensors", "4611686018427387904"]),
+        ("restore photo.png -o x.png --task denoise --border extend", vec!["--border", "deblur"]),
+        ("restore clear.png -o x.jpg --task denoise", vec!["transparency"]),
+        ("restore photo.png -o white.png --task inpaint --mask white.png", vec!["white.png", "overwrite"]),
+        ("degrade photo.png -o kernel.png --task deblur --kernel kernel.png", vec!["kernel.png", "overwrite"]),
+        ("demo --photo degraded.png --output .", vec!["degraded.png", "overwrite"]),
         ("restore measured.safetensors -o x.png --task denoise", vec!["compressed sensing"]),
         ("degrade photo.png -o x.png --task cs", vec![".safetensors"]),
         ("degrade photo.png -o x.safetensors --task cs --ratio 2", vec!["ratio", "2"]),
@@ -312,7 +342,7 @@ fn bad_outputs_get_a_sentence() {
         desk.fails(&format!("restore photo.png -o {output} --task denoise --device cpu --steps 2"), &words);
         desk.fails(&format!("degrade photo.png -o {output} --task denoise"), &words);
     }
-    desk.fails("restore photo.png photo.png -o out --task denoise --device cpu", &["overwrite"]);
+    desk.fails("restore photo.png photo.png -o out --task denoise --device cpu", &["two photos"]);
 }
 
 #[test]

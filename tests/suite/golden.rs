@@ -18,7 +18,7 @@ use fdgr::sampler::{
 };
 use serde::Deserialize;
 
-use crate::support::{Golden, assert_close, golden_dir, on_devices, relative_error, values};
+use crate::support::{Golden, aloud, assert_close, golden_dir, on_devices, relative_error, values};
 
 #[test]
 fn schedules() {
@@ -346,9 +346,9 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
                     gap <= 3.0 * apart,
                     "{name} on {on}: {gap:.1e} from the reference, but only {apart:.1e} from a run started nearby"
                 );
-                eprintln!(
+                aloud(&format!(
                     "{name} on {on} is chaotic: {gap:.1e} from the reference, {apart:.1e} from a run started nearby"
-                );
+                ));
             }
         });
         compared += 1;

@@ -1,7 +1,7 @@
 //! Laws of every operator in [`fdgr::degradation::examples`], and of the regularisers.
 
 use burn::tensor::{Device, Tensor};
-use fdgr::degradation::{LinearOperator, examples};
+use fdgr::degradation::{LinearOperator, Psf, ValidConvolution, examples};
 
 use crate::support::{assert_close, on_devices, random, relative_error, values};
 
@@ -83,5 +83,27 @@ fn singular_values_bound_the_operator() {
         let ax = a.apply(x.clone());
         let gain = (dot(ax.clone(), ax) / dot(x.clone(), x)).sqrt();
         assert!(gain <= largest * (1.0 + 1e-4), "{name}: gain {gain} above {largest}");
+    });
+}
+
+#[test]
+fn a_blur_from_beyond_the_border() {
+    on_devices(|on, device| {
+        let kernel = Psf::Motion { length: 7.0, angle: 30.0 }.kernel().unwrap();
+        let a = ValidConvolution::new(&kernel, [28, 37], [20, 11], device).unwrap();
+        assert_eq!(a.image_size(), [48, 48]);
+        let x = random([2, 3, 48, 48], 1, device);
+        let y = random([2, 3, 28, 37], 2, device);
+        let (left, right) = (dot(a.apply(x.clone()), y.clone()), dot(x, a.adjoint(y.clone())));
+        assert!((left - right).abs() <= 1e-5 * dot(y.clone(), y.clone()), "on {on}: {left} and {right}");
+        // The inverse is approximate: less so where the regularisation is strong.
+        for (eta, tolerance) in [(1.0, 1e-4), (0.1, 1e-2)] {
+            let v = a.regularized_inverse(y.clone(), eta);
+            let equation = a.adjoint(a.apply(v.clone())) + v * eta;
+            let expected = values(a.adjoint(y.clone()));
+            assert_close(&format!("eta {eta} on {on}"), &values(equation), &expected, tolerance);
+        }
+        let zero = a.regularized_inverse(y.zeros_like(), 0.1);
+        assert!(values(zero).iter().all(|&v| v == 0.0), "the inverse of nothing is nothing");
     });
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
+mod checkpoints;
 mod cli;
 mod golden;
 mod laws;
