@@ -28,7 +28,7 @@ pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
         Degradation::Deblur { .. } => (deblur(8.0, 0.6), 0.3),
         Degradation::Inpainting { .. } | Degradation::Colorization => {
             let guidance = Guidance { zeta: 0.7, inject_noise: true, ..Guidance::DEFAULT };
-            let start = if degradation == Degradation::Colorization { 1.0 } else { 0.3 };
+            let start = if degradation == Degradation::Colorization { 0.6 } else { 0.3 };
             (Method::Ddpg { guidance }, start)
         }
         Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } => {
