@@ -4,7 +4,7 @@
 //   source       Source: vec2<f32>, or f32 for the first pass over a real image
 //   destination  Destination: vec2<f32>, or f32 where only the real part is kept
 //   table        table[k] = exp(-2 pi i k / length)
-//   constants    RADIX, INVERSE, WORKGROUP, set in front of this text
+//   constants    RADIX, INVERSE, WORKGROUP, set in front of this text; `butterfly` is one of butterfly/
 //   matches      kernel::fft::specification, after all passes over both axes
 //
 // Element i of a line is at `outer * length * inner + i * inner + (line mod inner)`: `inner` is 1 along rows and the
@@ -40,20 +40,7 @@ fn dft4(a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) -> array<vec2<f3
     return array<vec2<f32>, 4>(even + sum, cross + odd, even - sum, cross - odd);
 }
 
-fn butterfly(v: array<vec2<f32>, RADIX>, length: u32) -> array<vec2<f32>, RADIX> {
-    //RADIX_BODY
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let thread = thread_index(group, groups, local);
-    if thread >= parameters.threads {
-        return;
-    }
+fn element(thread: u32) {
     let length = parameters.length;
     let inner = parameters.inner;
     let span = parameters.span;

@@ -16,16 +16,7 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> penalised: array<vec2<f32>>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let thread = thread_index(group, groups, local);
-    if thread >= parameters.threads {
-        return;
-    }
+fn element(thread: u32) {
     let d = field[thread];
     let s = clamp(dot(d, d) + 2e-4, 1e-4, 100.0);
     penalised[thread] = penalty_weight(s, parameters.alpha, parameters.rate) * parameters.scale * d;

@@ -24,16 +24,7 @@ fn phi(difference: f32) -> f32 {
     return penalty_weight(difference * difference + EPSILON, parameters.alpha, parameters.rate) * difference;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let thread = thread_index(group, groups, local);
-    if thread >= parameters.threads {
-        return;
-    }
+fn element(thread: u32) {
     let width = parameters.width;
     let height = parameters.height;
     let x = thread % width;

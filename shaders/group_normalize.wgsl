@@ -20,16 +20,7 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> normed: array<f32>;
 @group(0) @binding(5) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let thread = thread_index(group, groups, local);
-    if thread >= parameters.threads {
-        return;
-    }
+fn element(thread: u32) {
     let plane = thread / parameters.plane;
     let channel = plane % parameters.channels;
     let statistic = statistics[plane / parameters.group_channels];

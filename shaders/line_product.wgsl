@@ -21,16 +21,7 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> destination: array<Destination>;
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let thread = thread_index(group, groups, local);
-    if thread >= parameters.threads {
-        return;
-    }
+fn element(thread: u32) {
     let inner = parameters.inner;
     let line = thread / inner;
     let i = line % parameters.length_out;

@@ -28,16 +28,7 @@ fn frequency(index: u32, length: u32) -> f32 {
     return f32(select(i32(index), i32(index) - i32(length), 2u * index > length)) / f32(length);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let thread = thread_index(group, groups, local);
-    if thread >= parameters.threads {
-        return;
-    }
+fn element(thread: u32) {
     let fx = TAU * frequency(thread % parameters.width, parameters.width);
     let fy = TAU * frequency((thread / parameters.width) % parameters.height, parameters.height);
     // i (fx + i fy) = -fy + i fx;  -i (fx - i fy) = -fy - i fx

@@ -135,12 +135,12 @@ impl Kernels for Flex {
             let inverse = 1.0 / (variance + epsilon).sqrt();
             let first = group % groups * (channels / groups);
             for (channel, values) in values.chunks_mut(plane).enumerate() {
-                let factor = inverse * scale[first + channel];
-                let offset = shift[first + channel] - mean * factor;
+                let (factor, offset) = (inverse * scale[first + channel], shift[first + channel]);
+                // The mean first: folded into the offset it would cancel where it is far above the deviation.
                 if activate {
-                    values.iter_mut().for_each(|v| *v = silu(*v * factor + offset));
+                    values.iter_mut().for_each(|v| *v = silu((*v - mean) * factor + offset));
                 } else {
-                    values.iter_mut().for_each(|v| *v = *v * factor + offset);
+                    values.iter_mut().for_each(|v| *v = (*v - mean) * factor + offset);
                 }
             }
         });

@@ -249,45 +249,30 @@ impl Shader {
 
     /// The complete WGSL text.
     pub fn wgsl(&self) -> String {
-        const COMPLEX: &str = include_str!("../../shaders/common/complex.wgsl");
-        const PENALTY: &str = include_str!("../../shaders/common/penalty.wgsl");
-        const THREAD: &str = include_str!("../../shaders/common/thread.wgsl");
-        let (constants, parts) = match *self {
+        let (constants, parts): (String, &[&str]) = match *self {
             Self::FftRadix { radix, inverse, real_input, real_output } => (
                 format!(
                     "const RADIX: u32 = {radix}u;\nconst INVERSE: bool = {inverse};\n{}",
                     access(real_input, real_output)
                 ),
-                vec![
-                    COMPLEX.to_owned(),
-                    include_str!("../../shaders/fft_radix.wgsl").replace("//RADIX_BODY", butterfly(radix)),
-                ],
+                &[text::COMPLEX, text::butterfly(radix), text::FFT_RADIX, text::ELEMENTWISE],
             ),
             Self::LineProduct { conjugate, real_input, real_output } => (
                 format!("const CONJUGATE: bool = {conjugate};\n{}", access(real_input, real_output)),
-                vec![COMPLEX.to_owned(), include_str!("../../shaders/line_product.wgsl").to_owned()],
+                &[text::COMPLEX, text::LINE_PRODUCT, text::ELEMENTWISE],
             ),
             Self::SpectralDerivative { divergence } => (
                 format!("const DIVERGENCE: bool = {divergence};\n"),
-                vec![COMPLEX.to_owned(), include_str!("../../shaders/spectral_derivative.wgsl").to_owned()],
+                &[text::COMPLEX, text::SPECTRAL_DERIVATIVE, text::ELEMENTWISE],
             ),
-            Self::GradientSpatial => (
-                String::new(),
-                vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_spatial.wgsl").to_owned()],
-            ),
-            Self::GroupStatistics => {
-                (String::new(), vec![include_str!("../../shaders/group_statistics.wgsl").to_owned()])
+            Self::GradientSpatial => (String::new(), &[text::PENALTY, text::GRADIENT_SPATIAL, text::ELEMENTWISE]),
+            Self::GradientFrequency => (String::new(), &[text::PENALTY, text::GRADIENT_FREQUENCY, text::ELEMENTWISE]),
+            Self::GroupStatistics => (String::new(), &[text::GROUP_STATISTICS]),
+            Self::GroupNormalize { silu } => {
+                (format!("const SILU: bool = {silu};\n"), &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
             }
-            Self::GroupNormalize { silu } => (
-                format!("const SILU: bool = {silu};\n"),
-                vec![include_str!("../../shaders/group_normalize.wgsl").to_owned()],
-            ),
-            Self::GradientFrequency => (
-                String::new(),
-                vec![PENALTY.to_owned(), include_str!("../../shaders/gradient_frequency.wgsl").to_owned()],
-            ),
         };
-        format!("const WORKGROUP: u32 = {WORKGROUP}u;\n{constants}{THREAD}{}", parts.concat())
+        format!("const WORKGROUP: u32 = {WORKGROUP}u;\n{constants}{}", parts.concat())
     }
 
     fn launch(self, inputs: &[&CubeTensor], output: &CubeTensor, threads: usize, parameters: &[Value]) {
@@ -327,41 +312,6 @@ fn access(real_input: bool, real_output: bool) -> String {
     format!("{source}{destination}")
 }
 
-/// Body of the transform of `radix` numbers.
-fn butterfly(radix: usize) -> &'static str {
-    match radix {
-        1 => "return v;",
-        2 => "return array<vec2<f32>, 2>(v[0] + v[1], v[0] - v[1]);",
-        4 => "return dft4(v[0], v[1], v[2], v[3]);",
-        8 => {
-            "const HALF_ROOT: f32 = 0.7071067811865476;
-    let even = dft4(v[0], v[2], v[4], v[6]);
-    let odd = dft4(v[1], v[3], v[5], v[7]);
-    let w1 = conjugate_if(INVERSE, vec2(HALF_ROOT, -HALF_ROOT));
-    let w3 = conjugate_if(INVERSE, vec2(-HALF_ROOT, -HALF_ROOT));
-    let o1 = multiply(odd[1], w1);
-    let o2 = quarter_turn(odd[2]);
-    let o3 = multiply(odd[3], w3);
-    return array<vec2<f32>, 8>(
-        even[0] + odd[0], even[1] + o1, even[2] + o2, even[3] + o3,
-        even[0] - odd[0], even[1] - o1, even[2] - o2, even[3] - o3,
-    );"
-        }
-        _ => {
-            "var input = v;
-    var output: array<vec2<f32>, RADIX>;
-    for (var q = 0u; q < RADIX; q++) {
-        var sum = input[0];
-        for (var r = 1u; r < RADIX; r++) {
-            sum += multiply(input[r], root((q * r % RADIX) * (length / RADIX)));
-        }
-        output[q] = sum;
-    }
-    return output;"
-        }
-    }
-}
-
 /// One 32-bit word of a uniform.
 struct Value(u32);
 
@@ -382,4 +332,28 @@ fn uniform(parameters: &[Value]) -> MetadataBindingInfo {
     let mut words: Vec<u32> = parameters.iter().map(|value| value.0).collect();
     words.resize(words.len().next_multiple_of(4), 0);
     MetadataBindingInfo::custom(words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect())
+}
+
+/// The files of `shaders/`.
+mod text {
+    pub const COMPLEX: &str = include_str!("../../shaders/common/complex.wgsl");
+    pub const ELEMENTWISE: &str = include_str!("../../shaders/common/elementwise.wgsl");
+    pub const FFT_RADIX: &str = include_str!("../../shaders/fft_radix.wgsl");
+    pub const GRADIENT_FREQUENCY: &str = include_str!("../../shaders/gradient_frequency.wgsl");
+    pub const GRADIENT_SPATIAL: &str = include_str!("../../shaders/gradient_spatial.wgsl");
+    pub const GROUP_NORMALIZE: &str = include_str!("../../shaders/group_normalize.wgsl");
+    pub const GROUP_STATISTICS: &str = include_str!("../../shaders/group_statistics.wgsl");
+    pub const LINE_PRODUCT: &str = include_str!("../../shaders/line_product.wgsl");
+    pub const PENALTY: &str = include_str!("../../shaders/common/penalty.wgsl");
+    pub const SPECTRAL_DERIVATIVE: &str = include_str!("../../shaders/spectral_derivative.wgsl");
+
+    /// The transform of `radix` numbers.
+    pub fn butterfly(radix: usize) -> &'static str {
+        match radix {
+            2 => include_str!("../../shaders/butterfly/2.wgsl"),
+            4 => include_str!("../../shaders/butterfly/4.wgsl"),
+            8 => include_str!("../../shaders/butterfly/8.wgsl"),
+            _ => include_str!("../../shaders/butterfly/any.wgsl"),
+        }
+    }
 }
