@@ -1,7 +1,7 @@
 //! Our operations on Burn's backends: Fourier transforms, the gradient regularisers, group normalisation.
 //!
 //! Each operation has a specification in plain tensor operations (`*_specification`), which runs on every backend, an
-//! implementation for the CPU ([`flex`]) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
+//! implementation for the CPU (`flex`) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
 //!
 //! Complex fields are real tensors with a last axis of two, `[batch, channel, height, width, 2]`.
 
