@@ -160,7 +160,9 @@ fn photographed(
 fn margin(degradation: &Degradation, border: Border, size: [usize; 2]) -> Result<[usize; 2]> {
     match degradation {
         Degradation::Deblur { psf, form: Form::Fft } if border == Border::Extend => {
-            Ok(border::margin(&psf.kernel()?, size))
+            let kernel = psf.kernel()?;
+            kernel.check_fits(size[0], size[1])?;
+            Ok(border::margin(&kernel, size))
         }
         _ => Ok([0, 0]),
     }

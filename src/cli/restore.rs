@@ -141,7 +141,11 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
     };
 
     let bar = progress::Bar::new(&job.photo.display().to_string(), &restorer.device().description);
-    let restored = restorer.run(&config, y, size, &mut |progress| bar.observe(progress))?;
+    let mut steps = 0;
+    let restored = restorer.run(&config, y, size, &mut |progress| {
+        steps = progress.steps;
+        bar.observe(progress)
+    })?;
     drop(bar);
     let mut restored = Picture::from_tensor(restored)?;
     if let Measured::Picture(photo) = &measured {
@@ -158,12 +162,13 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
     };
     recipe.write(&Recipe::path_for(&job.output))?;
     say(format!(
-        "{}: {}x{} from {}, noise {:.3}, {:.1} s",
+        "{}: {}x{} from {}, noise {:.3}, {steps} of {} steps, {:.1} s",
         job.output.display(),
         restored.width(),
         restored.height(),
         job.photo.display(),
         recipe.config.sigma,
+        recipe.config.steps,
         begun.elapsed().as_secs_f64(),
     ));
     Ok(())
@@ -200,6 +205,9 @@ fn configure(args: &Args, measured: &Measured, output: &Path) -> Result<RestoreC
         }
         Measured::Picture(photo) => {
             photo.check_transparency(output)?;
+            if task == task::Task::Colorize && !photo.extras.gray {
+                note(format!("{}: its colours are put aside, and others invented", output.display()));
+            }
             let degradation = args.task.degradation(task, [photo.height(), photo.width()], seed)?;
             let sigma = args.task.sigma.unwrap_or_else(|| match task {
                 task::Task::Inpaint | task::Task::Colorize => 0.0,
@@ -256,6 +264,15 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
     let into_folder = args.output.as_ref().is_some_and(|output| {
         args.photos.len() > 1 || output.is_dir() || output.as_os_str().to_string_lossy().ends_with(['/', '\\'])
     });
+    if let (Some(output), true) = (&args.output, args.photos.len() > 1)
+        && (output.is_file() || Picture::has_picture_ending(output))
+    {
+        return Err(Error::Mismatch {
+            what: output.display().to_string(),
+            fact: "it is the name of one picture, but there are several photos".into(),
+            remedy: "pass a folder with -o".into(),
+        });
+    }
     let mut jobs: Vec<Job> = Vec::new();
     for photo in &args.photos {
         let stem = photo.file_stem().unwrap_or_default().to_string_lossy();

@@ -197,7 +197,11 @@ fn parse_kernel(text: &str) -> Result<Psf> {
     let whole = |value: f64| if value.fract() == 0.0 && value >= 0.0 { Some(value as usize) } else { None };
     let psf = match (kind, &numbers[..]) {
         ("gauss", &[sigma]) => Psf::gaussian(sigma),
-        ("gauss", &[sigma, taps]) => Psf::Gaussian { sigma, taps: whole(taps).ok_or_else(|| bad("gauss:SIGMA,SIZE"))? },
+        ("gauss", &[sigma, taps]) => {
+            let odd = whole(taps).filter(|taps| taps % 2 == 1);
+            let form = "gauss:SIGMA,SIZE with an odd SIZE, and decimals with a point";
+            Psf::Gaussian { sigma, taps: odd.ok_or_else(|| bad(form))? }
+        }
         ("aniso", &[vertical, horizontal, taps]) => {
             let taps = whole(taps).ok_or_else(|| bad("aniso:SIGMA,SIGMA,SIZE"))?;
             Psf::Anisotropic { vertical, horizontal, taps }
@@ -224,7 +228,8 @@ fn parse_kernel(text: &str) -> Result<Psf> {
             return Err(Error::parameter(
                 "--kernel",
                 text,
-                "it is neither a file nor gauss:SIGMA, motion:LENGTH,ANGLE, uniform:SIZE or random:SIZE,INTENSITY,SEED",
+                "it is neither a file nor gauss:SIGMA, motion:LENGTH,ANGLE, uniform:SIZE, aniso:SIGMA,SIGMA,SIZE or \
+                 random:SIZE,INTENSITY,SEED",
             ));
         }
     };

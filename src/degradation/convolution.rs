@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rustfft::{FftPlanner, num_complex::Complex};
 
 use super::{LinearOperator, psf::Kernel};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::Fft2;
 
 /// `y = S H x`: convolution `H` with a kernel, and every `scale`-th pixel `S`.
@@ -38,13 +38,7 @@ impl Convolution {
     }
 
     fn subsampled(kernel: &Kernel, scale: usize, height: usize, width: usize, device: &Device) -> Result<Self> {
-        if kernel.height > height || kernel.width > width {
-            return Err(Error::Mismatch {
-                what: "kernel".into(),
-                fact: format!("it is {}x{}, larger than the {width}x{height} picture", kernel.width, kernel.height),
-                remedy: "pass a smaller kernel".into(),
-            });
-        }
+        kernel.check_fits(height, width)?;
         let spectrum = transfer_function(kernel, height, width);
         let (h, w) = (height / scale, width / scale);
         // The spectrum of the subsampled autocorrelation of the kernel: power folded over the aliases.

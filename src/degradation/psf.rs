@@ -130,6 +130,19 @@ impl Kernel {
         Ok(Self { height, width, values: values.into_iter().map(|v| v / total).collect() })
     }
 
+    /// # Errors
+    /// A kernel larger than a picture of `height` x `width`.
+    pub fn check_fits(&self, height: usize, width: usize) -> Result<()> {
+        if self.height <= height && self.width <= width {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "kernel".into(),
+            fact: format!("it is {}x{}, larger than the {width}x{height} picture", self.width, self.height),
+            remedy: "pass a smaller kernel".into(),
+        })
+    }
+
     fn outer(vertical: &[f64], horizontal: &[f64]) -> Self {
         let values = vertical.iter().flat_map(|v| horizontal.iter().map(move |h| v * h)).collect();
         Self { height: vertical.len(), width: horizontal.len(), values }

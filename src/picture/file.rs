@@ -107,11 +107,16 @@ impl Picture {
     /// # Errors
     /// As [`Picture::write`].
     pub fn check_output(path: &Path) -> Result<()> {
-        let known = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Tiff];
-        if !ImageFormat::from_path(path).is_ok_and(|format| known.contains(&format)) {
+        if !Self::has_picture_ending(path) {
             return Err(unknown_ending(path));
         }
         temporary_beside(path).map(drop)
+    }
+
+    /// Whether the name's ending is that of a format that is written.
+    pub fn has_picture_ending(path: &Path) -> bool {
+        let known = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Tiff];
+        ImageFormat::from_path(path).is_ok_and(|format| known.contains(&format))
     }
 
     fn encode(&self, format: Option<ImageFormat>, path: &Path) -> Result<Vec<u8>> {
@@ -207,6 +212,9 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    if !folder.is_dir() {
+        return Err(failed(format!("there is no folder {}", folder.display())));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".fdgr-");
     #[cfg(unix)]
