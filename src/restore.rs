@@ -210,14 +210,13 @@ impl Restorer {
         let margin = margin(&config.degradation, config.border, size)?;
         self.check_memory([size[0].saturating_add(margin[0]), size[1].saturating_add(margin[1])])?;
         let camera = photographed(&config.degradation, config.border, size, device)?;
-        let plain = match &camera {
-            Some(_) => None,
-            None => Some(config.degradation.build(size[0], size[1], device)?),
-        };
-        let (operator, whole): (&dyn LinearOperator, &dyn LinearOperator) = match (&camera, &plain) {
-            (Some(camera), _) => (camera, camera.circular()),
-            (None, Some(plain)) => (plain.as_ref(), plain.as_ref()),
-            (None, None) => unreachable!("one of the two is built"),
+        let plain;
+        let (operator, whole): (&dyn LinearOperator, &dyn LinearOperator) = match &camera {
+            Some(camera) => (camera, camera.circular()),
+            None => {
+                plain = config.degradation.build(size[0], size[1], device)?;
+                (plain.as_ref(), plain.as_ref())
+            }
         };
         let [height, width] = operator.image_size();
         let sampler = config.sampler([height, width], device)?;
