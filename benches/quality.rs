@@ -14,7 +14,7 @@ use fdgr::degradation::{Degradation, Form, Mask, Psf};
 use fdgr::metrics::{psnr, ssim};
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::picture::Picture;
-use fdgr::restore::{Border, RestoreConfig, Restorer};
+use fdgr::restore::{Border, PriorChoice, RestoreConfig, Restorer};
 use fdgr::{device, prior};
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = parse()?;
-    let restorer = Restorer::new(prior::EMBEDDED, device::open(&options.device)?)?;
+    let restorer = Restorer::new(&PriorChoice::named(prior::EMBEDDED), device::open(&options.device)?)?;
     println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), restorer.device().description);
     println!("| task | sigma | classical estimate | restored | seconds a picture |\n| --- | --- | --- | --- | --- |");
     for (name, degradation, sigma) in tasks() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::DeviceRecord;
 use crate::error::{Error, Result};
 use crate::picture::write_atomically;
-use crate::restore::RestoreConfig;
+use crate::restore::{PriorChoice, RestoreConfig};
 
 /// What made a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,8 +36,9 @@ pub struct Input {
 /// Which prior.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PriorRecord {
-    /// Built-in name or file.
-    pub model: String,
+    /// Its name and how it was used.
+    #[serde(flatten)]
+    pub choice: PriorChoice,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
 }

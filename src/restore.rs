@@ -11,9 +11,11 @@ use crate::degradation::{Degradation, Form, LinearOperator, ValidConvolution};
 use crate::device::Selected;
 use crate::error::{Error, Result};
 use crate::noise::{Noise, Seeded, Stream};
-use crate::prior::Prior;
+use crate::prior::{Classifier, Precision, Prior, PriorFile, find_class};
 use crate::regularizer::Regularization;
-use crate::sampler::{self, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas};
+use crate::sampler::{
+    self, ClassGuidance, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas,
+};
 
 pub use initial::estimate as classical_estimate;
 
@@ -168,19 +170,89 @@ fn margin(degradation: &Degradation, border: Border, size: [usize; 2]) -> Result
     }
 }
 
+/// Which prior, and how it is used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PriorChoice {
+    /// Built in or installed, or a file or folder.
+    pub model: String,
+    /// How its weights are kept; by default f32 where the memory allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Class of ImageNet, by number or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Classifier that guides towards the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<String>,
+    /// Weight of the classifier's gradient, 1 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_scale: Option<f64>,
+}
+
+impl PriorChoice {
+    /// A prior without a class.
+    pub fn named(model: &str) -> Self {
+        Self { model: model.into(), ..Self::default() }
+    }
+}
+
 /// A prior on a device, ready to restore pictures.
 pub struct Restorer {
     prior: Prior,
+    guide: Option<Guide>,
     device: Selected,
 }
 
+/// What guides towards a class.
+struct Guide {
+    classifier: Classifier,
+    class: usize,
+    scale: f64,
+}
+
 impl Restorer {
-    /// Loads the prior named `model` onto `device`.
+    /// Loads a prior onto `device`, and its classifier if one is chosen.
     ///
     /// # Errors
-    /// Checkpoints that cannot be used.
-    pub fn new(model: &str, device: Selected) -> Result<Self> {
-        Ok(Self { prior: Prior::open(model, &device.device)?, device })
+    /// Checkpoints that cannot be used, and choices that contradict themselves.
+    pub fn new(choice: &PriorChoice, device: Selected) -> Result<Self> {
+        let refuse = |what: &str, fact: &str, remedy: &str| {
+            Err(Error::Mismatch { what: what.into(), fact: fact.into(), remedy: remedy.into() })
+        };
+        let file = PriorFile::find(&choice.model)?;
+        let classifier = choice.classifier.as_deref().map(PriorFile::find).transpose()?;
+        let classes = classifier.as_ref().and_then(|file| file.architecture().classes());
+        let classes = file.architecture().classes().or(classes);
+        let class = match (&choice.class, classes) {
+            (Some(class), Some(classes)) => Some(find_class(class, classes)?),
+            (Some(_), None) => {
+                return refuse("--class", "this prior knows no classes", "leave it out, or add --classifier");
+            }
+            (None, _) => None,
+        };
+        if choice.guidance_scale.is_some() && classifier.is_none() {
+            let remedy =
+                "add --classifier imagenet-256-classifier (`fdgr models pull imagenet-256-classifier` fetches it)";
+            return refuse("--guidance-scale", "there is no classifier to guide by", remedy);
+        }
+        let scale = choice.guidance_scale.unwrap_or(1.0);
+        if !scale.is_finite() {
+            return Err(Error::parameter("--guidance-scale", scale, "it must be a number"));
+        }
+        let precision = choice.precision.unwrap_or_else(|| file.fitting_precision(device.memory));
+        let guide = match (classifier, class) {
+            (Some(file), Some(class)) => {
+                let (classifier, _) = file.load_classifier(&device.device)?;
+                if class >= classifier.config().classes {
+                    return refuse("--class", "the classifier does not know it", "choose a class that both know");
+                }
+                Some(Guide { classifier, class, scale })
+            }
+            (Some(_), None) => return refuse("--classifier", "it needs a class to guide to", "add --class"),
+            (None, _) => None,
+        };
+        let class = class.filter(|_| file.architecture().classes().is_some());
+        Ok(Self { prior: file.load(precision, class, &device.device)?, guide, device })
     }
 
     /// The prior.
@@ -208,6 +280,7 @@ impl Restorer {
         let device = &self.device.device;
         // Before an operator of that size is built.
         let margin = margin(&config.degradation, config.border, size)?;
+        self.check_guide([size[0] + margin[0], size[1] + margin[1]])?;
         self.check_memory([size[0].saturating_add(margin[0]), size[1].saturating_add(margin[1])])?;
         let camera = photographed(&config.degradation, config.border, size, device)?;
         let plain;
@@ -236,11 +309,36 @@ impl Restorer {
             start
         };
         let problem = Problem { operator, y, sigma_y: 2.0 * config.sigma };
-        let run =
-            sampler::Run { prior: &self.prior, sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
+        let guidance = self.guide.as_ref().map(|guide| ClassGuidance {
+            classifier: &guide.classifier,
+            class: guide.class,
+            scale: guide.scale,
+        });
+        let run = sampler::Run {
+            prior: &self.prior,
+            guidance: guidance.as_ref(),
+            sampler: sampler.as_ref(),
+            problem: &problem,
+            timeline: &timeline,
+        };
         let restored = run.sample(x_t, config.clip, &mut noise, observer)?;
         let [b, c, _, _] = restored.dims();
         Ok(restored.slice([0..b, 0..c, 0..size[0], 0..size[1]]))
+    }
+
+    /// Refuses pictures that the classifier does not take.
+    fn check_guide(&self, [height, width]: [usize; 2]) -> Result<()> {
+        let Some(side) = self.guide.as_ref().map(|guide| guide.classifier.config().side()) else { return Ok(()) };
+        if [height, width] == [side, side] {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "--classifier".into(),
+            fact: format!(
+                "it takes pictures of {side}x{side}, but the sought picture has {width}x{height} with its border"
+            ),
+            remedy: "crop the photo, pass --border periodic for a blurred one, or leave the classifier out".into(),
+        })
     }
 
     /// Refuses pictures that would not fit, with the size that would.

@@ -6,14 +6,13 @@ use std::time::Instant;
 use font8x8::UnicodeFonts;
 use image::{Rgb, Rgb32FImage, imageops};
 
-use super::{DeviceArgs, progress, say};
+use super::{DeviceArgs, prior, progress, say};
 use crate::degradation::{Degradation, Form};
 use crate::device;
 use crate::error::Error;
 use crate::metrics::{psnr, ssim};
 use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::Picture;
-use crate::prior::EMBEDDED;
 use crate::restore::{RestoreConfig, Restorer};
 
 /// Blue flowers, CC0, from the Budgie Desktop backgrounds.
@@ -42,6 +41,8 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     #[command(flatten)]
+    prior: prior::Args,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -57,13 +58,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         .map_err(|e| Error::Unwritable { path: args.output.clone(), reason: e.to_string() })?;
     progress::stop_on_ctrl_c();
     let begun = Instant::now();
-    let restorer = Restorer::new(EMBEDDED, device::open(args.device.name())?)?;
+    let restorer = Restorer::new(&args.prior.choice(), device::open(args.device.name())?)?;
     let device = restorer.device();
     say(format!("device      {} ({})", device.description, device.reason));
-    let prior = restorer.prior();
-    say(format!("prior       {}, {:.1} M parameters", prior.name(), prior.parameters() as f64 / 1e6));
+    say(format!("prior       {}", prior::describe(restorer.prior())));
 
     let size = [photo.height(), photo.width()];
+    prior::hint(restorer.prior(), size);
     let degradation = Degradation::SrBicubic { scale: SCALE, form: Form::Svd };
     let operator = degradation.build(size[0], size[1], &device.device)?;
     let y = operator.apply(photo.to_tensor(&device.device));

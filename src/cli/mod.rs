@@ -5,6 +5,8 @@ mod demo;
 mod devices;
 mod measurement;
 mod method;
+mod models;
+mod prior;
 mod progress;
 mod restore;
 mod task;
@@ -31,6 +33,7 @@ Examples:
   fdgr restore shaky.jpg -o sharp.png --task deblur --kernel motion:15,30
   fdgr restore noisy.jpg -o clean.png --task denoise
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
+  fdgr models list                                                what knowledge of pictures there is
   fdgr devices                                                    what can compute here";
 
 #[derive(Subcommand)]
@@ -41,6 +44,8 @@ enum Command {
     Degrade(degrade::Args),
     /// Degrade and restore a sample photo, with numbers and a picture
     Demo(demo::Args),
+    /// List, install, fetch and examine priors
+    Models(models::Args),
     /// List what can compute, and what would be taken
     Devices,
 }
@@ -59,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => restore::run(*args),
         Command::Degrade(args) => degrade::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Models(args) => models::run(&args),
         Command::Devices => devices::run(),
     };
     match done {

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::{DeviceArgs, measurement, method, note, progress, say, task};
+use super::{DeviceArgs, measurement, method, note, prior, progress, say, task};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
-use crate::prior::{EMBEDDED, sha256};
+use crate::prior::sha256;
 use crate::recipe::{Input, PriorRecord, Recipe};
-use crate::restore::{RestoreConfig, Restorer};
+use crate::restore::{PriorChoice, RestoreConfig, Restorer};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -43,9 +43,8 @@ pub(super) struct Args {
     /// Seed of all noise [default: 0]
     #[arg(long)]
     seed: Option<u64>,
-    /// Prior: photo (built in), or a DDPM UNet as .pt or .safetensors [default: photo]
-    #[arg(long, value_name = "NAME|FILE")]
-    model: Option<String>,
+    #[command(flatten)]
+    prior: prior::Args,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -89,17 +88,16 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     {
         note(format!("{} was made by version {}; pixels may differ", path.display(), recipe.version));
     }
-    let model = recipe.as_ref().map_or_else(
-        || args.model.clone().unwrap_or_else(|| EMBEDDED.into()),
-        |(recipe, _)| recipe.prior.model.clone(),
-    );
-    let restorer = Restorer::new(&model, selected)?;
+    let choice = recipe.as_ref().map_or_else(|| args.prior.choice(), |(recipe, _)| recipe.prior.choice.clone());
+    let restorer = Restorer::new(&choice, selected)?;
+    note(format!("prior {}", prior::describe(restorer.prior())));
     if let Some((recipe, path)) = &recipe {
         check_hash(path, "prior", restorer.prior().sha256(), &recipe.prior.sha256)?;
     }
     let mut failed = 0;
     for job in &jobs {
-        let done = restore(&args, job, recipe.as_ref().map(|(recipe, path)| (recipe, path.as_path())), &restorer);
+        let done =
+            restore(&args, job, &choice, recipe.as_ref().map(|(recipe, path)| (recipe, path.as_path())), &restorer);
         match done {
             // One bad picture does not cost the others.
             Err(error) if jobs.len() > 1 && !progress::stopped() => {
@@ -113,7 +111,13 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &Restorer) -> anyhow::Result<()> {
+fn restore(
+    args: &Args,
+    job: &Job,
+    choice: &PriorChoice,
+    recipe: Option<(&Recipe, &Path)>,
+    restorer: &Restorer,
+) -> anyhow::Result<()> {
     let begun = Instant::now();
     let device = &restorer.device().device;
     let bytes =
@@ -140,6 +144,7 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
         ),
     };
 
+    prior::hint(restorer.prior(), size);
     let bar = progress::Bar::new(&job.photo.display().to_string(), &restorer.device().description);
     let mut steps = 0;
     let restored = restorer.run(&config, y, size, &mut |progress| {
@@ -156,7 +161,15 @@ fn restore(args: &Args, job: &Job, recipe: Option<(&Recipe, &Path)>, restorer: &
     let recipe = Recipe {
         version: env!("CARGO_PKG_VERSION").into(),
         input: Input { path: job.photo.clone(), sha256: hash },
-        prior: PriorRecord { model: lasting_name(restorer.prior().name()), sha256: restorer.prior().sha256().into() },
+        prior: PriorRecord {
+            choice: PriorChoice {
+                model: lasting_name(&choice.model),
+                precision: Some(restorer.prior().precision()),
+                classifier: choice.classifier.as_deref().map(lasting_name),
+                ..choice.clone()
+            },
+            sha256: restorer.prior().sha256().into(),
+        },
         device: restorer.device().record(),
         config,
     };
@@ -222,7 +235,7 @@ fn configure(args: &Args, measured: &Measured, output: &Path) -> Result<RestoreC
 }
 
 fn load_recipe(args: &Args, path: &Path) -> anyhow::Result<(Recipe, PathBuf)> {
-    if args.task.any() || args.method.any() || args.seed.is_some() || args.model.is_some() {
+    if args.task.any() || args.method.any() || args.seed.is_some() || args.prior.any() {
         return Err(Error::Recipe {
             path: path.into(),
             fact: "it already says task, method, seed and prior".into(),
@@ -243,7 +256,7 @@ fn load_recipe(args: &Args, path: &Path) -> anyhow::Result<(Recipe, PathBuf)> {
 /// A prior's name that means the same in every folder.
 fn lasting_name(model: &str) -> String {
     match std::path::absolute(model) {
-        Ok(path) if model != EMBEDDED => path.display().to_string(),
+        Ok(path) if path.exists() => path.display().to_string(),
         _ => model.into(),
     }
 }
@@ -296,8 +309,7 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
     }
     for job in &jobs {
         let inputs = args.photos.iter().map(PathBuf::as_path).chain(args.task.files());
-        let inputs: Vec<&Path> =
-            inputs.chain(args.recipe.as_deref()).chain(args.model.as_deref().map(Path::new)).collect();
+        let inputs: Vec<&Path> = inputs.chain(args.recipe.as_deref()).chain(args.prior.files()).collect();
         refuse_overwriting(&job.output, inputs.iter().copied())?;
         refuse_overwriting(&Recipe::path_for(&job.output), inputs)?;
         Picture::check_output(&job.output)?;

@@ -2,9 +2,14 @@
 
 use std::cell::RefCell;
 
-use burn::backend::{Flex, tensor::FloatTensor};
+use burn::backend::{
+    Flex,
+    tensor::{FloatTensor, IntTensor},
+};
 use burn::tensor::{Shape, TensorData};
 use burn_flex::FlexTensor;
+use half::f16;
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use rayon::prelude::*;
 use rustfft::{FftDirection, FftPlanner, num_complex::Complex};
 
@@ -145,6 +150,20 @@ impl Kernels for Flex {
             }
         });
         tensor(values, shape)
+    }
+
+    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
+        let words = words.to_contiguous();
+        let count = words.layout().shape().num_elements();
+        let words = &words.storage::<i32>()[words.layout().start_offset()..][..count];
+        let mut values = vec![0.0; 2 * count];
+        // In pieces that fit the nearest cache, because the conversion goes through a buffer of f16.
+        const PIECE: usize = 2048;
+        values.par_chunks_mut(2 * PIECE).zip(words.par_chunks(PIECE)).for_each(|(values, words)| {
+            let halves: &[f16] = bytemuck::cast_slice::<i32, u16>(words).reinterpret_cast();
+            halves.convert_to_f32_slice(values);
+        });
+        tensor(values, Shape::from([2 * count]))
     }
 }
 

@@ -8,10 +8,14 @@
 pub mod fft;
 mod flex;
 pub mod gradient;
+pub mod half;
 pub mod normalization;
 pub mod wgsl;
 
-use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
+use burn::backend::{
+    Backend, backend_extension,
+    tensor::{FloatTensor, IntTensor},
+};
 use burn::tensor::Shape;
 
 pub use fft::Fft2;
@@ -58,6 +62,10 @@ pub trait Kernels: Backend {
         epsilon: f32,
         activate: bool,
     ) -> FloatTensor<Self>;
+
+    /// See [`half::widen`].
+    #[fusion(dtype = burn::tensor::DType::F32, shape = Shape::from([2 * words[0]]))]
+    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// Shape of a transform of `x`: `[b, c, h, w]` where only the real part is kept, else `[b, c, h, w, 2]`.

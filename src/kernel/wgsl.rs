@@ -1,13 +1,13 @@
 //! The operations on wgpu: the kernels of `shaders/`, launched through CubeCL.
 
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::wgpu::{CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
 use burn::cubecl::{
     CubeCount, CubeDim,
     prelude::KernelId,
     server::{KernelArguments, MetadataBindingInfo},
 };
-use burn::tensor::Shape;
+use burn::tensor::{DType, Shape};
 
 use super::{Kernels, fft, field_shape};
 
@@ -97,6 +97,16 @@ impl Kernels for CubeBackend {
             threads,
             &parameters,
         );
+        output
+    }
+
+    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
+        let words = into_contiguous(words);
+        let count = words.meta.shape()[0];
+        let buffer = words.client.empty(2 * count * size_of::<f32>());
+        let (client, device) = (words.client.clone(), words.device.clone());
+        let output = CubeTensor::new_contiguous(client, device, Shape::from([2 * count]), buffer, DType::F32);
+        Shader::WidenHalf.launch(&[&words], &output, count, &[count.into()]);
         output
     }
 }
@@ -228,12 +238,14 @@ pub enum Shader {
     GroupStatistics,
     /// `group_normalize.wgsl`
     GroupNormalize { silu: bool },
+    /// `widen_half.wgsl`
+    WidenHalf,
 }
 
 impl Shader {
     /// Every variant that can be launched.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::GroupStatistics];
+        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::GroupStatistics, Self::WidenHalf];
         for a in [false, true] {
             all.push(Self::SpectralDerivative { divergence: a });
             all.push(Self::GroupNormalize { silu: a });
@@ -267,6 +279,7 @@ impl Shader {
             ),
             Self::GradientSpatial => (String::new(), &[text::PENALTY, text::GRADIENT_SPATIAL, text::ELEMENTWISE]),
             Self::GradientFrequency => (String::new(), &[text::PENALTY, text::GRADIENT_FREQUENCY, text::ELEMENTWISE]),
+            Self::WidenHalf => (String::new(), &[text::WIDEN_HALF, text::ELEMENTWISE]),
             Self::GroupStatistics => (String::new(), &[text::GROUP_STATISTICS]),
             Self::GroupNormalize { silu } => {
                 (format!("const SILU: bool = {silu};\n"), &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
@@ -346,6 +359,8 @@ mod text {
     pub const LINE_PRODUCT: &str = include_str!("../../shaders/line_product.wgsl");
     pub const PENALTY: &str = include_str!("../../shaders/common/penalty.wgsl");
     pub const SPECTRAL_DERIVATIVE: &str = include_str!("../../shaders/spectral_derivative.wgsl");
+
+    pub const WIDEN_HALF: &str = include_str!("../../shaders/widen_half.wgsl");
 
     /// The transform of `radix` numbers.
     pub fn butterfly(radix: usize) -> &'static str {

@@ -1,22 +1,36 @@
 //! Weights as files hold them: safetensors, and PyTorch's zip and legacy forms.
+//!
+//! A checkpoint knows where each tensor lies and reads it when it is asked for, so that loading a network needs no more
+//! memory than the network and its largest tensor.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, tensor::Metadata};
+use sha2::{Digest, Sha256};
 
-use super::pickle::{self, Element, NamedTensors, Storages};
+use super::pickle::{self, Element, Pickled, Storages};
 use crate::error::{Error, Result};
 
-/// Named tensors of a file, kept in the file's own precision until they are asked for.
+/// Largest description of tensors that is read: that of a network of a billion parameters takes a few hundred kilobytes.
+const MAX_DESCRIPTION: u64 = 64 << 20;
+
+/// Named tensors of a file, left in it until they are asked for.
 pub struct Checkpoint {
     path: PathBuf,
-    bytes: Cow<'static, [u8]>,
+    source: Source,
     tensors: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
+    origin: Option<String>,
+}
+
+enum Source {
+    File(PathBuf),
+    Embedded(&'static [u8]),
 }
 
 struct Entry {
@@ -24,42 +38,88 @@ struct Entry {
     shape: Vec<usize>,
     strides: Vec<usize>,
     /// Where the storage lies in the file; elements are counted from its start.
-    storage: Range<usize>,
+    storage: Range<u64>,
     offset: usize,
 }
 
+/// What can be read at any place.
+trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek> ReadSeek for T {}
+
+impl Source {
+    fn open(&self) -> std::io::Result<Box<dyn ReadSeek + '_>> {
+        Ok(match self {
+            Self::File(path) => Box::new(BufReader::new(File::open(path)?)),
+            Self::Embedded(bytes) => Box::new(Cursor::new(*bytes)),
+        })
+    }
+
+    fn length(&self) -> std::io::Result<u64> {
+        Ok(match self {
+            Self::File(path) => std::fs::metadata(path)?.len(),
+            Self::Embedded(bytes) => bytes.len() as u64,
+        })
+    }
+
+    fn read(&self, range: Range<u64>) -> std::io::Result<Vec<u8>> {
+        let mut reader = self.open()?;
+        reader.seek(SeekFrom::Start(range.start))?;
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).map_err(std::io::Error::other)?];
+        reader.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 impl Checkpoint {
-    /// Reads a file; what it is, its first bytes tell.
+    /// Reads the description of a file's tensors; what it is, its first bytes tell.
     ///
     /// # Errors
     /// Unreadable, truncated or foreign files, and pickles that hold more than tensors.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
-        let refuse = |fact: String| Self::refusal(path, fact);
-        if bytes.starts_with(b"PK\x03\x04") {
-            let (object, storages) = zip_form(&bytes).map_err(refuse)?;
-            Self::pytorch(path, bytes, object, &storages)
-        } else if pickle::is_legacy(&bytes) {
-            let (object, storages) = pickle::legacy_form(&bytes).map_err(refuse)?;
-            Self::pytorch(path, bytes, object, &storages)
-        } else {
-            Self::safetensors(path, bytes.into())
-        }
+        Self::from_source(path, Source::File(path.into()))
     }
 
-    /// Reads the safetensors format.
+    /// The same of bytes compiled into the program, called `name`.
     ///
     /// # Errors
-    /// Truncated or foreign files.
-    pub fn safetensors(path: &Path, bytes: Cow<'static, [u8]>) -> Result<Self> {
-        let refuse = |e: safetensors::SafeTensorError| {
-            Self::refusal(path, format!("it is neither a PyTorch checkpoint nor a complete safetensors file ({e})"))
+    /// As [`Checkpoint::open`].
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
+        Self::from_source(Path::new(name), Source::Embedded(bytes))
+    }
+
+    fn from_source(path: &Path, source: Source) -> Result<Self> {
+        let unreadable = |e: std::io::Error| Error::Unreadable { path: path.into(), reason: e.to_string() };
+        let refuse = |fact: String| Self::refusal(path, fact);
+        let length = source.length().map_err(unreadable)?;
+        let start = source.read(0..length.min(16)).map_err(unreadable)?;
+        let pickled = if start.starts_with(b"PK\x03\x04") {
+            zip_form(source.open().map_err(unreadable)?, length)
+        } else if pickle::is_legacy(&start) {
+            let mut reader = source.open().map_err(unreadable)?;
+            pickle::legacy_form(&mut reader, length)
+        } else {
+            return Self::safetensors(path, source, length).map_err(|fact| {
+                refuse(format!("it is neither a PyTorch checkpoint nor a complete safetensors file ({fact})"))
+            });
         };
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(refuse)?;
-        let start = header + size_of::<u64>();
+        let (pickled, storages) = pickled.map_err(refuse)?;
+        Self::pytorch(path, source, pickled, &storages)
+    }
+
+    fn safetensors(path: &Path, source: Source, length: u64) -> std::result::Result<Self, String> {
+        let io = |e: std::io::Error| e.to_string();
+        let prefix = source.read(0..length.min(8)).map_err(io)?;
+        let header = u64::from_le_bytes(prefix.try_into().map_err(|_| "it is too short".to_owned())?);
+        let start = header.checked_add(8).filter(|&start| start <= length && header <= MAX_DESCRIPTION);
+        let start = start.ok_or("its header is damaged or cut off")?;
+        let text = source.read(8..start).map_err(io)?;
+        // The description checks itself: no overlaps, no gaps, sizes that agree with shapes.
+        let description: Metadata = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
+        if description.data_len() as u64 != length - start {
+            return Err(format!("it should have {} bytes, but has {length}", start + description.data_len() as u64));
+        }
         let mut tensors = BTreeMap::new();
-        SafeTensors::deserialize(&bytes).map_err(refuse)?;
-        for (name, info) in metadata.tensors() {
+        for (name, info) in description.tensors() {
             let element = match info.dtype {
                 Dtype::F32 => Element::F32,
                 Dtype::F16 => Element::F16,
@@ -68,38 +128,70 @@ impl Checkpoint {
                 _ => continue,
             };
             let (from, to) = info.data_offsets;
-            let (shape, storage) = (info.shape.clone(), start + from..start + to);
+            let (shape, storage) = (info.shape.clone(), start + from as u64..start + to as u64);
             let strides = contiguous(&shape);
             tensors.insert(name, Entry { element, shape, strides, storage, offset: 0 });
         }
-        Ok(Self { path: path.into(), bytes, tensors })
+        let metadata = description.metadata().clone().unwrap_or_default().into_iter().collect();
+        Ok(Self { path: path.into(), source, tensors, metadata, origin: None })
     }
 
-    fn pytorch(path: &Path, bytes: Vec<u8>, tensors: NamedTensors, storages: &Storages) -> Result<Self> {
-        let mut entries = BTreeMap::new();
-        for (name, tensor) in tensors {
+    fn pytorch(path: &Path, source: Source, pickled: Pickled, storages: &Storages) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        for (name, tensor) in pickled.tensors {
             let name = name.strip_prefix("module.").unwrap_or(&name).to_owned();
-            let storage = storages.get(&tensor.storage).cloned().ok_or_else(|| {
+            let storage = storages.get(&*tensor.storage).cloned().ok_or_else(|| {
                 Self::refusal(path, format!("the data of {name} is missing; the file looks truncated"))
             })?;
-            let entry = Entry {
-                element: tensor.element,
-                shape: tensor.shape,
-                strides: tensor.strides,
-                storage,
-                offset: tensor.offset,
-            };
+            let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
+            let entry = Entry { element: tensor.element, shape, strides, storage, offset: tensor.offset };
             if !entry.fits() {
                 return Err(Self::refusal(path, format!("{name} reaches past the end of its data")));
             }
-            entries.insert(name, entry);
+            tensors.insert(name, entry);
         }
-        Ok(Self { path: path.into(), bytes: bytes.into(), tensors: entries })
+        Ok(Self { path: path.into(), source, tensors, metadata: BTreeMap::new(), origin: pickled.origin })
+    }
+
+    /// The same tensors under other names; those without one are left out.
+    #[must_use]
+    pub(super) fn renamed(mut self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let tensors = std::mem::take(&mut self.tensors);
+        self.tensors = tensors.into_iter().filter_map(|(name, entry)| Some((rename(&name)?, entry))).collect();
+        self
     }
 
     /// The file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which of several dictionaries in the file the tensors are from, where that needs saying.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Free text beside the tensors, which safetensors files may have.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// SHA-256 of the whole file, in hexadecimal.
+    ///
+    /// # Errors
+    /// Files that cannot be read any more.
+    pub fn sha256(&self) -> Result<String> {
+        let hash = || {
+            let mut hasher = Sha256::new();
+            std::io::copy(&mut self.source.open()?, &mut Hashing(&mut hasher))?;
+            Ok(super::hexadecimal(&hasher.finalize()))
+        };
+        hash().map_err(|e: std::io::Error| Error::Unreadable { path: self.path.clone(), reason: e.to_string() })
+    }
+
+    /// Names of all tensors of floating-point numbers, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
     }
 
     /// Whether there is a tensor of that name.
@@ -112,21 +204,43 @@ impl Checkpoint {
         self.tensors.values().map(|entry| entry.shape.iter().product::<usize>()).sum()
     }
 
-    /// Shape of a tensor.
-    ///
-    /// # Errors
-    /// A name the file does not have.
-    pub fn shape(&self, name: &str) -> Result<Vec<usize>> {
-        Ok(self.entry(name)?.shape.clone())
+    /// Number types of the tensors, most frequent first, by PyTorch's names.
+    pub fn precision(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        self.tensors.values().for_each(|entry| *counts.entry(entry.element.name()).or_default() += 1);
+        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+        counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        counts.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" and ")
     }
 
-    /// Values of a tensor in row-major order.
+    /// Shape of a tensor, if there is one of that name.
+    pub fn find(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|entry| entry.shape.as_slice())
+    }
+
+    /// Shape of a tensor of rank `D`.
     ///
     /// # Errors
-    /// A name the file does not have, and values that are not finite.
+    /// A name the file does not have, and another rank.
+    pub fn shape<const D: usize>(&self, name: &str) -> Result<[usize; D]> {
+        let shape = &self.entry(name)?.shape;
+        shape.as_slice().try_into().map_err(|_| {
+            Self::refusal(
+                &self.path,
+                format!("{name} is of shape {shape:?}, which does not fit: it should have {D} axes"),
+            )
+        })
+    }
+
+    /// Values of a tensor in row-major order, read from the file.
+    ///
+    /// # Errors
+    /// A name the file does not have, values that are not finite, and files that changed.
     pub fn values(&self, name: &str) -> Result<Vec<f32>> {
         let entry = self.entry(name)?;
-        let values = entry.values(&self.bytes[entry.storage.clone()]);
+        let values = entry
+            .read(&self.source)
+            .map_err(|e| Error::Unreadable { path: self.path.clone(), reason: e.to_string() })?;
         if values.iter().all(|v| v.is_finite()) {
             return Ok(values);
         }
@@ -134,22 +248,15 @@ impl Checkpoint {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
-        self.tensors
-            .get(name)
-            .ok_or_else(|| Self::refusal(&self.path, format!("it has no tensor {name}, so it is not a DDPM UNet")))
+        self.tensors.get(name).ok_or_else(|| Self::refusal(&self.path, format!("it has no tensor {name}")))
     }
 
-    /// The error for a tensor that does not fit its place.
-    pub fn misshaped(&self, name: &str) -> Error {
-        let shape = self.tensors.get(name).map_or_else(|| "missing".into(), |e| format!("of shape {:?}", e.shape));
-        Self::refusal(&self.path, format!("{name} is {shape}, which does not fit a DDPM UNet"))
-    }
-
-    fn refusal(path: &Path, fact: String) -> Error {
+    /// The error for a file that is not what is needed.
+    pub(super) fn refusal(path: &Path, fact: String) -> Error {
         Error::Checkpoint {
             path: path.into(),
             fact,
-            remedy: "pass a DDPM UNet as .pt, .pth, .ckpt or .safetensors, or leave --model out".into(),
+            remedy: "`fdgr models info FILE` says what a file holds, `fdgr models list` which priors are known".into(),
         }
     }
 }
@@ -163,38 +270,54 @@ impl Entry {
             .zip(&self.strides)
             .try_fold(self.offset, |at, (&n, &stride)| at.checked_add(n.checked_sub(1)?.checked_mul(stride)?));
         let count = self.shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
-        let held = self.storage.len() / self.element.bytes();
+        let held = usize::try_from((self.storage.end - self.storage.start) / self.element.bytes() as u64);
+        let held = held.unwrap_or(usize::MAX);
         self.shape.len() == self.strides.len()
             && last.is_some_and(|last| last < held)
             && count.is_some_and(|count| count <= held)
     }
 
-    fn values(&self, storage: &[u8]) -> Vec<f32> {
+    fn read(&self, source: &Source) -> std::io::Result<Vec<f32>> {
         let size = self.element.bytes();
-        let count = self.shape.iter().product();
-        let at = |index: usize| self.element.read(&storage[index * size..][..size]);
+        let count: usize = self.shape.iter().product();
         if self.strides == contiguous(&self.shape) {
-            return (self.offset..self.offset + count).map(at).collect();
+            let start = self.storage.start + (self.offset * size) as u64;
+            return Ok(self.element.widen(&source.read(start..start + (count * size) as u64)?));
         }
+        let held = self.element.widen(&source.read(self.storage.clone())?);
         let inner = contiguous(&self.shape);
         let address = |i: usize| -> usize {
             let steps = inner.iter().zip(&self.shape).zip(&self.strides);
             self.offset + steps.map(|((&inner, &n), &stride)| i / inner % n * stride).sum::<usize>()
         };
-        (0..count).map(|i| at(address(i))).collect()
+        Ok((0..count).map(|i| held[address(i)]).collect())
     }
 }
 
 impl Element {
-    /// The number in `bytes`, little-endian and of the element's size.
-    fn read(self, bytes: &[u8]) -> f32 {
-        let pair = |b: &[u8]| [b[0], b[1]];
+    /// The numbers in `bytes`, little-endian and of the element's size.
+    fn widen(self, bytes: &[u8]) -> Vec<f32> {
+        let each = bytes.chunks_exact(self.bytes());
         match self {
-            Self::F16 => f16::from_le_bytes(pair(bytes)).to_f32(),
-            Self::BF16 => bf16::from_le_bytes(pair(bytes)).to_f32(),
-            Self::F32 => f32::from_le_bytes(std::array::from_fn(|i| bytes[i])),
-            Self::F64 => f64::from_le_bytes(std::array::from_fn(|i| bytes[i])) as f32,
+            Self::F16 => each.map(|b| f16::from_le_bytes(std::array::from_fn(|i| b[i])).to_f32()).collect(),
+            Self::BF16 => each.map(|b| bf16::from_le_bytes(std::array::from_fn(|i| b[i])).to_f32()).collect(),
+            Self::F32 => each.map(|b| f32::from_le_bytes(std::array::from_fn(|i| b[i]))).collect(),
+            Self::F64 => each.map(|b| f64::from_le_bytes(std::array::from_fn(|i| b[i])) as f32).collect(),
         }
+    }
+}
+
+/// Feeds what is written to it into a hash.
+pub(super) struct Hashing<'a>(pub &'a mut Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -207,25 +330,35 @@ fn contiguous(shape: &[usize]) -> Vec<usize> {
 }
 
 /// PyTorch 1.6 and later: `NAME/data.pkl` and one stored entry `NAME/data/KEY` for each storage.
-fn zip_form(bytes: &[u8]) -> std::result::Result<(NamedTensors, Storages), String> {
+fn zip_form(reader: impl Read + Seek, length: u64) -> std::result::Result<(Pickled, Storages), String> {
     let broken = |e: zip::result::ZipError| format!("it looks like a zip archive but is damaged or truncated ({e})");
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-    let mut storages = BTreeMap::new();
+    let mut archive = zip::ZipArchive::new(reader).map_err(broken)?;
+    let mut storages = Storages::new();
+    let mut taken = BTreeSet::new();
     let mut object = None;
     for i in 0..archive.len() {
         let entry = archive.by_index_raw(i).map_err(broken)?;
         let name = entry.name().map_err(broken)?.into_owned();
-        let start = entry.data_start().and_then(|start| usize::try_from(start).ok()).unwrap_or(usize::MAX);
-        let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
-        let end = start.checked_add(size).filter(|&end| end <= bytes.len());
         let stored = entry.compression() == zip::CompressionMethod::Stored;
-        let Some(end) = end.filter(|_| stored) else {
+        let start = entry.data_start().filter(|_| stored);
+        let range = start.and_then(|start| Some(start..start.checked_add(entry.size()).filter(|&end| end <= length)?));
+        let Some(range) = range else {
             return Err(format!("{name} in it is compressed or cut off, which PyTorch does not write"));
         };
+        if !taken.insert(range.start) && entry.size() > 0 {
+            return Err(format!("{name} in it shares its data with another entry, which PyTorch does not write"));
+        }
+        drop(entry);
         if name.ends_with("/data.pkl") || name == "data.pkl" {
-            object = Some(pickle::tensors(&bytes[start..end])?);
-        } else if let Some((_, key)) = name.rsplit_once("data/") {
-            storages.insert(key.to_owned(), start..end);
+            if object.is_some() || range.end - range.start > MAX_DESCRIPTION {
+                return Err("its data.pkl is too large or there are several, which PyTorch does not write".into());
+            }
+            let mut pickled = archive.by_index(i).map_err(broken)?;
+            object = Some(pickle::tensors(&mut pickled, range.end - range.start)?);
+        } else if let Some((_, key)) = name.rsplit_once("data/")
+            && storages.insert(key.to_owned(), range).is_some()
+        {
+            return Err(format!("{name} is in it twice, which PyTorch does not write"));
         }
     }
     let object = object.ok_or("it is a zip archive without data.pkl, so not a PyTorch checkpoint")?;

@@ -1,212 +1,225 @@
 //! The UNet of "Denoising Diffusion Probabilistic Models" (J. Ho et al., 2020) in its PyTorch form, whose CelebA-HQ
 //! checkpoint DDRM, DDNM, DDPG and FDGR use; optionally on space-to-depth pixels.
 
-use burn::tensor::{
-    Device, Tensor, TensorData,
-    activation::{silu, softmax},
-    module::{conv2d, interpolate},
-    ops::{ConvOptions, InterpolateMode, InterpolateOptions},
-};
+use burn::tensor::{Device, Tensor, activation::silu};
 
-use super::{Checkpoint, Denoiser};
+use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, double, sinusoid};
+use super::{Checkpoint, Denoiser, Network};
 use crate::error::Result;
-use crate::kernel::normalization::GroupNorm;
 
-const GROUPS: usize = 32;
 const EPSILON: f32 = 1e-6;
-/// Feature maps of the finest level that are alive at once in the widest part of a step, with the workspace of a
-/// convolution: measured on the CPU and rounded up.
-const LIVE_MAPS: u64 = 16;
 
-/// A DDPM UNet; its configuration is read off the names and shapes of the checkpoint's tensors.
+/// Shape of a DDPM UNet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DdpmConfig {
+    /// Channels of the first convolution.
+    pub channels: usize,
+    /// Channels of each level, finest first.
+    pub widths: Vec<usize>,
+    /// Residual blocks of a level on the way down; there is one more on the way up.
+    pub blocks: usize,
+    /// Which levels attend.
+    pub attends: Vec<bool>,
+    /// Channels of the time embedding.
+    pub embedding: usize,
+    /// Factor of the space-to-depth rearrangement of the pixels.
+    pub patch: usize,
+    /// Whether shortcuts between different widths have 3 x 3 taps.
+    pub wide_shortcuts: bool,
+}
+
+impl DdpmConfig {
+    /// The CelebA-HQ checkpoint at 256 x 256.
+    pub fn celeba_hq() -> Self {
+        Self {
+            channels: 128,
+            widths: [1, 1, 2, 2, 4, 4].map(|m| m * 128).to_vec(),
+            blocks: 2,
+            attends: vec![false, false, false, false, true, false],
+            embedding: 512,
+            patch: 1,
+            wide_shortcuts: false,
+        }
+    }
+
+    /// Reads the shape off a checkpoint's names and shapes.
+    ///
+    /// # Errors
+    /// Checkpoints that lack the tensors that tell.
+    pub fn recognise(checkpoint: &Checkpoint) -> Result<Self> {
+        let [channels, inputs, _, _] = checkpoint.shape::<4>("conv_in.weight")?;
+        let patch = (inputs / 3).isqrt();
+        if patch == 0 || inputs != 3 * patch * patch || channels < 4 || channels % 2 == 1 {
+            let fact = format!("conv_in.weight does not fit: it has {inputs} inputs and {channels} outputs");
+            return Err(Checkpoint::refusal(checkpoint.path(), fact));
+        }
+        let block = |level: usize, block: usize| format!("down.{level}.block.{block}.conv1.weight");
+        let levels = (0..).take_while(|&i| checkpoint.contains(&block(i, 0))).count().max(1);
+        let width = |level| checkpoint.shape::<4>(&block(level, 0)).map(|[outputs, ..]| outputs);
+        Ok(Self {
+            channels,
+            widths: (0..levels).map(width).collect::<Result<_>>()?,
+            blocks: (0..).take_while(|&j| checkpoint.contains(&block(0, j))).count(),
+            attends: (0..levels).map(|i| checkpoint.contains(&format!("down.{i}.attn.0.q.weight"))).collect(),
+            embedding: checkpoint.shape::<2>("temb.dense.0.weight")?[0],
+            patch,
+            wide_shortcuts: checkpoint.names().any(|name| name.contains("conv_shortcut")),
+        })
+    }
+}
+
+/// A DDPM UNet.
 pub struct DdpmUnet {
-    time: [Linear; 2],
+    time: TimeEmbedding,
     conv_in: Conv,
     down: Vec<Level>,
     middle: (Residual, Attention, Residual),
-    /// Finest level first.
+    /// Coarsest level first.
     up: Vec<Level>,
     norm_out: Norm,
     conv_out: Conv,
-    /// Factor of the space-to-depth rearrangement of the pixels.
-    patch: usize,
-    channels: usize,
-    parameters: usize,
+    config: DdpmConfig,
+    weights: u64,
 }
 
 /// Blocks of one resolution, and the change to the next.
-#[derive(Default)]
 struct Level {
     blocks: Vec<(Residual, Option<Attention>)>,
     resample: Option<Conv>,
 }
 
 impl DdpmUnet {
-    /// Reads the network, and checks that each part takes what the one before it gives.
+    /// Reads the network.
     ///
     /// # Errors
     /// Missing or mis-shaped tensors, by name.
-    pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
-        let weights = Weights { checkpoint, device };
-        let levels = (0..).take_while(|i| checkpoint.contains(&format!("down.{i}.block.0.conv1.weight"))).count();
-        let [channels, inputs, ..] = checkpoint.shape("conv_in.weight")?[..] else {
-            return Err(checkpoint.misshaped("conv_in.weight"));
-        };
-        let patch = (inputs / 3).isqrt();
-        if patch == 0 || inputs != 3 * patch * patch || channels < 4 || levels == 0 {
-            return Err(checkpoint.misshaped("conv_in.weight"));
-        }
-        let first = weights.linear("temb.dense.0", channels)?;
-        let second = weights.linear("temb.dense.1", first.outputs())?;
-        let time = second.outputs();
-        let conv_in = weights.conv("conv_in", inputs, 3)?;
-
+    pub(super) fn build(config: &DdpmConfig, weights: &mut Weights, bytes: u64) -> Result<Self> {
+        let DdpmConfig { channels, embedding, patch, .. } = *config;
+        let pixels = 3 * patch * patch;
+        let time = TimeEmbedding(
+            weights.linear("temb.dense.0", channels, embedding)?,
+            weights.linear("temb.dense.1", embedding, embedding)?,
+        );
+        let conv_in = weights.conv("conv_in", pixels, channels, 3)?;
         let mut width = channels;
         let mut skips = vec![channels];
         let mut down = Vec::new();
-        for i in 0..levels {
-            let mut level = Level::default();
-            while weights.has_block("down", i, level.blocks.len()) {
-                width = level.load_block(&weights, &format!("down.{i}"), width, time)?;
+        let levels = config.widths.len();
+        for (i, &outputs) in config.widths.iter().enumerate() {
+            let mut blocks = Vec::new();
+            for j in 0..config.blocks {
+                blocks.push(load_block(config, weights, &format!("down.{i}"), j, width, i)?);
+                width = outputs;
                 skips.push(width);
             }
-            if i + 1 < levels {
-                level.resample = Some(weights.conv_to(&format!("down.{i}.downsample.conv"), width, width, 3)?);
-                skips.push(width);
-            }
-            down.push(level);
+            let halve = format!("down.{i}.downsample.conv");
+            let resample = (i + 1 < levels).then(|| weights.conv(&halve, width, width, 3)).transpose()?;
+            skips.extend(resample.is_some().then_some(width));
+            down.push(Level { blocks, resample });
         }
-        let enter = Residual::load(&weights, "mid.block_1", width, time)?;
-        width = enter.outputs();
         let middle = (
-            enter,
-            Attention::load(&weights, "mid.attn_1", width)?,
-            Residual::load(&weights, "mid.block_2", width, time)?,
+            Residual::load(config, weights, "mid.block_1", width, width)?,
+            Attention::load(weights, "mid.attn_1", width)?,
+            Residual::load(config, weights, "mid.block_2", width, width)?,
         );
-        width = middle.2.outputs();
         let mut up = Vec::new();
-        for i in (0..levels).rev() {
-            let mut level = Level::default();
-            // One block more than on the way down.
-            for _ in 0..=down[i].blocks.len() {
-                let skip = skips.pop().ok_or_else(|| checkpoint.misshaped(&format!("up.{i}.block.0.conv1.weight")))?;
-                width = level.load_block(&weights, &format!("up.{i}"), width + skip, time)?;
+        for (i, &outputs) in config.widths.iter().enumerate().rev() {
+            let mut blocks = Vec::new();
+            for j in 0..=config.blocks {
+                let skip = skips.pop().unwrap_or_default();
+                blocks.push(load_block(config, weights, &format!("up.{i}"), j, width + skip, i)?);
+                width = outputs;
             }
-            if i > 0 {
-                level.resample = Some(weights.conv_to(&format!("up.{i}.upsample.conv"), width, width, 3)?);
-            }
-            up.push(level);
+            let double = format!("up.{i}.upsample.conv");
+            let resample = (i > 0).then(|| weights.conv(&double, width, width, 3)).transpose()?;
+            up.push(Level { blocks, resample });
         }
-        up.reverse();
-        Ok(Self {
-            time: [first, second],
-            conv_in,
-            down,
-            middle,
-            up,
-            norm_out: weights.norm("norm_out", width)?,
-            conv_out: weights.conv_to("conv_out", width, inputs, 3)?,
-            patch,
-            channels,
-            parameters: checkpoint.parameters(),
-        })
+        let norm_out = weights.norm("norm_out", width, EPSILON)?;
+        let conv_out = weights.conv("conv_out", width, pixels, 3)?;
+        Ok(Self { time, conv_in, down, middle, up, norm_out, conv_out, config: config.clone(), weights: bytes })
     }
 
-    /// Number of parameters.
-    pub fn parameters(&self) -> usize {
-        self.parameters
-    }
-
-    /// Height and width must be multiples of this.
-    pub fn multiple(&self) -> usize {
-        self.patch << (self.down.len() - 1)
-    }
-
-    /// Bytes one step needs for a picture of that many pixels, the weights included.
-    pub fn working_memory(&self, pixels: usize) -> u64 {
-        let map = (pixels / (self.patch * self.patch) * self.channels * size_of::<f32>()) as u64;
-        LIVE_MAPS * map + self.attention_bytes(pixels) + (self.parameters * size_of::<f32>()) as u64
-    }
-
-    /// Bytes of the largest single tensor of a step: the widest concatenation, or an attention matrix.
-    pub fn largest_tensor(&self, pixels: usize) -> u64 {
-        let finest = pixels / (self.patch * self.patch);
-        let widest = self.up.first().and_then(|level| level.blocks.first()).map_or(0, |(block, _)| block.inputs());
-        ((finest * widest * size_of::<f32>()) as u64).max(self.attention_bytes(pixels) / 2)
-    }
-
-    /// Scores of the attention at the finest level that has it, before and after the softmax.
-    fn attention_bytes(&self, pixels: usize) -> u64 {
-        let attends = |level: &Level| level.blocks.iter().any(|(_, attention)| attention.is_some());
-        let level = self.down.iter().position(attends).unwrap_or(self.down.len() - 1);
-        let tokens = (pixels / (self.patch << level).pow(2)) as u64;
-        2 * tokens * tokens * size_of::<f32>() as u64
-    }
-
-    /// Sinusoidal embedding `[1, ch]`: sines, then cosines of `t 10000^(-i / (ch/2 - 1))`.
-    fn embed(&self, t: usize, device: &Device) -> Tensor<2> {
-        let half = self.channels / 2;
-        let angle = |i: usize| t as f64 * (-(10_000f64.ln()) * i as f64 / (half - 1) as f64).exp();
-        let values: Vec<f32> =
-            (0..half).map(|i| angle(i).sin() as f32).chain((0..half).map(|i| angle(i).cos() as f32)).collect();
-        let embedding = Tensor::from_data(TensorData::new(values, [1, 2 * half]), device);
-        self.time[1].forward(silu(self.time[0].forward(embedding)))
+    /// Reads the network that a checkpoint's names and shapes describe.
+    ///
+    /// # Errors
+    /// Missing or mis-shaped tensors, by name.
+    pub fn load(checkpoint: &Checkpoint, precision: Precision, device: &Device) -> Result<Self> {
+        let config = DdpmConfig::recognise(checkpoint)?;
+        let bytes = checkpoint.parameters() as u64 * precision.bytes();
+        Self::build(&config, &mut Weights::load(checkpoint, device, precision), bytes)
     }
 }
 
 impl Denoiser for DdpmUnet {
-    /// Height and width must be multiples of [`DdpmUnet::multiple`].
     fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
+        let half = self.config.channels / 2;
         // Every residual block projects the activated embedding.
-        let time = silu(self.embed(t, &x_t.device()));
-        let mut h = self.conv_in.forward(space_to_depth(x_t, self.patch), 1);
+        let time = silu(self.time.forward(sinusoid(t, half, half - 1, true, &x_t.device())));
+        let mut h = self.conv_in.forward(space_to_depth(x_t, self.config.patch));
         let mut skips = vec![h.clone()];
         for level in &self.down {
-            for (residual, attention) in &level.blocks {
-                h = residual.forward(h, &time);
-                h = attend(attention, h);
+            for block in &level.blocks {
+                h = run_block(block, h, &time);
                 skips.push(h.clone());
             }
             if let Some(conv) = &level.resample {
-                h = conv.forward_halving(h);
+                h = conv.forward_halving_asymmetric(h);
                 skips.push(h.clone());
             }
         }
         h = self.middle.0.forward(h, &time);
         h = self.middle.1.forward(h);
         h = self.middle.2.forward(h, &time);
-        for level in self.up.iter().rev() {
-            for (residual, attention) in &level.blocks {
-                let skip = skips.pop().expect("as many skips as blocks, checked when loading");
-                h = residual.forward(Tensor::cat(vec![h, skip], 1), &time);
-                h = attend(attention, h);
+        for level in &self.up {
+            for block in &level.blocks {
+                let skip = skips.pop().expect("as many skips as blocks on the way up");
+                h = run_block(block, Tensor::cat(vec![h, skip], 1), &time);
             }
             if let Some(conv) = &level.resample {
-                h = conv.forward(double(h), 1);
+                h = conv.forward(double(h));
             }
         }
-        depth_to_space(self.conv_out.forward(self.norm_out.forward(h, true), 1), self.patch)
+        depth_to_space(self.conv_out.forward(self.norm_out.activated(h)), self.config.patch)
     }
 }
 
-fn attend(attention: &Option<Attention>, h: Tensor<4>) -> Tensor<4> {
+impl Network for DdpmUnet {
+    fn multiple(&self) -> usize {
+        self.config.patch << (self.config.widths.len() - 1)
+    }
+
+    fn footprint(&self) -> Footprint {
+        let DdpmConfig { channels, widths, attends, patch, .. } = &self.config;
+        let level = attends.iter().position(|&attends| attends).unwrap_or(widths.len() - 1);
+        Footprint {
+            patch: *patch,
+            channels: *channels,
+            widest: widths[0] + widths[1.min(widths.len() - 1)],
+            attention: Some((1, patch << level)),
+            weights: self.weights,
+        }
+    }
+}
+
+fn load_block(
+    config: &DdpmConfig,
+    weights: &mut Weights,
+    side: &str,
+    block: usize,
+    inputs: usize,
+    level: usize,
+) -> Result<(Residual, Option<Attention>)> {
+    let width = config.widths[level];
+    let residual = Residual::load(config, weights, &format!("{side}.block.{block}"), inputs, width)?;
+    let name = format!("{side}.attn.{block}");
+    Ok((residual, config.attends[level].then(|| Attention::load(weights, &name, width)).transpose()?))
+}
+
+fn run_block((residual, attention): &(Residual, Option<Attention>), h: Tensor<4>, time: &Tensor<2>) -> Tensor<4> {
+    let h = residual.forward(h, time);
     match attention {
         Some(attention) => attention.forward(h),
         None => h,
-    }
-}
-
-impl Level {
-    /// Reads the next block, which takes `width` channels, and its attention if it has one; returns what it gives.
-    fn load_block(&mut self, weights: &Weights, name: &str, width: usize, time: usize) -> Result<usize> {
-        let i = self.blocks.len();
-        let residual = Residual::load(weights, &format!("{name}.block.{i}"), width, time)?;
-        let width = residual.outputs();
-        let attention = format!("{name}.attn.{i}");
-        let attends = weights.checkpoint.contains(&format!("{attention}.q.weight"));
-        let attention = attends.then(|| Attention::load(weights, &attention, width)).transpose()?;
-        self.blocks.push((residual, attention));
-        Ok(width)
     }
 }
 
@@ -219,43 +232,30 @@ struct Residual {
 }
 
 impl Residual {
-    /// Reads a block that takes `width` channels and an embedding of `time` numbers.
-    fn load(weights: &Weights, name: &str, width: usize, time: usize) -> Result<Self> {
-        let first = weights.conv(&format!("{name}.conv1"), width, 3)?;
-        let outputs = first.outputs();
-        let shortcut = [("nin_shortcut", 1), ("conv_shortcut", 3)]
-            .map(|(kind, taps)| (format!("{name}.{kind}"), taps))
-            .into_iter()
-            .find(|(shortcut, _)| weights.checkpoint.contains(&format!("{shortcut}.weight")));
-        let shortcut = match shortcut {
-            Some((shortcut, taps)) => Some(weights.conv_to(&shortcut, width, outputs, taps)?),
-            None if width == outputs => None,
-            None => return Err(weights.checkpoint.misshaped(&format!("{name}.nin_shortcut.weight"))),
-        };
+    fn load(config: &DdpmConfig, weights: &mut Weights, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let (kind, taps) = if config.wide_shortcuts { ("conv_shortcut", 3) } else { ("nin_shortcut", 1) };
+        let shortcut = format!("{name}.{kind}");
         Ok(Self {
-            norms: [weights.norm(&format!("{name}.norm1"), width)?, weights.norm(&format!("{name}.norm2"), outputs)?],
-            convs: [first, weights.conv_to(&format!("{name}.conv2"), outputs, outputs, 3)?],
-            time: weights.linear_to(&format!("{name}.temb_proj"), time, outputs)?,
-            shortcut,
+            norms: [
+                weights.norm(&format!("{name}.norm1"), inputs, EPSILON)?,
+                weights.norm(&format!("{name}.norm2"), outputs, EPSILON)?,
+            ],
+            convs: [
+                weights.conv(&format!("{name}.conv1"), inputs, outputs, 3)?,
+                weights.conv(&format!("{name}.conv2"), outputs, outputs, 3)?,
+            ],
+            time: weights.linear(&format!("{name}.temb_proj"), config.embedding, outputs)?,
+            shortcut: (inputs != outputs).then(|| weights.conv(&shortcut, inputs, outputs, taps)).transpose()?,
         })
-    }
-
-    fn inputs(&self) -> usize {
-        self.convs[0].weight.dims()[1]
-    }
-
-    fn outputs(&self) -> usize {
-        self.convs[0].outputs()
     }
 
     /// `time` is the activated embedding `[1, ch_t]`.
     fn forward(&self, x: Tensor<4>, time: &Tensor<2>) -> Tensor<4> {
         // The embedding is the same in every pixel, so it goes into the bias of the convolution.
-        let h = self.norms[0].forward(x.clone(), true);
-        let h = self.convs[0].with_bias(self.time.forward(time.clone())).forward(h, 1);
-        let h = self.convs[1].forward(self.norms[1].forward(h, true), 1);
+        let h = self.convs[0].forward_plus(self.norms[0].activated(x.clone()), self.time.forward(time.clone()));
+        let h = self.convs[1].forward(self.norms[1].activated(h));
         match &self.shortcut {
-            Some(conv) => conv.forward(x, 1) + h,
+            Some(conv) => conv.forward(x) + h,
             None => x + h,
         }
     }
@@ -264,157 +264,25 @@ impl Residual {
 /// Self-attention over all positions, one head.
 struct Attention {
     norm: Norm,
-    query: Conv,
-    key: Conv,
-    value: Conv,
-    out: Conv,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
 }
 
 impl Attention {
-    fn load(weights: &Weights, name: &str, width: usize) -> Result<Self> {
-        let conv = |part: &str| weights.conv_to(&format!("{name}.{part}"), width, width, 1);
-        Ok(Self {
-            norm: weights.norm(&format!("{name}.norm"), width)?,
-            query: conv("q")?,
-            key: conv("k")?,
-            value: conv("v")?,
-            out: conv("proj_out")?,
-        })
+    fn load(weights: &mut Weights, name: &str, width: usize) -> Result<Self> {
+        let mut matrix = |part: &str| weights.projection(&format!("{name}.{part}"), width, width, 4);
+        let (query, key, value, out) = (matrix("q")?, matrix("k")?, matrix("v")?, matrix("proj_out")?);
+        Ok(Self { norm: weights.norm(&format!("{name}.norm"), width, EPSILON)?, query, key, value, out })
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, c, h, w] = x.dims();
-        let normed = self.norm.forward(x.clone(), false);
-        let tokens = |conv: &Conv| conv.forward(normed.clone(), 1).reshape([b, c, h * w]);
-        let (query, key, value) = (tokens(&self.query), tokens(&self.key), tokens(&self.value));
-        let scores = query.swap_dims(1, 2).matmul(key) * (c as f64).powf(-0.5);
-        let mixed = value.matmul(softmax(scores, 2).swap_dims(1, 2));
-        x + self.out.forward(mixed.reshape([b, c, h, w]), 1)
+        let columns = self.norm.forward(x.clone()).reshape([b, c, h * w]);
+        let [query, key, value] = [&self.query, &self.key, &self.value].map(|part| part.columns(columns.clone()));
+        x + self.out.columns(attend(query, key, value)).reshape([b, c, h, w])
     }
-}
-
-/// Reads layers from a checkpoint onto a device.
-struct Weights<'a> {
-    checkpoint: &'a Checkpoint,
-    device: &'a Device,
-}
-
-impl Weights<'_> {
-    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>> {
-        let shape: [usize; D] = self.checkpoint.shape(name)?.try_into().map_err(|_| self.checkpoint.misshaped(name))?;
-        Ok(Tensor::from_data(TensorData::new(self.checkpoint.values(name)?, shape), self.device))
-    }
-
-    fn has_block(&self, side: &str, level: usize, block: usize) -> bool {
-        self.checkpoint.contains(&format!("{side}.{level}.block.{block}.conv1.weight"))
-    }
-
-    /// A convolution that takes `inputs` channels, with `taps` x `taps` taps.
-    fn conv(&self, name: &str, inputs: usize, taps: usize) -> Result<Conv> {
-        let weight: Tensor<4> = self.tensor(&format!("{name}.weight"))?;
-        let bias: Tensor<1> = self.tensor(&format!("{name}.bias"))?;
-        if weight.dims() != [bias.dims()[0], inputs, taps, taps] {
-            return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
-        }
-        Ok(Conv { weight, bias })
-    }
-
-    /// The same with a given number of outputs.
-    fn conv_to(&self, name: &str, inputs: usize, outputs: usize, taps: usize) -> Result<Conv> {
-        self.conv(name, inputs, taps).and_then(|conv| match conv.outputs() == outputs {
-            true => Ok(conv),
-            false => Err(self.checkpoint.misshaped(&format!("{name}.weight"))),
-        })
-    }
-
-    fn linear(&self, name: &str, inputs: usize) -> Result<Linear> {
-        let weight: Tensor<2> = self.tensor(&format!("{name}.weight"))?;
-        let bias: Tensor<1> = self.tensor(&format!("{name}.bias"))?;
-        if weight.dims() != [bias.dims()[0], inputs] {
-            return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
-        }
-        Ok(Linear { weight: weight.transpose(), bias: bias.unsqueeze() })
-    }
-
-    fn linear_to(&self, name: &str, inputs: usize, outputs: usize) -> Result<Linear> {
-        self.linear(name, inputs).and_then(|linear| match linear.outputs() == outputs {
-            true => Ok(linear),
-            false => Err(self.checkpoint.misshaped(&format!("{name}.weight"))),
-        })
-    }
-
-    fn norm(&self, name: &str, channels: usize) -> Result<Norm> {
-        let scale: Tensor<1> = self.tensor(&format!("{name}.weight"))?;
-        let shift: Tensor<1> = self.tensor(&format!("{name}.bias"))?;
-        if scale.dims() != [channels] || shift.dims() != [channels] || !channels.is_multiple_of(GROUPS) {
-            return Err(self.checkpoint.misshaped(&format!("{name}.weight")));
-        }
-        Ok(Norm { scale, shift })
-    }
-}
-
-struct Linear {
-    /// `[in, out]`
-    weight: Tensor<2>,
-    bias: Tensor<2>,
-}
-
-impl Linear {
-    fn outputs(&self) -> usize {
-        self.weight.dims()[1]
-    }
-
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.clone()) + self.bias.clone()
-    }
-}
-
-struct Conv {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-}
-
-impl Conv {
-    fn outputs(&self) -> usize {
-        self.weight.dims()[0]
-    }
-
-    /// The same convolution with `extra` `[1, out]` added to its bias.
-    fn with_bias(&self, extra: Tensor<2>) -> Self {
-        Self { weight: self.weight.clone(), bias: self.bias.clone() + extra.squeeze_dim(0) }
-    }
-
-    fn forward(&self, x: Tensor<4>, stride: usize) -> Tensor<4> {
-        self.padded(x, stride, self.weight.dims()[2] / 2)
-    }
-
-    /// Stride 2 after a row and a column of zeros at the bottom and the right.
-    fn forward_halving(&self, x: Tensor<4>) -> Tensor<4> {
-        self.padded(x.pad([(0, 1), (0, 1)], 0.0), 2, 0)
-    }
-
-    fn padded(&self, x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
-        conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
-    }
-}
-
-/// GroupNorm of 32 groups.
-struct Norm {
-    scale: Tensor<1>,
-    shift: Tensor<1>,
-}
-
-impl Norm {
-    fn forward(&self, x: Tensor<4>, activate: bool) -> Tensor<4> {
-        GroupNorm { groups: GROUPS, epsilon: EPSILON, activate }.forward(x, &self.scale, &self.shift)
-    }
-}
-
-/// Nearest-neighbour upsampling by two.
-fn double(x: Tensor<4>) -> Tensor<4> {
-    let [_, _, h, w] = x.dims();
-    interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([2 * h, 2 * w]))
 }
 
 /// `[b, c, h, w]` -> `[b, c p², h/p, w/p]`, channel `c p² + dy p + dx`.

@@ -1,18 +1,39 @@
 //! Diffusion priors: networks that predict the noise in a picture.
+//!
+//! A file becomes a prior in three steps: a [`Checkpoint`] knows its tensors, an [`Architecture`] is recognised by their names
+//! and shapes, and its network reads them one by one onto a device. A new network is one file and one variant of
+//! [`Architecture`].
 
+mod adm;
+mod architecture;
+mod catalog;
 mod checkpoint;
+mod classes;
+mod classifier;
 mod ddpm;
+mod diffusers;
+mod download;
+mod folder;
+mod layers;
 mod pickle;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
+pub use adm::{AdmConfig, AdmOptions, AdmUnet};
+pub use architecture::{Architecture, Comparison};
+pub use catalog::{Known, Subject, catalog};
 pub use checkpoint::Checkpoint;
-pub use ddpm::DdpmUnet;
+pub use classes::{find as find_class, name as class_name};
+pub use classifier::{Classifier, ClassifierConfig};
+pub use ddpm::{DdpmConfig, DdpmUnet};
+pub use download::pull;
+pub use folder::{Installed, ModelFolder, ModelRecord};
+pub use layers::Precision;
 
 /// Name of the prior compiled into the program.
 pub const EMBEDDED: &str = "photo";
@@ -24,36 +45,183 @@ pub trait Denoiser {
     fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4>;
 }
 
+/// A classifier of noisy pictures.
+pub trait ClassGradient {
+    /// Gradient of `log p(class | x_t, t)` by `x_t` `[b, c, h, w]`, of the same shape.
+    fn gradient(&self, x_t: Tensor<4>, t: usize, class: usize) -> Tensor<4>;
+}
+
+/// A denoiser that says what it needs.
+trait Network: Denoiser {
+    /// Height and width must be multiples of this.
+    fn multiple(&self) -> usize;
+    fn footprint(&self) -> layers::Footprint;
+}
+
+/// A checkpoint that was found and recognised, not yet loaded.
+pub struct PriorFile {
+    name: String,
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    subject: Option<Subject>,
+    assumed_heads: bool,
+}
+
+impl PriorFile {
+    /// The prior or classifier named `model`: [`EMBEDDED`], one in the model folder, or a file or folder.
+    ///
+    /// # Errors
+    /// Names that mean nothing, files that cannot be read, and checkpoints of no known architecture.
+    pub fn find(model: &str) -> Result<Self> {
+        if model == EMBEDDED {
+            let mut embedded = Self::recognise(EMBEDDED, Checkpoint::embedded(EMBEDDED, EMBEDDED_FILE)?, None)?;
+            embedded.subject = Some(Subject::Photos);
+            return Ok(embedded);
+        }
+        let path = Path::new(model);
+        if path.exists() {
+            return Self::open(path);
+        }
+        let folder = ModelFolder::open()?;
+        if let Some(installed) = folder.find(model)? {
+            let mut file = Self::open(&installed.path())?;
+            file.name = model.into();
+            file.subject = installed.record.subject;
+            return Ok(file);
+        }
+        let known = catalog()?.into_iter().find(|known| known.name == model);
+        Err(Error::Checkpoint {
+            path: path.into(),
+            fact: match &known {
+                Some(known) => format!("it is known ({}), but not installed", known.title),
+                None => "there is neither such a file nor an installed model of that name".into(),
+            },
+            remedy: match &known {
+                Some(_) => format!(
+                    "`fdgr models pull {model}` fetches it, `fdgr models add FILE --name {model}` takes a file you have"
+                ),
+                None => "`fdgr models list` shows what there is".into(),
+            },
+        })
+    }
+
+    /// The network of a file, or of a folder in the form of diffusers.
+    ///
+    /// # Errors
+    /// As [`PriorFile::find`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = if path.is_dir() { diffusers::weights_file(path)? } else { path.to_owned() };
+        Self::recognise(&path.display().to_string(), Checkpoint::open(&file)?, None)
+    }
+
+    /// The same with options that the shapes do not show, instead of those in a JSON file beside it.
+    ///
+    /// # Errors
+    /// As [`PriorFile::find`].
+    pub fn open_with(path: &Path, options: AdmOptions) -> Result<Self> {
+        Self::recognise(&path.display().to_string(), Checkpoint::open(path)?, Some(options))
+    }
+
+    fn recognise(name: &str, checkpoint: Checkpoint, options: Option<AdmOptions>) -> Result<Self> {
+        let checkpoint = if diffusers::is_diffusers(&checkpoint) { diffusers::as_ddpm(checkpoint) } else { checkpoint };
+        let options = options.map_or_else(|| options_beside(&checkpoint), Ok)?;
+        let architecture = Architecture::recognise(&checkpoint, options)?;
+        let assumed_heads = options.assumed() && !matches!(architecture, Architecture::Ddpm(_));
+        Ok(Self { name: name.into(), checkpoint, architecture, subject: None, assumed_heads })
+    }
+
+    /// The name it was found by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its tensors.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Its network.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Whether the number of attention heads is that of the published checkpoints because nothing says it.
+    pub fn assumed_heads(&self) -> bool {
+        self.assumed_heads
+    }
+
+    /// f32 where that leaves half of `memory` bytes for the step, else f16.
+    pub fn fitting_precision(&self, memory: u64) -> Precision {
+        let full = self.architecture.parameters() as u64 * Precision::F32.bytes();
+        if full <= memory / 2 { Precision::F32 } else { Precision::F16 }
+    }
+
+    /// Reads the denoiser onto a device, tensor by tensor. `class` is needed where the network has classes, and only there.
+    ///
+    /// # Errors
+    /// Tensors that are missing, mis-shaped or not finite, and classes that do not fit.
+    pub fn load(self, precision: Precision, class: Option<usize>, device: &Device) -> Result<Prior> {
+        let Self { name, checkpoint, architecture, subject, .. } = self;
+        let conditional = !matches!(architecture, Architecture::Classifier(_)) && architecture.classes().is_some();
+        if conditional && class.is_none() {
+            return Err(Error::Checkpoint {
+                path: checkpoint.path().into(),
+                fact: "it is conditional on a class".into(),
+                remedy: "add for example --class 207 or --class \"golden retriever\"".into(),
+            });
+        }
+        let network = architecture.load(&checkpoint, class, precision, device)?;
+        let sha256 = checkpoint.sha256()?;
+        Ok(Prior { network, name, sha256, parameters: architecture.parameters(), precision, subject, conditional })
+    }
+
+    /// Reads the classifier onto a device.
+    ///
+    /// # Errors
+    /// As [`PriorFile::load`], and networks that are none.
+    pub fn load_classifier(self, device: &Device) -> Result<(Classifier, String)> {
+        if !matches!(self.architecture, Architecture::Classifier(_)) {
+            return Err(Checkpoint::refusal(self.checkpoint.path(), "it is no classifier".into()));
+        }
+        self.architecture.compare(&self.checkpoint).check(&self.checkpoint)?;
+        let options = options_beside(&self.checkpoint)?;
+        Ok((Classifier::load(&self.checkpoint, options, device)?, self.checkpoint.sha256()?))
+    }
+}
+
+/// What a JSON file beside a guided-diffusion checkpoint says: `NAME.json` or `config.json`, with guided-diffusion's flags.
+fn options_beside(checkpoint: &Checkpoint) -> Result<AdmOptions> {
+    let parse = |text: &str, path: &Path| {
+        serde_json::from_str(text)
+            .map_err(|e| Checkpoint::refusal(path, format!("its configuration does not fit ({e})")))
+    };
+    if let Some(text) = checkpoint.metadata("config") {
+        return parse(text, checkpoint.path());
+    }
+    let beside: [PathBuf; 2] =
+        [checkpoint.path().with_extension("json"), checkpoint.path().with_file_name("config.json")];
+    let found = beside.iter().find_map(|path| Some((path, std::fs::read_to_string(path).ok()?)));
+    found.map_or_else(|| Ok(AdmOptions::default()), |(path, text)| parse(&text, path))
+}
+
 /// A denoiser and where it came from.
 pub struct Prior {
-    denoiser: DdpmUnet,
+    network: Box<dyn Network>,
     name: String,
     sha256: String,
+    parameters: usize,
+    precision: Precision,
+    subject: Option<Subject>,
+    conditional: bool,
 }
 
 impl Prior {
-    /// The prior named `model`: [`EMBEDDED`], or a checkpoint file.
+    /// The prior named `model`, in f32.
     ///
     /// # Errors
-    /// Files that cannot be read, and checkpoints of no known architecture.
+    /// As [`PriorFile::find`] and [`PriorFile::load`].
     pub fn open(model: &str, device: &Device) -> Result<Self> {
-        if model == EMBEDDED {
-            return Self::new(model, Checkpoint::safetensors(Path::new(EMBEDDED), EMBEDDED_FILE.into())?, device);
-        }
-        let path = Path::new(model);
-        if !path.exists() {
-            return Err(Error::Checkpoint {
-                path: path.into(),
-                fact: "there is no such file".into(),
-                remedy: format!("pass --model {EMBEDDED} for the built-in prior, or a .pt or .safetensors file"),
-            });
-        }
-        Self::new(model, Checkpoint::open(path)?, device)
-    }
-
-    fn new(name: &str, checkpoint: Checkpoint, device: &Device) -> Result<Self> {
-        let sha256 = sha256(checkpoint.bytes());
-        Ok(Self { denoiser: DdpmUnet::load(&checkpoint, device)?, name: name.into(), sha256 })
+        PriorFile::find(model)?.load(Precision::F32, None, device)
     }
 
     /// The name it was opened by.
@@ -68,17 +236,32 @@ impl Prior {
 
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
-        self.denoiser.parameters()
+        self.parameters
+    }
+
+    /// How its weights are kept.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// What it was trained on, where that is known.
+    pub fn subject(&self) -> Option<Subject> {
+        self.subject
+    }
+
+    /// Whether it was trained with classes.
+    pub fn is_conditional(&self) -> bool {
+        self.conditional
     }
 
     /// Bytes one step needs on the device for a picture of that many pixels, the weights included.
     pub fn working_memory(&self, pixels: usize) -> u64 {
-        self.denoiser.working_memory(pixels)
+        self.network.footprint().step(pixels)
     }
 
     /// Bytes of the largest single tensor of a step for a picture of that many pixels.
     pub fn largest_tensor(&self, pixels: usize) -> u64 {
-        self.denoiser.largest_tensor(pixels)
+        self.network.footprint().largest_tensor(pixels)
     }
 }
 
@@ -86,13 +269,13 @@ impl Denoiser for Prior {
     /// Pictures of any size: they are extended by reflection to the multiple the network needs, and cropped again.
     fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
         let [b, c, h, w] = x_t.dims();
-        let multiple = self.denoiser.multiple();
+        let multiple = self.network.multiple();
         let (height, width) = (h.next_multiple_of(multiple), w.next_multiple_of(multiple));
         if (height, width) == (h, w) {
-            return self.denoiser.predict_noise(x_t, t);
+            return self.network.predict_noise(x_t, t);
         }
         let extended = extend(extend(x_t, 2, height), 3, width);
-        self.denoiser.predict_noise(extended, t).slice([0..b, 0..c, 0..h, 0..w])
+        self.network.predict_noise(extended, t).slice([0..b, 0..c, 0..h, 0..w])
     }
 }
 
@@ -110,5 +293,9 @@ fn extend(x: Tensor<4>, axis: usize, length: usize) -> Tensor<4> {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

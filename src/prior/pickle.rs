@@ -5,7 +5,9 @@
 //! than the file's own size.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::rc::Rc;
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -27,44 +29,60 @@ impl Element {
             Self::F64 => 8,
         }
     }
+
+    /// PyTorch's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
+            Self::F32 => "float32",
+            Self::F64 => "float64",
+        }
+    }
 }
 
 /// A tensor as the pickle describes it; strides and offset count elements.
 #[derive(Clone, Debug)]
 pub(super) struct StoredTensor {
     pub element: Element,
-    pub storage: String,
+    pub storage: Rc<str>,
     pub offset: usize,
     pub shape: Vec<usize>,
     pub strides: Vec<usize>,
 }
 
-/// Tensors of a state dictionary, in the file's order.
-pub(super) type NamedTensors = Vec<(String, StoredTensor)>;
+/// A state dictionary.
+pub(super) struct Pickled {
+    /// In the file's order.
+    pub tensors: Vec<(Rc<str>, Rc<StoredTensor>)>,
+    /// Which of several dictionaries it is, where that needs saying.
+    pub origin: Option<String>,
+}
+
 /// Where each storage lies in the file, by key.
-pub(super) type Storages = BTreeMap<String, Range<usize>>;
+pub(super) type Storages = BTreeMap<String, Range<u64>>;
 
 #[derive(Clone, Debug)]
 enum Value {
     None,
     Int(i64),
-    Text(String),
-    Global(String),
+    Text(Rc<str>),
+    Global(Rc<str>),
     /// Items of a tuple or list, by place in the arena.
     Sequence(usize),
     /// Keys and values in turn, by place in the arena.
     Dictionary(usize),
     /// A storage: element type (none where it is not a float) and key.
-    Storage(Option<Element>, String),
-    Tensor(Box<StoredTensor>),
+    Storage(Option<Element>, Rc<str>),
+    Tensor(Rc<StoredTensor>),
     /// A tensor of integers, or anything else that is not needed.
     Other,
     Mark,
 }
 
-/// The dictionary of tensors in a pickled checkpoint, whatever it is wrapped in.
-pub(super) fn tensors(bytes: &[u8]) -> Result<NamedTensors> {
-    let mut machine = Machine { bytes, at: 0, stack: Vec::new(), memo: HashMap::new(), arena: Vec::new() };
+/// The dictionary of tensors in a pickled checkpoint of `length` bytes, whatever it is wrapped in.
+pub(super) fn tensors(reader: &mut dyn Read, length: u64) -> Result<Pickled> {
+    let mut machine = Machine::new(reader, length);
     let root = machine.run()?;
     machine.state_dict(&root, 3).ok_or_else(|| "it holds no dictionary of tensors".into())
 }
@@ -76,48 +94,57 @@ pub(super) fn is_legacy(bytes: &[u8]) -> bool {
 
 /// PyTorch before 1.6: magic number, version, system, object and storage keys as five pickles, then each storage as a
 /// count and its elements.
-pub(super) fn legacy_form(bytes: &[u8]) -> Result<(NamedTensors, Storages)> {
-    let mut machine = Machine { bytes, at: 0, stack: Vec::new(), memo: HashMap::new(), arena: Vec::new() };
+pub(super) fn legacy_form(mut reader: impl Read + Seek, length: u64) -> Result<(Pickled, Storages)> {
+    let mut machine = Machine::new(&mut reader, length);
     let mut next = || {
         machine.memo.clear();
         machine.stack.clear();
         machine.run()
     };
     let (_magic, _version, _system, root, keys) = (next()?, next()?, next()?, next()?, next()?);
-    let tensors = machine.state_dict(&root, 3).ok_or("it holds no dictionary of tensors")?;
-    let sizes: HashMap<&str, usize> = tensors.iter().map(|(_, t)| (t.storage.as_str(), t.element.bytes())).collect();
-    let mut storages = BTreeMap::new();
-    let mut at = machine.at;
-    for key in machine.items(&keys)?.to_vec() {
+    let pickled = machine.state_dict(&root, 3).ok_or("it holds no dictionary of tensors")?;
+    let keys = machine.items(&keys)?.to_vec();
+    let (sizes, mut at) = (std::mem::take(&mut machine.storages), machine.at);
+    let mut storages = Storages::new();
+    for key in keys {
         let Value::Text(key) = key else { return Err("its list of storages is damaged".into()) };
-        let count = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
-        let size = sizes.get(key.as_str()).copied().ok_or("it holds storages of an unknown type")?;
-        let length = count.and_then(|count| usize::try_from(count).ok()).and_then(|count| count.checked_mul(size));
-        let end = length.and_then(|length| (at + 8).checked_add(length)).filter(|&end| end <= bytes.len());
-        let end = end.ok_or("it is truncated")?;
-        storages.insert(key, at + 8..end);
-        at = end;
+        let size = sizes.get(&key).copied().ok_or("it holds storages of an unknown type")?;
+        let mut count = [0; 8];
+        let read = reader.seek(SeekFrom::Start(at)).and_then(|_| reader.read_exact(&mut count));
+        read.map_err(|_| "it is truncated")?;
+        let start = at + 8;
+        let end = u64::from_le_bytes(count).checked_mul(size).and_then(|bytes| start.checked_add(bytes));
+        at = end.filter(|&end| end <= length).ok_or("it is truncated")?;
+        storages.insert(key.to_string(), start..at);
     }
-    Ok((tensors, storages))
+    Ok((pickled, storages))
 }
 
 struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    reader: &'a mut dyn Read,
+    at: u64,
+    length: u64,
     stack: Vec<Value>,
     memo: HashMap<u64, Value>,
     arena: Vec<Vec<Value>>,
+    /// Bytes of an element of each storage that was named.
+    storages: HashMap<Rc<str>, u64>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(reader: &'a mut dyn Read, length: u64) -> Self {
+        let (stack, memo, arena, storages) = Default::default();
+        Self { reader, at: 0, length, stack, memo, arena, storages }
+    }
+
     /// Runs one pickle up to its STOP.
     fn run(&mut self) -> Result<Value> {
         loop {
-            let opcode = self.take(1)?[0];
+            let [opcode] = self.bytes()?;
             match opcode {
                 b'.' => return self.pop(),
-                0x80 => _ = self.take(1)?,
-                0x95 => _ = self.take(8)?,
+                0x80 => _ = self.bytes::<1>()?,
+                0x95 => _ = self.bytes::<8>()?,
                 b'(' => self.stack.push(Value::Mark),
                 b'N' => self.stack.push(Value::None),
                 0x88 => self.stack.push(Value::Int(1)),
@@ -125,7 +152,7 @@ impl Machine<'_> {
                 b'K' => self.push_int(1)?,
                 b'M' => self.push_int(2)?,
                 b'J' => {
-                    let value = self.unsigned(4)? as u32 as i32;
+                    let value = i32::from_le_bytes(self.bytes()?);
                     self.stack.push(Value::Int(value.into()));
                 }
                 0x8a => {
@@ -135,20 +162,20 @@ impl Machine<'_> {
                     self.stack.push(Value::Int(value));
                 }
                 b'G' => {
-                    self.take(8)?;
+                    self.bytes::<8>()?;
                     self.stack.push(Value::Other);
                 }
                 b'X' => self.push_text(4)?,
                 0x8c => self.push_text(1)?,
                 b'c' => {
                     let (module, name) = (self.line()?, self.line()?);
-                    self.stack.push(Value::Global(format!("{module}.{name}")));
+                    self.stack.push(Value::Global(format!("{module}.{name}").into()));
                 }
                 0x93 => {
                     let (Value::Text(name), Value::Text(module)) = (self.pop()?, self.pop()?) else {
                         return Err(Self::damaged());
                     };
-                    self.stack.push(Value::Global(format!("{module}.{name}")));
+                    self.stack.push(Value::Global(format!("{module}.{name}").into()));
                 }
                 b'q' => self.remember(1)?,
                 b'r' => self.remember(4)?,
@@ -194,7 +221,12 @@ impl Machine<'_> {
                 }
                 // Attributes of an ordered dictionary, which hold versions only.
                 b'b' => _ = self.pop()?,
-                _ => return Err(format!("its pickle uses the opcode 0x{opcode:02x}, which no plain checkpoint needs")),
+                _ => {
+                    let name = opcode_name(opcode);
+                    return Err(format!(
+                        "its pickle uses the opcode {name} (0x{opcode:02x}), which no plain checkpoint needs"
+                    ));
+                }
             }
         }
     }
@@ -203,11 +235,22 @@ impl Machine<'_> {
         "its pickle is damaged or truncated".into()
     }
 
-    fn take(&mut self, count: usize) -> Result<&[u8]> {
-        let end = self.at.checked_add(count).filter(|&end| end <= self.bytes.len()).ok_or_else(Self::damaged)?;
-        let taken = &self.bytes[self.at..end];
-        self.at = end;
-        Ok(taken)
+    fn take(&mut self, count: usize) -> Result<Vec<u8>> {
+        // Before memory is asked for: a file cannot hold more than its own size.
+        if count as u64 > self.length.saturating_sub(self.at) {
+            return Err(Self::damaged());
+        }
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).map_err(|_| Self::damaged())?;
+        self.at += count as u64;
+        Ok(bytes)
+    }
+
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes).map_err(|_| Self::damaged())?;
+        self.at += N as u64;
+        Ok(bytes)
     }
 
     /// A little-endian number of up to eight bytes.
@@ -215,12 +258,17 @@ impl Machine<'_> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte)))
     }
 
+    /// A name, up to the end of the line.
     fn line(&mut self) -> Result<String> {
-        let rest = &self.bytes[self.at..];
-        let length = rest.iter().position(|&b| b == b'\n').ok_or_else(Self::damaged)?;
-        let line = String::from_utf8_lossy(&rest[..length]).into_owned();
-        self.at += length + 1;
-        Ok(line)
+        const LONGEST: usize = 1024;
+        let mut line = Vec::new();
+        loop {
+            match self.bytes()? {
+                [b'\n'] => return Ok(String::from_utf8_lossy(&line).into_owned()),
+                [_] if line.len() == LONGEST => return Err(Self::damaged()),
+                [byte] => line.push(byte),
+            }
+        }
     }
 
     fn push_int(&mut self, bytes: usize) -> Result<()> {
@@ -231,7 +279,7 @@ impl Machine<'_> {
 
     fn push_text(&mut self, bytes: usize) -> Result<()> {
         let length = self.unsigned(bytes)?;
-        let text = String::from_utf8_lossy(self.take(length)?).into_owned();
+        let text = String::from_utf8_lossy(&self.take(length)?).into();
         self.stack.push(Value::Text(text));
         Ok(())
     }
@@ -291,22 +339,30 @@ impl Machine<'_> {
     }
 
     /// `('storage', type, key, device, count, ...)`
-    fn storage(&self, id: &Value) -> Result<Value> {
+    fn storage(&mut self, id: &Value) -> Result<Value> {
         let [_, Value::Global(kind), Value::Text(key), ..] = self.items(id)? else { return Err(Self::damaged()) };
-        let element = match kind.as_str() {
+        let (kind, key) = (kind.clone(), key.clone());
+        let element = match &*kind {
             "torch.FloatStorage" => Some(Element::F32),
             "torch.HalfStorage" => Some(Element::F16),
             "torch.BFloat16Storage" => Some(Element::BF16),
             "torch.DoubleStorage" => Some(Element::F64),
             kind if kind.starts_with("torch.") && kind.ends_with("Storage") => None,
-            _ => return Err(format!("its pickle names {kind}, which is not a storage of tensors")),
+            kind => return Err(format!("its pickle names {kind}, which is not a storage of tensors")),
         };
-        Ok(Value::Storage(element, key.clone()))
+        let whole_numbers = match &*kind {
+            "torch.LongStorage" => 8,
+            "torch.IntStorage" => 4,
+            "torch.ShortStorage" => 2,
+            _ => 1,
+        };
+        self.storages.insert(key.clone(), element.map_or(whole_numbers, |element| element.bytes() as u64));
+        Ok(Value::Storage(element, key))
     }
 
     fn call(&mut self, callable: &Value, arguments: &Value) -> Result<Value> {
         let Value::Global(name) = callable else { return Err(Self::damaged()) };
-        match name.as_str() {
+        match &**name {
             "collections.OrderedDict" => {
                 self.arena.push(Vec::new());
                 Ok(Value::Dictionary(self.arena.len() - 1))
@@ -320,7 +376,7 @@ impl Machine<'_> {
                 let Some(element) = *element else { return Ok(Value::Other) };
                 let offset = usize::try_from(*offset).map_err(|_| Self::damaged())?;
                 let (shape, strides) = (self.sizes(shape)?, self.sizes(strides)?);
-                Ok(Value::Tensor(Box::new(StoredTensor { element, storage: storage.clone(), offset, shape, strides })))
+                Ok(Value::Tensor(Rc::new(StoredTensor { element, storage: storage.clone(), offset, shape, strides })))
             }
             "torch._utils._rebuild_parameter" => Ok(self.items(arguments)?.first().ok_or_else(Self::damaged)?.clone()),
             _ => Err(format!("its pickle wants to call {name}; only tensors and plain containers are read")),
@@ -337,29 +393,75 @@ impl Machine<'_> {
 
     /// The tensors of the dictionary `value`, or of the best one inside it: exponential moving averages first. Of a list,
     /// the last dictionary counts, because that is where trainers append the averages.
-    fn state_dict(&self, value: &Value, depth: usize) -> Option<NamedTensors> {
+    fn state_dict(&self, value: &Value, depth: usize) -> Option<Pickled> {
+        const WRAPPERS: [&str; 7] = ["ema", "ema_state_dict", "state_dict_ema", "state_dict", "model", "module", "net"];
         match value {
             Value::Dictionary(place) => {
                 let pairs = self.arena[*place].chunks_exact(2);
-                let named: Vec<_> = pairs
+                let tensors: Vec<_> = pairs
                     .clone()
                     .filter_map(|pair| match pair {
-                        [Value::Text(name), Value::Tensor(tensor)] => Some((name.clone(), (**tensor).clone())),
+                        [Value::Text(name), Value::Tensor(tensor)] => Some((name.clone(), tensor.clone())),
                         _ => None,
                     })
                     .collect();
-                if !named.is_empty() || depth == 0 {
-                    return (!named.is_empty()).then_some(named);
+                if !tensors.is_empty() || depth == 0 {
+                    return (!tensors.is_empty()).then_some(Pickled { tensors, origin: None });
                 }
-                ["ema", "ema_state_dict", "state_dict_ema", "state_dict", "model", "module"].iter().find_map(|wanted| {
-                    let inner = pairs.clone().find(|pair| matches!(&pair[0], Value::Text(name) if name == wanted))?;
-                    self.state_dict(&inner[1], depth - 1)
+                WRAPPERS.iter().find_map(|wanted| {
+                    let inner =
+                        pairs.clone().find(|pair| matches!(&pair[0], Value::Text(name) if **name == **wanted))?;
+                    let found = self.state_dict(&inner[1], depth - 1)?;
+                    let averaged = if wanted.contains("ema") { ", exponential moving averages" } else { "" };
+                    Some(found.within(format!("the entry \"{wanted}\" of its dictionary{averaged}")))
                 })
             }
             Value::Sequence(place) if depth > 0 => {
-                self.arena[*place].iter().rev().find_map(|item| self.state_dict(item, depth - 1))
+                let items = &self.arena[*place];
+                let found = |i: usize| Some((i, self.state_dict(&items[i], depth - 1)?));
+                let (i, last) = (0..items.len()).rev().find_map(found)?;
+                let averaged = if i == 0 { "" } else { ", where trainers keep exponential moving averages" };
+                Some(last.within(format!("entry {} of its list of {}{averaged}", i + 1, items.len())))
             }
             _ => None,
         }
+    }
+}
+
+impl Pickled {
+    fn within(self, place: String) -> Self {
+        let origin = match self.origin {
+            Some(inner) => format!("{inner}, in {place}"),
+            None => place,
+        };
+        Self { origin: Some(origin), ..self }
+    }
+}
+
+/// Python's name of an opcode that is not understood here (pickletools).
+fn opcode_name(opcode: u8) -> &'static str {
+    match opcode {
+        b'i' => "INST",
+        b'o' => "OBJ",
+        0x81 => "NEWOBJ",
+        0x92 => "NEWOBJ_EX",
+        0x82..=0x84 => "EXT",
+        b'P' => "PERSID",
+        b'I' => "INT",
+        b'L' => "LONG",
+        b'F' => "FLOAT",
+        b'S' | b'T' | b'U' => "STRING",
+        b'V' => "UNICODE",
+        0x8d => "BINUNICODE8",
+        0x8b => "LONG4",
+        b'B' | b'C' | 0x8e => "BINBYTES",
+        0x96 => "BYTEARRAY8",
+        0x97 | 0x98 => "BUFFER",
+        0x8f..=0x91 => "SET",
+        b'g' | b'p' => "GET or PUT as text",
+        b'd' => "DICT",
+        b'0' | b'1' => "POP",
+        b'2' => "DUP",
+        _ => "that Python does not know",
     }
 }

@@ -16,7 +16,7 @@ use burn::tensor::Tensor;
 use crate::degradation::LinearOperator;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
-use crate::prior::Denoiser;
+use crate::prior::{ClassGradient, Denoiser};
 
 pub use ddpg::{Ddpg, Guidance, StepSizeMode};
 pub use diffpir::DiffPir;
@@ -52,10 +52,22 @@ pub struct Progress<'a> {
 /// Called after every step; breaking stops the run.
 pub type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 
+/// Guidance towards a class: `eps -= scale sqrt(1 - a) grad log p(class | x_t, t)` (Dhariwal and Nichol, 2021, algorithm 2).
+pub struct ClassGuidance<'a> {
+    /// The classifier.
+    pub classifier: &'a dyn ClassGradient,
+    /// The class.
+    pub class: usize,
+    /// Weight of its gradient.
+    pub scale: f64,
+}
+
 /// A method, a prior and a problem, put together.
 pub struct Run<'a> {
     /// Predicts the noise.
     pub prior: &'a dyn Denoiser,
+    /// Towards a class, where there is one.
+    pub guidance: Option<&'a ClassGuidance<'a>>,
     /// The method.
     pub sampler: &'a dyn Sampler,
     /// The measurement.
@@ -82,7 +94,10 @@ impl Run<'_> {
         let steps = self.timeline.steps().len();
         let mut estimate = None;
         for (i, step) in self.timeline.steps().iter().enumerate() {
-            let eps = self.prior.predict_noise(x_t.clone(), step.t);
+            let mut eps = self.prior.predict_noise(x_t.clone(), step.t);
+            if let Some(ClassGuidance { classifier, class, scale }) = self.guidance {
+                eps = eps - classifier.gradient(x_t.clone(), step.t, *class) * (scale * (1.0 - step.a).sqrt());
+            }
             let mut x0 = (x_t.clone() - eps * (1.0 - step.a).sqrt()) / step.a.sqrt();
             // Before clipping, which may hide what is not a number.
             check(&x0, i + 1)?;

@@ -10,7 +10,9 @@ use fdgr::degradation::{
 };
 use fdgr::metrics;
 use fdgr::noise::{Noise, Tape};
-use fdgr::prior::{Checkpoint, DdpmUnet, Denoiser, Prior};
+use fdgr::prior::{
+    AdmOptions, AdmUnet, Checkpoint, ClassGradient, Classifier, DdpmUnet, Denoiser, Precision, Prior, PriorFile,
+};
 use fdgr::regularizer::{Mode, Regularization};
 use fdgr::sampler::{
     Ddpg, Fdgr, Guidance, Problem, Run, Sampler, StepSizeMode, Timeline,
@@ -195,20 +197,122 @@ fn regularizers() {
 #[test]
 fn ddpm_unets_in_every_file_form() {
     let golden = Golden::named("simple_unet_32");
-    let x_name = "x";
-    let folder = golden_dir();
     for file in ["simple_unet_32.pt", "simple_unet_32_legacy.pt"] {
-        let checkpoint = Checkpoint::open(&folder.join(file)).expect(file);
+        let checkpoint = Checkpoint::open(&golden_dir().join(file)).expect(file);
         on_devices(|on, device| {
-            let unet = DdpmUnet::load(&checkpoint, device).expect(file);
-            let x = golden.tensor(x_name, device);
-            for name in golden.names().filter(|name| name.starts_with("eps.t")) {
-                let t = name.trim_start_matches("eps.t").parse().expect(name);
-                let eps = unet.predict_noise(x.clone(), t);
-                assert_close(&format!("{file} {name} on {on}"), &values(eps), golden.values(name), 1e-3);
-            }
+            let unet = DdpmUnet::load(&checkpoint, Precision::F32, device).expect(file);
+            check_steps(&format!("{file} on {on}"), &golden, "eps.t", device, |x, t| unet.predict_noise(x, t));
         });
     }
+}
+
+/// Compares a network with every output `PREFIXt` of a file.
+fn check_steps(
+    what: &str,
+    golden: &Golden,
+    prefix: &str,
+    device: &Device,
+    network: impl Fn(Tensor<4>, usize) -> Tensor<4>,
+) {
+    let outputs: Vec<&str> = golden.names().filter(|name| name.starts_with(prefix)).collect();
+    assert!(!outputs.is_empty(), "{what}: no reference outputs");
+    for name in outputs {
+        let t = name.trim_start_matches(prefix).parse().expect(name);
+        let actual = values(network(golden.tensor("x", device), t));
+        assert_close(&format!("{what}, {name}"), &actual, golden.values(name), 1e-3);
+    }
+}
+
+/// Files of reference outputs whose name starts with `start`, without their ending.
+fn golden_stems(start: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(golden_dir()).expect("the folder of reference outputs");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let mut stems: Vec<String> = names
+        .filter_map(|name| Some(name.strip_suffix(".safetensors")?.to_owned()))
+        .filter(|s| s.starts_with(start))
+        .collect();
+    stems.sort();
+    assert!(!stems.is_empty(), "no reference outputs {start}*");
+    stems
+}
+
+#[test]
+fn guided_diffusion_unets() {
+    for stem in golden_stems("adm_unet_") {
+        let golden = Golden::named(&stem);
+        // Variants of the arithmetic share the weights of the file they are named after.
+        let file = golden_dir().join(format!("{stem}.pt"));
+        let file =
+            if file.exists() { file } else { golden_dir().join(format!("{}.pt", stem.rsplit_once('_').unwrap().0)) };
+        let checkpoint = Checkpoint::open(&file).expect(&stem);
+        let config = &golden.metadata["config"];
+        let options: AdmOptions = serde_json::from_str(config).expect(config);
+        // The files do not say the class; their description says 7.
+        let class = checkpoint.contains("label_emb.weight").then_some(7);
+        on_devices(|on, device| {
+            let unet = AdmUnet::load(&checkpoint, options, class, Precision::F32, device).expect(&stem);
+            check_steps(&format!("{stem} on {on}"), &golden, "out.t", device, |x, t| unet.forward(x, t));
+        });
+    }
+}
+
+#[test]
+fn classifiers_and_their_gradient() {
+    for stem in golden_stems("classifier_") {
+        let golden = Golden::named(&stem);
+        let checkpoint = Checkpoint::open(&golden_dir().join(format!("{stem}.pt"))).expect(&stem);
+        let number = |key: &str| golden.metadata[key].parse::<usize>().expect(key);
+        let (t, class) = (number("t"), number("class"));
+        let options: AdmOptions = serde_json::from_str(&golden.metadata["config"]).expect("options");
+        on_devices(|on, device| {
+            let classifier = Classifier::load(&checkpoint, options, device).expect(&stem);
+            let logits = values(classifier.logits(golden.tensor("x", device), t));
+            assert_close(&format!("{stem}, logits on {on}"), &logits, golden.values("logits"), 1e-3);
+            let gradient = values(classifier.gradient(golden.tensor("x", device), t, class));
+            let expected = golden.values(&format!("grad_logprob_class{class}"));
+            assert_close(&format!("{stem}, gradient on {on}"), &gradient, expected, 1e-3);
+        });
+    }
+}
+
+#[test]
+fn diffusers_folders_in_both_namings() {
+    const NAMINGS: [(&str, &str); 4] =
+        [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")];
+    let folder = golden_dir().join("diffusers_unet_32");
+    let golden = Golden::open(&folder.join("expected.safetensors"));
+    let older = tempfile::tempdir().unwrap();
+    let weights = std::fs::read(folder.join("diffusion_pytorch_model.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let rename = |name: &str| NAMINGS.iter().fold(name.to_owned(), |name, (new, old)| name.replace(new, old));
+    let renamed: Vec<_> = file.iter().map(|(name, view)| (rename(name), view)).collect();
+    assert!(renamed.iter().any(|(name, _)| name.contains("proj_attn")));
+    let target = older.path().join("diffusion_pytorch_model.safetensors");
+    std::fs::write(target, safetensors::serialize(renamed, None).unwrap()).unwrap();
+    std::fs::copy(folder.join("config.json"), older.path().join("config.json")).unwrap();
+    for folder in [folder.as_path(), older.path()] {
+        on_devices(|on, device| {
+            let prior = PriorFile::open(folder).expect("a folder").load(Precision::F32, None, device).expect("a prior");
+            check_steps(&format!("{} on {on}", folder.display()), &golden, "eps.t", device, |x, t| {
+                prior.predict_noise(x, t)
+            });
+        });
+    }
+}
+
+#[test]
+fn weights_kept_in_half_precision() {
+    // Rounding the weights to 11 bits changes the output by about 1e-3; widening them wrongly, by about 1.
+    let golden = Golden::named("simple_unet_32");
+    let checkpoint = Checkpoint::open(&golden_dir().join("simple_unet_32.pt")).unwrap();
+    let reference = DdpmUnet::load(&checkpoint, Precision::F16, &Device::flex()).unwrap();
+    on_devices(|on, device| {
+        let unet = DdpmUnet::load(&checkpoint, Precision::F16, device).unwrap();
+        let actual = values(unet.predict_noise(golden.tensor("x", device), 500));
+        assert_close(&format!("f16 on {on}"), &actual, golden.values("eps.t500"), 1e-2);
+        let same = values(reference.predict_noise(golden.tensor("x", &Device::flex()), 500));
+        assert_close(&format!("f16 on {on} and on the CPU"), &actual, &same, 1e-4);
+    });
 }
 
 #[test]
@@ -331,8 +435,13 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
             let timeline = Timeline::new(Betas::Linear, case.steps, 1.0).unwrap();
             let problem = Problem { operator: a.as_ref(), y, sigma_y: 2.0 * case.sigma_y };
             let denoiser = prior(device);
-            let run =
-                Run { prior: denoiser.as_ref(), sampler: sampler.as_ref(), problem: &problem, timeline: &timeline };
+            let run = Run {
+                prior: denoiser.as_ref(),
+                guidance: None,
+                sampler: sampler.as_ref(),
+                problem: &problem,
+                timeline: &timeline,
+            };
             let from = |x_t: Tensor<4>| {
                 let noise: &mut dyn Noise = &mut Tape::new(tape.clone());
                 values(run.sample(x_t, false, noise, &mut |_| ControlFlow::Continue(())).expect(name))

@@ -1,9 +1,10 @@
 //! The kernels of every device against their specifications in tensor operations.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use fdgr::kernel::{
     Fft2, fft,
     gradient::{self, Penalty},
+    half,
     normalization::GroupNorm,
 };
 
@@ -128,5 +129,25 @@ fn regularizer_kernels() {
             let actual = values(gradient::frequency(&plan, x.clone(), -0.09, penalty));
             assert_close(&format!("G- {penalty:?} {name}"), &actual, &expected, 1e-4);
         }
+    });
+}
+
+#[test]
+fn halves() {
+    // Every f16 but infinities and NaN, in an order that mixes them.
+    let finite = |bits: &u16| bits >> 10 & 0x1f != 0x1f;
+    let halves: Vec<u16> = (0..=u16::MAX).map(|i| i.wrapping_mul(40_503)).filter(finite).collect();
+    let words: Vec<i32> = halves.chunks_exact(2).map(|w| (u32::from(w[1]) << 16 | u32::from(w[0])) as i32).collect();
+    let upload = |device: &Device| {
+        let data = TensorData::new(words.clone(), [words.len()]);
+        Tensor::<1, Int>::from_data(data, (device, DType::I32))
+    };
+    let exact: Vec<f32> = halves.iter().map(|&bits| ::half::f16::from_bits(bits).to_f32()).collect();
+    assert_close("the specification", &values(half::widen_specification(upload(&Device::flex()))), &exact, 1e-6);
+    on_devices(|on, device| {
+        let widened = values(half::widen(upload(device)));
+        assert_eq!(widened.len(), exact.len());
+        let wrong = widened.iter().zip(&exact).filter(|(a, b)| (*a - *b).abs() > 1e-6 * b.abs()).count();
+        assert_eq!(wrong, 0, "halves widened wrongly on {on}");
     });
 }

@@ -1,0 +1,42 @@
+//! The 1000 classes of ImageNet (ILSVRC 2012), by number or by name; names as torchvision (BSD-3-Clause) lists them.
+
+use crate::error::{Error, Result};
+
+static NAMES: &str = include_str!("../../assets/imagenet_classes.txt");
+
+/// Name of a class.
+pub fn name(class: usize) -> Option<&'static str> {
+    NAMES.lines().nth(class)
+}
+
+/// The class that a user means: a number, a name, or a part of one name only.
+///
+/// # Errors
+/// Numbers outside `classes`, and names of none or of several.
+pub fn find(text: &str, classes: usize) -> Result<usize> {
+    if let Ok(class) = text.trim().parse::<usize>() {
+        let fact = format!("the network's classes are numbered from 0 to {}", classes.saturating_sub(1));
+        return if class < classes { Ok(class) } else { Err(Error::parameter("--class", text, &fact)) };
+    }
+    let wanted = text.trim().to_lowercase();
+    let named = || NAMES.lines().map(str::to_lowercase).enumerate().take(classes);
+    if classes != NAMES.lines().count() {
+        return Err(Error::parameter("--class", text, "the network's classes have no names here; pass a number"));
+    }
+    if let Some((class, _)) = named().find(|(_, name)| *name == wanted) {
+        return Ok(class);
+    }
+    let partly: Vec<(usize, String)> = named().filter(|(_, name)| name.contains(&wanted)).collect();
+    match &partly[..] {
+        [(class, _)] => Ok(*class),
+        [] => Err(Error::parameter(
+            "--class",
+            text,
+            "no class of ImageNet is called so; try a more general word, or a number",
+        )),
+        several => {
+            let names: Vec<String> = several.iter().take(5).map(|(class, name)| format!("{class} {name}")).collect();
+            Err(Error::parameter("--class", text, &format!("it could be {}", names.join(", "))))
+        }
+    }
+}

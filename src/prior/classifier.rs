@@ -1,0 +1,113 @@
+//! guided-diffusion's classifier of noisy pictures, whose gradient guides a prior towards a class.
+
+use burn::tensor::{
+    Device, Tensor, TensorData,
+    activation::{log_softmax, silu},
+};
+
+use super::adm::{AdmConfig, AdmOptions, Trunk, split_attention};
+use super::layers::{Linear, Norm, Precision, Weights};
+use super::{Checkpoint, ClassGradient};
+use crate::error::Result;
+
+const EPSILON: f32 = 1e-5;
+
+/// Shape of a classifier with attention pooling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassifierConfig {
+    trunk: AdmConfig,
+    /// Number of classes.
+    pub classes: usize,
+    /// Positions of the coarsest level, one more for their mean.
+    positions: usize,
+    pool_heads: usize,
+}
+
+impl ClassifierConfig {
+    /// Reads the shape off a checkpoint's names and shapes.
+    ///
+    /// # Errors
+    /// Checkpoints that lack the tensors that tell, and other poolings than attention.
+    pub fn recognise(checkpoint: &Checkpoint, options: AdmOptions) -> Result<Self> {
+        let trunk = AdmConfig::recognise(checkpoint, options)?;
+        let [_, positions] = checkpoint.shape::<2>("out.2.positional_embedding")?;
+        let [classes, width, _] = checkpoint.shape::<3>("out.2.c_proj.weight")?;
+        // The pooling has heads of num_head_channels, whatever num_heads is.
+        let channels = options.num_head_channels.and_then(|n| usize::try_from(n).ok()).unwrap_or(64).max(1);
+        Ok(Self { trunk, classes, positions, pool_heads: (width / channels).max(1) })
+    }
+
+    /// Pixels a side of the pictures it takes.
+    pub fn side(&self) -> usize {
+        (self.positions - 1).isqrt() * self.trunk.coarsest()
+    }
+
+    /// Shape of the trunk.
+    pub fn trunk(&self) -> &AdmConfig {
+        &self.trunk
+    }
+}
+
+/// `log p(class | x_t, t)`.
+pub struct Classifier {
+    trunk: Trunk,
+    norm_out: Norm,
+    positions: Tensor<2>,
+    mixed: Linear,
+    out: Linear,
+    config: ClassifierConfig,
+}
+
+impl Classifier {
+    pub(super) fn build(config: &ClassifierConfig, weights: &mut Weights) -> Result<Self> {
+        let (trunk, _) = Trunk::load(&config.trunk, weights)?;
+        let width = config.trunk.widths.last().copied().unwrap_or_default();
+        Ok(Self {
+            trunk,
+            norm_out: weights.norm("out.0", width, EPSILON)?,
+            positions: weights.tensor("out.2.positional_embedding".into(), [width, config.positions])?,
+            mixed: weights.projection("out.2.qkv_proj", width, 3 * width, 3)?,
+            out: weights.projection("out.2.c_proj", width, config.classes, 3)?,
+            config: config.clone(),
+        })
+    }
+
+    /// Reads the classifier of a checkpoint.
+    ///
+    /// # Errors
+    /// Missing or mis-shaped tensors, by name.
+    pub fn load(checkpoint: &Checkpoint, options: AdmOptions, device: &Device) -> Result<Self> {
+        let config = ClassifierConfig::recognise(checkpoint, options)?;
+        Self::build(&config, &mut Weights::load(checkpoint, device, Precision::F32))
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &ClassifierConfig {
+        &self.config
+    }
+
+    /// Logits `[b, classes]` of pictures `[b, 3, h, w]` of its own size at time `t`.
+    pub fn logits(&self, x_t: Tensor<4>, t: usize) -> Tensor<2> {
+        let time = silu(self.trunk.embed(t, &x_t.device().inner()));
+        let h = self.trunk.input.iter().fold(x_t, |h, block| block.forward(h, &time));
+        let h = self.norm_out.activated(self.trunk.middle.forward(h, &time));
+        let [b, c, height, width] = h.dims();
+        let columns = h.reshape([b, c, height * width]);
+        let columns = Tensor::cat(vec![columns.clone().mean_dim(2), columns], 2) + self.positions.clone().unsqueeze();
+        let pooled = self.out.columns(split_attention(self.mixed.columns(columns), self.config.pool_heads, true));
+        pooled.narrow(2, 0, 1).squeeze_dim(2)
+    }
+}
+
+impl ClassGradient for Classifier {
+    fn gradient(&self, x_t: Tensor<4>, t: usize, class: usize) -> Tensor<4> {
+        let [b, ..] = x_t.dims();
+        let x = x_t.clone().autodiff().require_grad();
+        let log_probabilities = log_softmax(self.logits(x.clone(), t), 1);
+        let mask: Vec<f32> = (0..self.config.classes).map(|i| f32::from(u8::from(i == class))).collect();
+        let mask = Tensor::<2>::from_data(TensorData::new(mask, [1, self.config.classes]), &x_t.device());
+        let chosen = (log_probabilities * mask.repeat_dim(0, b)).sum();
+        let gradients = chosen.backward();
+        x.grad(&gradients).expect("the sum depends on x")
+    }
+}

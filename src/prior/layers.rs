@@ -1,0 +1,318 @@
+//! The layers that the networks share, and where they take their weights from.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{
+    DType, Device, Tensor, TensorData,
+    activation::{silu, softmax},
+    module::{conv2d, interpolate},
+    ops::{ConvOptions, InterpolateMode, InterpolateOptions},
+};
+use clap::ValueEnum;
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+use super::Checkpoint;
+use crate::error::Result;
+use crate::kernel::{self, normalization::GroupNorm};
+
+/// Groups of every normalisation.
+pub(super) const GROUPS: usize = 32;
+
+/// How weights are kept on the device; the arithmetic is in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Four bytes a parameter
+    F32,
+    /// Two bytes a parameter; convolutions and matrices are widened when they are used
+    F16,
+}
+
+impl Precision {
+    /// Bytes a parameter takes.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+/// Gives layers their tensors: from a checkpoint, one by one, or as placeholders where only names and shapes are wanted.
+pub(super) struct Weights<'a> {
+    source: Option<(&'a Checkpoint, &'a Device, Precision)>,
+    /// Every tensor that was asked for.
+    wanted: BTreeMap<String, Vec<usize>>,
+}
+
+impl<'a> Weights<'a> {
+    pub fn load(checkpoint: &'a Checkpoint, device: &'a Device, precision: Precision) -> Self {
+        Self { source: Some((checkpoint, device, precision)), wanted: BTreeMap::new() }
+    }
+
+    /// Names and shapes of the tensors that `build` asks for.
+    pub fn wanted<T>(build: impl FnOnce(&mut Self) -> Result<T>) -> BTreeMap<String, Vec<usize>> {
+        let mut weights = Self { source: None, wanted: BTreeMap::new() };
+        // Placeholders never fail.
+        _ = build(&mut weights);
+        weights.wanted
+    }
+
+    /// A tensor of a shape; axes of length 1 at its end may be missing in the file, or be more.
+    fn values(&mut self, name: String, shape: &[usize]) -> Result<Option<Vec<f32>>> {
+        let values = match self.source {
+            Some((checkpoint, ..)) => {
+                if checkpoint.find(&name).is_some_and(|found| !same_shape(found, shape)) {
+                    let found = checkpoint.find(&name).unwrap_or_default();
+                    let fact = format!("{name} is of shape {found:?}, which does not fit: it should be {shape:?}");
+                    return Err(Checkpoint::refusal(checkpoint.path(), fact));
+                }
+                Some(checkpoint.values(&name)?)
+            }
+            None => None,
+        };
+        self.wanted.insert(name, shape.to_vec());
+        Ok(values)
+    }
+
+    /// Numbers that are kept in f32 whatever the precision, because they are few.
+    pub fn tensor<const D: usize>(&mut self, name: String, shape: [usize; D]) -> Result<Tensor<D>> {
+        Ok(match (self.values(name, &shape)?, self.source) {
+            (Some(values), Some((_, device, _))) => Tensor::from_data(TensorData::new(values, shape), device),
+            _ => Tensor::zeros([1; D], &Device::flex()),
+        })
+    }
+
+    /// Many numbers; `stored` is their shape in the file.
+    fn parameter<const D: usize>(&mut self, name: String, stored: &[usize], shape: [usize; D]) -> Result<Parameter<D>> {
+        let Some(values) = self.values(name.clone(), stored)? else { return Ok(Parameter::Missing) };
+        let Some((checkpoint, device, precision)) = self.source else { return Ok(Parameter::Missing) };
+        // Rows of pairs: an odd number of values has no half form, and is small.
+        if precision == Precision::F32 || values.len() % 2 == 1 {
+            return Ok(Parameter::Full(Tensor::from_data(TensorData::new(values, shape), device)));
+        }
+        if values.iter().any(|v| f16::from_f32(*v).is_infinite()) {
+            let fact = format!("{name} holds values too large for --precision f16");
+            return Err(Checkpoint::refusal(checkpoint.path(), fact));
+        }
+        let word = |pair: &[f32]| {
+            let [low, high] = [pair[0], pair[1]].map(|v| u32::from(f16::from_f32(v).to_bits()));
+            (high << 16 | low) as i32
+        };
+        let words: Vec<i32> = values.chunks_exact(2).map(word).collect();
+        let data = TensorData::new(words, [values.len() / 2]);
+        Ok(Parameter::Half { words: Tensor::from_data(data, (device, DType::I32)), shape })
+    }
+
+    /// A convolution from `inputs` to `outputs` channels with `taps` x `taps` taps.
+    pub fn conv(&mut self, name: &str, inputs: usize, outputs: usize, taps: usize) -> Result<Conv> {
+        let shape = [outputs, inputs, taps, taps];
+        let weight = self.parameter(format!("{name}.weight"), &shape, shape)?;
+        Ok(Conv { weight, bias: self.tensor(format!("{name}.bias"), [outputs])?, taps })
+    }
+
+    /// A matrix from `inputs` to `outputs` channels.
+    pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<Linear> {
+        let shape = [outputs, inputs];
+        let weight = self.parameter(format!("{name}.weight"), &shape, shape)?;
+        Ok(Linear { weight, bias: self.tensor(format!("{name}.bias"), [outputs])? })
+    }
+
+    /// A matrix over the channels of every position, which files hold as a convolution of `rank - 2` dimensions.
+    pub fn projection(&mut self, name: &str, inputs: usize, outputs: usize, rank: usize) -> Result<Linear> {
+        let mut stored = vec![outputs, inputs];
+        stored.resize(rank, 1);
+        let weight = self.parameter(format!("{name}.weight"), &stored, [outputs, inputs])?;
+        Ok(Linear { weight, bias: self.tensor(format!("{name}.bias"), [outputs])? })
+    }
+
+    pub fn norm(&mut self, name: &str, channels: usize, epsilon: f32) -> Result<Norm> {
+        Ok(Norm {
+            scale: self.tensor(format!("{name}.weight"), [channels])?,
+            shift: self.tensor(format!("{name}.bias"), [channels])?,
+            epsilon,
+        })
+    }
+}
+
+/// Whether shapes are equal but for axes of length 1 at their ends.
+pub(super) fn same_shape(a: &[usize], b: &[usize]) -> bool {
+    let significant = |shape: &[usize]| shape.iter().rposition(|&n| n != 1).map_or(0, |last| last + 1);
+    a[..significant(a)] == b[..significant(b)]
+}
+
+/// Weights as they are kept.
+enum Parameter<const D: usize> {
+    Full(Tensor<D>),
+    /// Pairs of f16 in 32-bit words, the first in the low half.
+    Half {
+        words: Tensor<1, burn::tensor::Int>,
+        shape: [usize; D],
+    },
+    /// Of a network that was built for its names only.
+    Missing,
+}
+
+impl<const D: usize> Parameter<D> {
+    fn value(&self) -> Tensor<D> {
+        match self {
+            Self::Full(tensor) => tensor.clone(),
+            Self::Half { words, shape } => kernel::half::widen(words.clone()).reshape(*shape),
+            Self::Missing => unreachable!("a network without weights is never run"),
+        }
+    }
+}
+
+/// `W x + b`.
+pub(super) struct Linear {
+    /// `[out, in]`
+    weight: Parameter<2>,
+    bias: Tensor<1>,
+}
+
+impl Linear {
+    /// Of rows `[n, in]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.weight.value().transpose()) + self.bias.clone().unsqueeze()
+    }
+
+    /// Of every column of `[b, in, n]`.
+    pub fn columns(&self, x: Tensor<3>) -> Tensor<3> {
+        let outputs = self.bias.dims()[0];
+        self.weight.value().unsqueeze::<3>().matmul(x) + self.bias.clone().reshape([1, outputs, 1])
+    }
+}
+
+pub(super) struct Conv {
+    weight: Parameter<4>,
+    bias: Tensor<1>,
+    taps: usize,
+}
+
+impl Conv {
+    /// As many pixels out as in.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.padded(x, self.bias.clone(), 1, self.taps / 2)
+    }
+
+    /// The same with `extra` `[1, out]` added everywhere.
+    pub fn forward_plus(&self, x: Tensor<4>, extra: Tensor<2>) -> Tensor<4> {
+        self.padded(x, self.bias.clone() + extra.squeeze_dim(0), 1, self.taps / 2)
+    }
+
+    /// Stride 2, zeros around.
+    pub fn forward_halving(&self, x: Tensor<4>) -> Tensor<4> {
+        self.padded(x, self.bias.clone(), 2, self.taps / 2)
+    }
+
+    /// Stride 2 after a row and a column of zeros at the bottom and the right.
+    pub fn forward_halving_asymmetric(&self, x: Tensor<4>) -> Tensor<4> {
+        self.padded(x.pad([(0, 1), (0, 1)], 0.0), self.bias.clone(), 2, 0)
+    }
+
+    fn padded(&self, x: Tensor<4>, bias: Tensor<1>, stride: usize, padding: usize) -> Tensor<4> {
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        conv2d(x, self.weight.value(), Some(bias), options)
+    }
+}
+
+/// GroupNorm of [`GROUPS`] groups.
+pub(super) struct Norm {
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    epsilon: f32,
+}
+
+impl Norm {
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.with(x, &self.scale, &self.shift, false)
+    }
+
+    /// Then SiLU.
+    pub fn activated(&self, x: Tensor<4>) -> Tensor<4> {
+        self.with(x, &self.scale, &self.shift, true)
+    }
+
+    /// `silu(norm(x) (1 + scale) + shift)`, with `scale` and `shift` of shape `[1, c]`.
+    pub fn modulated(&self, x: Tensor<4>, scale: Tensor<2>, shift: Tensor<2>) -> Tensor<4> {
+        let factor = scale.squeeze_dim(0) + 1.0;
+        let shift = self.shift.clone() * factor.clone() + shift.squeeze_dim(0);
+        self.with(x, &(self.scale.clone() * factor), &shift, true)
+    }
+
+    fn with(&self, x: Tensor<4>, scale: &Tensor<1>, shift: &Tensor<1>, activate: bool) -> Tensor<4> {
+        GroupNorm { groups: GROUPS, epsilon: self.epsilon, activate }.forward(x, scale, shift)
+    }
+}
+
+/// Two matrices with a SiLU between them, which turn the embedding of a time into what residual blocks take.
+pub(super) struct TimeEmbedding(pub Linear, pub Linear);
+
+impl TimeEmbedding {
+    pub fn forward(&self, sinusoid: Tensor<2>) -> Tensor<2> {
+        self.1.forward(silu(self.0.forward(sinusoid)))
+    }
+}
+
+/// Sines and cosines `[1, 2 half]` of `t 10000^(-i / spacing)`, `i` from 0 to `half - 1`; which come first is `sines_first`.
+pub(super) fn sinusoid(t: usize, half: usize, spacing: usize, sines_first: bool, device: &Device) -> Tensor<2> {
+    let angle = |i: usize| t as f64 * (-(10_000f64.ln()) * i as f64 / spacing as f64).exp();
+    let sines = (0..half).map(|i| angle(i).sin() as f32);
+    let cosines = (0..half).map(|i| angle(i).cos() as f32);
+    let values: Vec<f32> = if sines_first { sines.chain(cosines).collect() } else { cosines.chain(sines).collect() };
+    Tensor::from_data(TensorData::new(values, [1, 2 * half]), device)
+}
+
+/// Scaled dot-product attention of columns: `value softmax(queryᵀ key / sqrt(c))ᵀ`, all `[heads, c, n]`.
+pub(super) fn attend(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>) -> Tensor<3> {
+    let scale = (query.dims()[1] as f64).powf(-0.5);
+    let scores = (query * scale).swap_dims(1, 2).matmul(key);
+    value.matmul(softmax(scores, 2).swap_dims(1, 2))
+}
+
+/// Nearest-neighbour upsampling by two.
+pub(super) fn double(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, h, w] = x.dims();
+    interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([2 * h, 2 * w]))
+}
+
+/// Memory of a step, for pictures that may be too large.
+pub(super) struct Footprint {
+    /// Pixels a side of the input for each of the finest maps.
+    pub patch: usize,
+    /// Channels of the finest maps.
+    pub channels: usize,
+    /// Channels of the widest concatenation there.
+    pub widest: usize,
+    /// Heads, and pixels a side for each token, of the finest attention.
+    pub attention: Option<(usize, usize)>,
+    pub weights: u64,
+}
+
+impl Footprint {
+    /// Feature maps of the finest level that are alive at once in the widest part of a step, with the workspace of a
+    /// convolution: measured on the CPU and rounded up.
+    const LIVE_MAPS: u64 = 16;
+
+    /// Bytes of a step for a picture of that many pixels, the weights included.
+    pub fn step(&self, pixels: usize) -> u64 {
+        Self::LIVE_MAPS * self.map(pixels, self.channels) + 2 * self.scores(pixels) + self.weights
+    }
+
+    /// Bytes of the largest single tensor.
+    pub fn largest_tensor(&self, pixels: usize) -> u64 {
+        self.map(pixels, self.widest).max(self.scores(pixels))
+    }
+
+    fn map(&self, pixels: usize, channels: usize) -> u64 {
+        (pixels / (self.patch * self.patch) * channels * size_of::<f32>()) as u64
+    }
+
+    /// Scores of the finest attention.
+    fn scores(&self, pixels: usize) -> u64 {
+        let (heads, side) = self.attention.unwrap_or((0, 1));
+        let tokens = (pixels / (side * side)) as u64;
+        heads as u64 * tokens * tokens * size_of::<f32>() as u64
+    }
+}
