@@ -85,7 +85,8 @@ fn fetch(url: &str, part: &Path, progress: &mut Transferred) -> std::result::Res
     let mut body = response.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let count = body.read(&mut buffer).map_err(|e| failed(&e))?;
+        let broken = |e| format!("{url} broke off after {done} of {} bytes ({e})", all.unwrap_or(done));
+        let count = body.read(&mut buffer).map_err(broken)?;
         if count == 0 {
             break;
         }

@@ -13,7 +13,7 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 use super::Checkpoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::{self, normalization::GroupNorm};
 
 /// Groups of every normalisation.
@@ -44,16 +44,21 @@ pub(super) struct Weights<'a> {
     source: Option<(&'a Checkpoint, &'a Device, Precision)>,
     /// Every tensor that was asked for.
     wanted: BTreeMap<String, Vec<usize>>,
+    /// Elements that were sent and may still lie in a queue.
+    sent: usize,
 }
+
+/// Elements after which the device is waited for, so that what is on the way to it does not pile up in main memory.
+const QUEUED: usize = 16 << 20;
 
 impl<'a> Weights<'a> {
     pub fn load(checkpoint: &'a Checkpoint, device: &'a Device, precision: Precision) -> Self {
-        Self { source: Some((checkpoint, device, precision)), wanted: BTreeMap::new() }
+        Self { source: Some((checkpoint, device, precision)), wanted: BTreeMap::new(), sent: 0 }
     }
 
     /// Names and shapes of the tensors that `build` asks for.
     pub fn wanted<T>(build: impl FnOnce(&mut Self) -> Result<T>) -> BTreeMap<String, Vec<usize>> {
-        let mut weights = Self { source: None, wanted: BTreeMap::new() };
+        let mut weights = Self { source: None, wanted: BTreeMap::new(), sent: 0 };
         // Placeholders never fail.
         _ = build(&mut weights);
         weights.wanted
@@ -62,7 +67,16 @@ impl<'a> Weights<'a> {
     /// A tensor of a shape; axes of length 1 at its end may be missing in the file, or be more.
     fn values(&mut self, name: String, shape: &[usize]) -> Result<Option<Vec<f32>>> {
         let values = match self.source {
-            Some((checkpoint, ..)) => {
+            Some((checkpoint, device, _)) => {
+                self.sent += shape.iter().product::<usize>();
+                if self.sent > QUEUED {
+                    self.sent = 0;
+                    device.sync().map_err(|e| Error::Device {
+                        device: format!("{device:?}"),
+                        fact: format!("it stopped while weights were loaded ({e})"),
+                        remedy: "it may lack memory: try --precision f16, or --device cpu".into(),
+                    })?;
+                }
                 if checkpoint.find(&name).is_some_and(|found| !same_shape(found, shape)) {
                     let found = checkpoint.find(&name).unwrap_or_default();
                     let fact = format!("{name} is of shape {found:?}, which does not fit: it should be {shape:?}");

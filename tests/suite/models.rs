@@ -1,0 +1,280 @@
+//! `fdgr models`: installing, examining, comparing, and fetching from a server that breaks off or sends the wrong thing.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::golden_dir;
+
+/// An empty folder of models.
+struct Shelf(TempDir);
+
+impl Shelf {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_fdgr"))
+            .args(arguments)
+            .env("FDGR_MODELS", self.path("models"))
+            .env("FDGR_CATALOG", self.catalog_or_default())
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap()
+    }
+
+    fn catalog_or_default(&self) -> PathBuf {
+        let own = self.path("catalog.json");
+        if own.exists() { own } else { std::path::absolute("assets/models.json").unwrap() }
+    }
+
+    fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "fdgr {arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// One sentence that holds all of `words`, and nothing installed that was not before.
+    fn fails(&self, arguments: &[&str], words: &[&str]) {
+        let before = self.installed();
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "fdgr {arguments:?}: {errors}");
+        for word in words {
+            assert!(errors.contains(word), "fdgr {arguments:?} does not say {word:?}: {errors}");
+        }
+        assert!(!errors.contains("internal error"), "{errors}");
+        assert_eq!(self.installed(), before);
+    }
+
+    fn installed(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.path("models")) else { return Vec::new() };
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        names.sort();
+        names
+    }
+}
+
+fn golden(name: &str) -> String {
+    std::path::absolute(golden_dir().join(name)).unwrap().display().to_string()
+}
+
+#[test]
+fn a_model_is_added_examined_verified_and_removed() {
+    let shelf = Shelf::new();
+    shelf.succeeds(&["models", "add", &golden("simple_unet_32.pt"), "--name", "small"]);
+    shelf.succeeds(&["models", "add", &golden("diffusers_unet_32"), "--name", "folder"]);
+    let list = shelf.succeeds(&["models", "list"]);
+    assert!(list.contains("small") && list.contains("folder") && list.contains("imagenet-256"), "{list}");
+    let info = shelf.succeeds(&["models", "info", "small"]);
+    assert!(info.contains("DDPM UNet") && info.contains("complete"), "{info}");
+    shelf.succeeds(&["models", "verify"]);
+    shelf.fails(&["models", "add", &golden("simple_unet_32.pt"), "--name", "small"], &["small", "already"]);
+    shelf.fails(&["models", "add", &golden("simple_unet_32.pt"), "--name", "../up"], &["--name"]);
+    shelf.fails(&["models", "add", &golden("schedule.safetensors"), "--name", "other"], &["no architecture known"]);
+
+    let weights = shelf.path("models/small/simple_unet_32.pt");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    shelf.fails(&["models", "verify", "small"], &["changed", "remove small"]);
+    shelf.succeeds(&["models", "remove", "small"]);
+    assert_eq!(shelf.installed(), ["folder"]);
+    shelf.fails(&["models", "remove", "small"], &["small", "models list"]);
+    shelf.fails(&["models", "info", "imagenet-256"], &["imagenet-256", "models pull"]);
+}
+
+#[test]
+fn the_doctor_names_what_every_file_is() {
+    let shelf = Shelf::new();
+    for (file, words) in [
+        ("adm_unet_32.pt", ["guided-diffusion UNet", "learned variance"]),
+        ("adm_unet_32_plain.pt", ["guided-diffusion UNet", "fixed variance"]),
+        ("adm_unet_32_class.pt", ["10 classes", "complete"]),
+        ("classifier_32.pt", ["classifier of 10 classes at 32x32", "--class"]),
+        ("simple_unet_32_legacy.pt", ["DDPM UNet", "float32"]),
+    ] {
+        let info = shelf.succeeds(&["models", "info", &golden(file)]);
+        let said = words.iter().filter(|word| info.contains(**word)).count();
+        assert!(said >= 1 && info.contains(words[0]), "{file}: {info}");
+    }
+}
+
+#[test]
+fn devices_agree_with_each_other_and_with_the_reference() {
+    let shelf = Shelf::new();
+    let output = shelf.path("eps.safetensors");
+    let checked = shelf.succeeds(&[
+        "models",
+        "check",
+        &golden("simple_unet_32.pt"),
+        "--input",
+        &golden("simple_unet_32.safetensors"),
+        "--output",
+        output.to_str().unwrap(),
+        "--t",
+        "37",
+    ]);
+    assert!(checked.contains("off the file's expected values"), "{checked}");
+    let bytes = std::fs::read(output).unwrap();
+    assert!(safetensors::SafeTensors::deserialize(&bytes).unwrap().tensor("eps").is_ok());
+    shelf.fails(&["models", "check", "photo", "--t", "1000"], &["--t", "999"]);
+    // Another network's input and expected values.
+    shelf.fails(
+        &[
+            "models",
+            "check",
+            &golden("diffusers_unet_32"),
+            "--input",
+            &golden("simple_unet_32.safetensors"),
+            "--t",
+            "37",
+        ],
+        &["differ"],
+    );
+}
+
+#[test]
+fn choices_of_priors_that_contradict_themselves_get_a_sentence() {
+    let shelf = Shelf::new();
+    let photo = std::path::absolute("assets/samples/07_blue_flowers.png").unwrap().display().to_string();
+    let restore = |more: &[&str], words: &[&str]| {
+        let out = shelf.path("out.png").display().to_string();
+        let start = ["restore", &photo, "-o", &out, "--task", "denoise", "--device", "cpu"];
+        shelf.fails(&[&start[..], more].concat(), words);
+        assert!(!shelf.path("out.png").exists());
+    };
+    restore(&["--class", "207"], &["--class", "no classes"]);
+    restore(&["--guidance-scale", "2"], &["--guidance-scale", "classifier"]);
+    restore(&["--model", &golden("adm_unet_32_class.pt")], &["conditional on a class"]);
+    restore(&["--model", &golden("adm_unet_32_class.pt"), "--class", "10"], &["from 0 to 9"]);
+    restore(&["--model", &golden("classifier_32.pt")], &["classifier"]);
+    restore(&["--class", "7", "--classifier", &golden("simple_unet_32.pt")], &["--class"]);
+    restore(&["--class", "7", "--classifier", &golden("classifier_32.pt")], &["32x32"]);
+    restore(&["--model", "no-such-model"], &["no-such-model", "models list"]);
+}
+
+/// What a server does to a request.
+#[derive(Clone, Copy)]
+enum Fault {
+    None,
+    /// Closes the connection after that many bytes.
+    BreakOff(usize),
+    /// Changes a byte at that place.
+    Corrupt(usize),
+    /// Answers that there is no such file.
+    Missing,
+}
+
+/// Serves one file, with byte ranges; faults are used up in turn, and then there are none. Returns the address and what
+/// ranges were asked for.
+fn serve(file: Vec<u8>, faults: Vec<Fault>) -> (String, Arc<Mutex<Vec<usize>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/weights.pt", listener.local_addr().unwrap());
+    let starts = Arc::new(Mutex::new(Vec::new()));
+    let seen = starts.clone();
+    std::thread::spawn(move || {
+        let mut faults = faults.into_iter();
+        for stream in listener.incoming() {
+            let fault = faults.next().unwrap_or(Fault::None);
+            // A client that went away is not this server's concern.
+            _ = answer(stream.unwrap(), &file, fault, &seen);
+        }
+    });
+    (address, starts)
+}
+
+fn answer(mut stream: TcpStream, file: &[u8], fault: Fault, starts: &Mutex<Vec<usize>>) -> std::io::Result<()> {
+    let mut start = 0;
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let line = line?.to_lowercase();
+        if let Some(range) = line.strip_prefix("range: bytes=") {
+            start = range.trim_end_matches('-').parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    starts.lock().unwrap().push(start);
+    if matches!(fault, Fault::Missing) {
+        return stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    }
+    let mut body = file[start..].to_vec();
+    let status = if start > 0 { "206 Partial Content" } else { "200 OK" };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    match fault {
+        Fault::BreakOff(after) => body.truncate(after),
+        Fault::Corrupt(at) => body[at] ^= 0x10,
+        Fault::None | Fault::Missing => {}
+    }
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(&body)
+}
+
+fn catalog(shelf: &Shelf, urls: &[&str], sha256: Option<&str>) {
+    let mut known = json!({
+        "name": "served", "title": "a test", "file": "weights.pt", "urls": urls, "megabytes": 3,
+        "licence": "none", "subject": "photos", "side": 32,
+    });
+    if let Some(sha256) = sha256 {
+        known["sha256"] = json!(sha256);
+    }
+    std::fs::write(shelf.path("catalog.json"), json!([known]).to_string()).unwrap();
+}
+
+#[test]
+fn a_transfer_that_breaks_off_is_resumed() {
+    let shelf = Shelf::new();
+    let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();
+    let (url, starts) = serve(file.clone(), vec![Fault::BreakOff(100_000), Fault::BreakOff(200_000)]);
+    catalog(&shelf, &[&url], None);
+    shelf.fails(&["models", "pull", "served"], &["100000", "try again"]);
+    shelf.fails(&["models", "pull", "served"], &["300000", "try again"]);
+    let said = shelf.succeeds(&["models", "pull", "served"]);
+    assert_eq!(*starts.lock().unwrap(), [0, 100_000, 300_000]);
+    assert_eq!(std::fs::read(shelf.path("models/served/weights.pt")).unwrap(), file);
+    let record = std::fs::read_to_string(shelf.path("models/served/model.json")).unwrap();
+    assert!(record.contains(&fdgr::prior::sha256(&file)) && said.contains("--model served"), "{record}");
+    shelf.succeeds(&["models", "verify", "served"]);
+    let left: Vec<_> = std::fs::read_dir(shelf.path("models")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["served"], "nothing else is left behind");
+}
+
+#[test]
+fn damaged_and_foreign_downloads_are_thrown_away() {
+    let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();
+    let hash = fdgr::prior::sha256(&file);
+    // Damage in the weights shows in the archive's own sums, or in a published hash.
+    for (published, word) in [(None, "damaged"), (Some(hash.as_str()), "SHA-256")] {
+        let shelf = Shelf::new();
+        let (url, _) = serve(file.clone(), vec![Fault::Corrupt(file.len() / 2)]);
+        catalog(&shelf, &[&url], published);
+        shelf.fails(&["models", "pull", "served"], &[word]);
+        shelf.succeeds(&["models", "pull", "served"]);
+    }
+    let shelf = Shelf::new();
+    let (url, _) = serve(b"<html>Not what was asked for</html>".to_vec(), Vec::new());
+    catalog(&shelf, &[&url], None);
+    shelf.fails(&["models", "pull", "served"], &["neither a PyTorch checkpoint"]);
+
+    // The next place is tried where one has lost the file.
+    let (lost, _) = serve(file.clone(), vec![Fault::Missing; 3]);
+    let (url, _) = serve(file, Vec::new());
+    catalog(&shelf, &[&lost, &url], None);
+    shelf.succeeds(&["models", "pull", "served"]);
+    shelf.fails(&["models", "pull", "unknown"], &["unknown", "served"]);
+    assert!(Path::new(&shelf.path("models/served")).is_dir());
+}
