@@ -172,7 +172,7 @@ enum Layer {
     Halve(Conv),
     Double(Conv),
     Residual(Box<Residual>),
-    Attention(Attention),
+    Attention(Box<Attention>),
 }
 
 /// Layers between two skip connections.
@@ -228,7 +228,7 @@ impl Trunk {
         }
         let middle = Block(vec![
             Residual::load(config, weights, "middle_block.0", [width, width], Resample::Keep)?,
-            Layer::Attention(Attention::load(config, weights, "middle_block.1", width)?),
+            Layer::Attention(Box::new(Attention::load(config, weights, "middle_block.1", width)?)),
             Residual::load(config, weights, "middle_block.2", [width, width], Resample::Keep)?,
         ]);
         Ok((Self { time, input, middle, channels }, skips))
@@ -372,7 +372,8 @@ fn load_block(
     let width = config.widths[level];
     let mut layers = vec![Residual::load(config, weights, &format!("{name}.0"), [inputs, width], Resample::Keep)?];
     if config.attends[level] {
-        layers.push(Layer::Attention(Attention::load(config, weights, &format!("{name}.1"), width)?));
+        let attention = Attention::load(config, weights, &format!("{name}.1"), width)?;
+        layers.push(Layer::Attention(Box::new(attention)));
     }
     Ok(layers)
 }

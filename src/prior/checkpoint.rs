@@ -353,14 +353,14 @@ fn zip_form(reader: impl Read + Seek, length: u64) -> std::result::Result<(Pickl
             if object.is_some() || range.end - range.start > MAX_DESCRIPTION {
                 return Err("its data.pkl is too large or there are several, which PyTorch does not write".into());
             }
-            let mut pickled = archive.by_index(i).map_err(broken)?;
-            object = Some(pickle::tensors(&mut pickled, range.end - range.start)?);
+            object = Some((i, range.end - range.start));
         } else if let Some((_, key)) = name.rsplit_once("data/")
             && storages.insert(key.to_owned(), range).is_some()
         {
             return Err(format!("{name} is in it twice, which PyTorch does not write"));
         }
     }
-    let object = object.ok_or("it is a zip archive without data.pkl, so not a PyTorch checkpoint")?;
-    Ok((object, storages))
+    let (i, length) = object.ok_or("it is a zip archive without data.pkl, so not a PyTorch checkpoint")?;
+    let mut pickled = archive.by_index(i).map_err(broken)?;
+    Ok((pickle::tensors(&mut pickled, length)?, storages))
 }

@@ -1,6 +1,7 @@
 //! Checkpoints that are damaged, foreign or hostile get a sentence, never a panic.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -104,4 +105,135 @@ fn pickles_that_do_more_than_hold_tensors_are_refused() {
         let message = Checkpoint::open(&path).err().expect(word).to_string();
         assert!(message.contains(word), "{message}");
     }
+}
+
+/// A PyTorch archive with the same storages and another pickle.
+fn repickled(archive: &Path, target: &Path, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let mut source = zip::ZipArchive::new(std::fs::File::open(archive).unwrap()).unwrap();
+    let mut changed = zip::ZipWriter::new(std::fs::File::create(target).unwrap());
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for i in 0..source.len() {
+        let mut entry = source.by_index(i).unwrap();
+        let name = entry.name().unwrap().into_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        let bytes = if name.ends_with("data.pkl") { change(bytes) } else { bytes };
+        changed.start_file(name, stored).unwrap();
+        changed.write_all(&bytes).unwrap();
+    }
+    changed.finish().unwrap();
+}
+
+fn text(name: &str) -> Vec<u8> {
+    [b"X", &(name.len() as u32).to_le_bytes()[..], name.as_bytes()].concat()
+}
+
+#[test]
+fn state_dictionaries_are_found_where_trainers_put_them() {
+    let plain = golden_dir().join("simple_unet_32.pt");
+    let names: Vec<String> = Checkpoint::open(&plain).unwrap().names().map(str::to_owned).collect();
+    // What stands between the pickle's header and its end.
+    let body = |pickle: &[u8]| pickle[2..pickle.len() - 1].to_vec();
+    let wrap = |start: &[u8], pickle: Vec<u8>, end: &[u8]| [b"\x80\x02", start, &body(&pickle), end, b"."].concat();
+    let in_dictionary = |key: &str, pickle: Vec<u8>| {
+        let start = [b"}(".as_slice(), &text("epoch"), b"K\x05", &text(key)].concat();
+        wrap(&start, pickle, b"u")
+    };
+    let prefixed = |mut pickle: Vec<u8>| {
+        for name in &names {
+            let (old, new) = (text(name), text(&format!("module.{name}")));
+            let at = pickle.windows(old.len()).position(|window| window == old).expect("every name is in the pickle");
+            pickle.splice(at..at + old.len(), new);
+        }
+        pickle
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wrapped.ckpt");
+    type Change<'a> = (&'a str, Box<dyn Fn(Vec<u8>) -> Vec<u8> + 'a>, Option<&'a str>);
+    let changes: [Change; 5] = [
+        ("module. prefixes", Box::new(prefixed), None),
+        ("state_dict", Box::new(|pickle| in_dictionary("state_dict", pickle)), Some("state_dict")),
+        ("ema in a dictionary", Box::new(|pickle| in_dictionary("ema", pickle)), Some("moving averages")),
+        (
+            "model in a dictionary in a dictionary",
+            Box::new(|p| in_dictionary("state_dict", in_dictionary("model", p))),
+            Some("model"),
+        ),
+        (
+            "a list, averages last",
+            Box::new(|pickle| wrap(b"](}K\x07K\x05", pickle, b"e")),
+            Some("entry 4 of its list of 4"),
+        ),
+    ];
+    for (what, change, origin) in changes {
+        repickled(&plain, &path, change);
+        let checkpoint = Checkpoint::open(&path).expect(what);
+        assert!(checkpoint.names().eq(names.iter().map(String::as_str)), "{what}");
+        let said = checkpoint.origin().unwrap_or_default();
+        assert!(origin.map_or(said.is_empty(), |origin| said.contains(origin)), "{what}: {said}");
+        use_file(&path).expect(what);
+    }
+}
+
+#[test]
+fn every_number_type_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers.safetensors");
+    let values = [1.5f32, -0.25, 3.0, 65280.0];
+    let bytes = |of: &dyn Fn(f32) -> Vec<u8>| values.iter().flat_map(|&v| of(v)).collect::<Vec<u8>>();
+    for (dtype, data) in [
+        (Dtype::F32, bytes(&|v| v.to_le_bytes().into())),
+        (Dtype::F64, bytes(&|v| f64::from(v).to_le_bytes().into())),
+        (Dtype::F16, bytes(&|v| half::f16::from_f32(v).to_le_bytes().into())),
+        (Dtype::BF16, bytes(&|v| half::bf16::from_f32(v).to_le_bytes().into())),
+    ] {
+        let view = TensorView::new(dtype, vec![2, 2], &data).unwrap();
+        std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
+        assert_eq!(Checkpoint::open(&path).unwrap().values("x").unwrap(), values, "{dtype:?}");
+    }
+}
+
+#[test]
+fn archives_that_trick_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trick.pt");
+    let write = |entries: &[(&str, &[u8])]| {
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for (name, bytes) in entries {
+            archive.start_file(*name, stored).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        archive.finish().unwrap();
+    };
+    let tensor = |shape: &[u8], strides: &[u8]| {
+        let start = [b"\x80\x02}".as_slice(), &text("w"), b"ctorch._utils\n_rebuild_tensor_v2\n(("].concat();
+        let storage =
+            [&text("storage")[..], b"ctorch\nFloatStorage\n", &text("0"), &text("cpu"), b"K\x04tQK\x00"].concat();
+        [&start[..], &storage, shape, strides, b"\x89}tRs."].concat()
+    };
+    type Case<'a> = (&'a [(&'a str, &'a [u8])], &'a str);
+    let cases: [Case; 4] = [
+        (&[("a/data/0", b"x")], "without data.pkl"),
+        (&[("a/data.pkl", b"\x80\x02}."), ("b/data.pkl", b"\x80\x02}.")], "several"),
+        // A million elements of four, by a stride of nothing.
+        (&[("a/data.pkl", &tensor(b"J\x40\x42\x0f\x00\x85", b"K\x00\x85")), ("a/data/0", &[0; 16])], "past the end"),
+        (
+            &[
+                ("a/data.pkl", &tensor(b"(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", b"(K\x01K\x01K\x01t")),
+                ("a/data/0", &[0; 16]),
+            ],
+            "past the end",
+        ),
+    ];
+    for (entries, word) in cases {
+        write(entries);
+        let message = Checkpoint::open(&path).err().expect(word).to_string();
+        assert!(message.contains(word), "{message}");
+    }
+    // A long text put on the stack again and again costs its size once.
+    let bomb =
+        [b"\x80\x02]".as_slice(), &text(&"x".repeat(1 << 20)), b"q\x00(", &b"h\x00".repeat(1 << 20), b"e."].concat();
+    std::fs::write(&path, legacy(&bomb)).unwrap();
+    assert!(Checkpoint::open(&path).is_err());
 }
