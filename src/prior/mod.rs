@@ -94,7 +94,7 @@ impl PriorFile {
             path: path.into(),
             fact: match &known {
                 Some(known) => format!("it is known ({}), but not installed", known.title),
-                None => "there is neither such a file nor an installed model of that name".into(),
+                None => "there is no such file, and no installed model of that name".into(),
             },
             remedy: match &known {
                 Some(_) => format!(

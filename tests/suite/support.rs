@@ -130,6 +130,9 @@ pub fn relative_error(actual: &[f32], expected: &[f32]) -> f64 {
 /// Fails, by name, where the relative error is above `tolerance`.
 pub fn assert_close(what: &str, actual: &[f32], expected: &[f32], tolerance: f64) {
     let error = relative_error(actual, expected);
+    if std::env::var_os("FDGR_SHOW_ERRORS").is_some() {
+        aloud(&format!("{what}: relative error {error:.1e}"));
+    }
     assert!(error <= tolerance, "{what}: relative error {error:.2e} above {tolerance:.0e}");
 }
 
