@@ -17,7 +17,7 @@ use super::pickle::{self, Element, Pickled, Storages};
 use crate::error::{Error, Result};
 
 /// Largest description of tensors that is read: that of a network of a billion parameters takes a few hundred kilobytes.
-const MAX_DESCRIPTION: u64 = 64 << 20;
+pub(super) const MAX_DESCRIPTION: u64 = 16 << 20;
 
 /// Named tensors of a file, left in it until they are asked for.
 pub struct Checkpoint {

@@ -34,7 +34,13 @@ impl ClassifierConfig {
         let [classes, width, _] = checkpoint.shape::<3>("out.2.c_proj.weight")?;
         // The pooling has heads of num_head_channels, whatever num_heads is.
         let channels = options.num_head_channels.and_then(|n| usize::try_from(n).ok()).unwrap_or(64).max(1);
-        Ok(Self { trunk, classes, positions, pool_heads: (width / channels).max(1) })
+        let pool_heads = (width / channels).max(1);
+        if positions < 2 || (positions - 1).isqrt().pow(2) != positions - 1 || !width.is_multiple_of(pool_heads) {
+            let fact =
+                format!("its pooling of {positions} positions of {width} channels by {pool_heads} heads does not fit");
+            return Err(Checkpoint::refusal(checkpoint.path(), fact));
+        }
+        Ok(Self { trunk, classes, positions, pool_heads })
     }
 
     /// Pixels a side of the pictures it takes.

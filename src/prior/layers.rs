@@ -142,6 +142,12 @@ impl<'a> Weights<'a> {
     }
 
     pub fn norm(&mut self, name: &str, channels: usize, epsilon: f32) -> Result<Norm> {
+        if let Some((checkpoint, ..)) = self.source
+            && (channels == 0 || !channels.is_multiple_of(GROUPS))
+        {
+            let fact = format!("{name} has {channels} channels, which does not fit {GROUPS} groups");
+            return Err(Checkpoint::refusal(checkpoint.path(), fact));
+        }
         Ok(Norm {
             scale: self.tensor(format!("{name}.weight"), [channels])?,
             shift: self.tensor(format!("{name}.bias"), [channels])?,

@@ -9,6 +9,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::checkpoint::MAX_DESCRIPTION;
+
 type Result<T> = std::result::Result<T, String>;
 
 /// Element type of a storage.
@@ -95,7 +97,7 @@ pub(super) fn is_legacy(bytes: &[u8]) -> bool {
 /// PyTorch before 1.6: magic number, version, system, object and storage keys as five pickles, then each storage as a
 /// count and its elements.
 pub(super) fn legacy_form(mut reader: impl Read + Seek, length: u64) -> Result<(Pickled, Storages)> {
-    let mut machine = Machine::new(&mut reader, length);
+    let mut machine = Machine::new(&mut reader, length.min(MAX_DESCRIPTION));
     let mut next = || {
         machine.memo.clear();
         machine.stack.clear();
@@ -247,6 +249,9 @@ impl<'a> Machine<'a> {
     }
 
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
+        if N as u64 > self.length.saturating_sub(self.at) {
+            return Err(Self::damaged());
+        }
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).map_err(|_| Self::damaged())?;
         self.at += N as u64;
