@@ -195,6 +195,10 @@ fn options_beside(checkpoint: &Checkpoint) -> Result<AdmOptions> {
         serde_json::from_str(text)
             .map_err(|e| Checkpoint::refusal(path, format!("its configuration does not fit ({e})")))
     };
+    // Other networks show everything, whatever stands beside them.
+    if !checkpoint.names().any(|name| name.starts_with("input_blocks.")) {
+        return Ok(AdmOptions::default());
+    }
     if let Some(text) = checkpoint.metadata("config") {
         return parse(text, checkpoint.path());
     }

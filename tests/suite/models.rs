@@ -115,6 +115,22 @@ fn the_doctor_names_what_every_file_is() {
 }
 
 #[test]
+fn the_doctor_names_what_is_missing_and_what_is_too_much() {
+    let shelf = Shelf::new();
+    let whole = std::fs::read("assets/prior/photo.safetensors").unwrap();
+    let whole = safetensors::SafeTensors::deserialize(&whole).unwrap();
+    let (_, spare) = whole.iter().next().unwrap();
+    let lost = "up.1.block.0.conv1.weight";
+    let rest = whole.iter().filter(|(name, _)| *name != lost).chain([("spare", spare)]);
+    let path = shelf.path("lacking.safetensors");
+    std::fs::write(&path, safetensors::serialize(rest, None).unwrap()).unwrap();
+    let output = shelf.run(&["models", "info", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains(&format!("missing       {lost}")) && said.contains("not needed    spare"), "{said}");
+}
+
+#[test]
 fn devices_agree_with_each_other_and_with_the_reference() {
     let shelf = Shelf::new();
     let output = shelf.path("eps.safetensors");
