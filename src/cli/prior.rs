@@ -46,13 +46,14 @@ impl Args {
     }
 }
 
-/// Name, size and precision of a prior.
+/// Name, size and precision of a prior, and where in its file the weights were.
 pub(super) fn describe(prior: &Prior) -> String {
     let precision = match prior.precision() {
         Precision::F32 => "f32",
         Precision::F16 => "f16, computing in f32",
     };
-    format!("{}, {:.1} M parameters in {precision}", prior.name(), prior.parameters() as f64 / 1e6)
+    let origin = prior.origin().map_or_else(String::new, |origin| format!(", from {origin}"));
+    format!("{}, {:.1} M parameters in {precision}{origin}", prior.name(), prior.parameters() as f64 / 1e6)
 }
 
 /// Says which pictures a specialised prior suits, where this one may be none of them.

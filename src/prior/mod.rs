@@ -172,7 +172,8 @@ impl PriorFile {
         }
         let network = architecture.load(&checkpoint, class, precision, device)?;
         let sha256 = checkpoint.sha256()?;
-        Ok(Prior { network, name, sha256, parameters: architecture.parameters(), precision, subject, conditional })
+        let (parameters, origin) = (architecture.parameters(), checkpoint.origin().map(str::to_owned));
+        Ok(Prior { network, name, sha256, parameters, origin, precision, subject, conditional })
     }
 
     /// Reads the classifier onto a device.
@@ -214,6 +215,7 @@ pub struct Prior {
     name: String,
     sha256: String,
     parameters: usize,
+    origin: Option<String>,
     precision: Precision,
     subject: Option<Subject>,
     conditional: bool,
@@ -241,6 +243,11 @@ impl Prior {
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
         self.parameters
+    }
+
+    /// Which of several dictionaries in the file its weights are from, such as moving averages.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 
     /// How its weights are kept.
