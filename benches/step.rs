@@ -16,6 +16,10 @@ use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
 use fdgr::sampler::{Fdgr, Guidance, Problem, Sampler, Timeline, schedule::Betas};
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RUNS: usize = 7;
 
 fn main() -> Result<()> {

@@ -1,10 +1,11 @@
-//! Our operations on Burn's backends: Fourier transforms, the gradient regularisers, group normalisation.
+//! Our operations on Burn's backends: Fourier transforms, the gradient regularisers, what networks need.
 //!
 //! Each operation has a specification in plain tensor operations (`*_specification`), which runs on every backend, an
 //! implementation for the CPU (`flex`) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
 //!
 //! Complex fields are real tensors with a last axis of two, `[batch, channel, height, width, 2]`.
 
+pub mod convolution;
 pub mod fft;
 mod flex;
 pub mod gradient;
@@ -18,6 +19,7 @@ use burn::backend::{
 };
 use burn::tensor::Shape;
 
+use convolution::Sampling;
 pub use fft::Fft2;
 
 /// The operations a backend must offer beyond Burn's own. The functions of [`fft`] and [`gradient`] wrap them.
@@ -62,6 +64,29 @@ pub trait Kernels: Backend {
         epsilon: f32,
         activate: bool,
     ) -> FloatTensor<Self>;
+
+    /// See [`convolution::convolve`].
+    #[fusion(dtype = x, shape = convolution::shape(x, weight, sampling))]
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        sampling: Sampling,
+    ) -> FloatTensor<Self>;
+
+    /// See [`convolution::convolve_add`].
+    #[fusion(dtype = x, shape = residual)]
+    fn convolve_add(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        sampling: Sampling,
+    ) -> FloatTensor<Self>;
+
+    /// See [`convolution::concatenate`].
+    #[fusion(dtype = a, shape = Shape::from([a[0], a[1] + b[1], a[2], a[3]]))]
+    fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// See [`half::widen`].
     #[fusion(dtype = burn::tensor::DType::F32, shape = Shape::from([2 * words[0]]))]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, double, sinusoid};
 use super::{Checkpoint, Denoiser, Network};
 use crate::error::Result;
+use crate::kernel::convolution::{Sampling, concatenate};
 
 const EPSILON: f32 = 1e-5;
 
@@ -168,9 +169,7 @@ impl AdmConfig {
 
 /// A step of a block: what stands in one place of `input_blocks.i` or its like.
 enum Layer {
-    Conv(Conv),
-    Halve(Conv),
-    Double(Conv),
+    Conv(Box<Conv>),
     Residual(Box<Residual>),
     Attention(Box<Attention>),
 }
@@ -182,8 +181,6 @@ impl Block {
     pub(super) fn forward(&self, h: Tensor<4>, time: &Tensor<2>) -> Tensor<4> {
         self.0.iter().fold(h, |h, layer| match layer {
             Layer::Conv(conv) => conv.forward(h),
-            Layer::Halve(conv) => conv.forward_halving(h),
-            Layer::Double(conv) => conv.forward(double(h)),
             Layer::Residual(residual) => residual.forward(h, time),
             Layer::Attention(attention) => attention.forward(h),
         })
@@ -206,7 +203,8 @@ impl Trunk {
             weights.linear("time_embed.0", channels, embedding)?,
             weights.linear("time_embed.2", embedding, embedding)?,
         );
-        let mut input = vec![Block(vec![Layer::Conv(weights.conv("input_blocks.0.0", config.inputs, channels, 3)?)])];
+        let first = weights.conv("input_blocks.0.0", config.inputs, channels, 3, Sampling::Keep)?;
+        let mut input = vec![Block(vec![Layer::Conv(Box::new(first))])];
         let mut width = channels;
         let mut skips = vec![width];
         for (level, &outputs) in config.widths.iter().enumerate() {
@@ -221,7 +219,7 @@ impl Trunk {
                 input.push(Block(vec![if config.resample_blocks {
                     Residual::load(config, weights, &name, [width, width], Resample::Halve)?
                 } else {
-                    Layer::Halve(weights.conv(&format!("{name}.op"), width, width, 3)?)
+                    Layer::Conv(Box::new(weights.conv(&format!("{name}.op"), width, width, 3, Sampling::Halve)?))
                 }]));
                 skips.push(width);
             }
@@ -280,7 +278,13 @@ impl AdmUnet {
                     layers.push(if config.resample_blocks {
                         Residual::load(config, weights, &name, [width, width], Resample::Double)?
                     } else {
-                        Layer::Double(weights.conv(&format!("{name}.conv"), width, width, 3)?)
+                        Layer::Conv(Box::new(weights.conv(
+                            &format!("{name}.conv"),
+                            width,
+                            width,
+                            3,
+                            Sampling::Double,
+                        )?))
                     });
                 }
                 output.push(Block(layers));
@@ -294,7 +298,7 @@ impl AdmUnet {
             _ => None,
         };
         let norm_out = weights.norm("out.0", width, EPSILON)?;
-        let conv_out = weights.conv("out.2", width, outputs, 3)?;
+        let conv_out = weights.conv("out.2", width, outputs, 3, Sampling::Keep)?;
         Ok(Self { trunk, output, norm_out, conv_out, class, config: config.clone(), weights: bytes })
     }
 
@@ -331,7 +335,7 @@ impl AdmUnet {
         h = self.trunk.middle.forward(h, &time);
         for block in &self.output {
             let skip = skips.pop().expect("as many skips as blocks on the way up");
-            h = block.forward(Tensor::cat(vec![h, skip], 1), &time);
+            h = block.forward(concatenate(h, skip), &time);
         }
         self.conv_out.forward(self.norm_out.activated(h))
     }
@@ -424,11 +428,13 @@ impl Residual {
                 weights.norm(&format!("{name}.out_layers.0"), outputs, EPSILON)?,
             ],
             convs: [
-                weights.conv(&format!("{name}.in_layers.2"), inputs, outputs, 3)?,
-                weights.conv(&format!("{name}.out_layers.3"), outputs, outputs, 3)?,
+                weights.conv(&format!("{name}.in_layers.2"), inputs, outputs, 3, Sampling::Keep)?,
+                weights.conv(&format!("{name}.out_layers.3"), outputs, outputs, 3, Sampling::Keep)?,
             ],
             time: weights.linear(&format!("{name}.emb_layers.1"), config.embedding, projected)?,
-            shortcut: (inputs != outputs).then(|| weights.conv(&shortcut, inputs, outputs, 1)).transpose()?,
+            shortcut: (inputs != outputs)
+                .then(|| weights.conv(&shortcut, inputs, outputs, 1, Sampling::Keep))
+                .transpose()?,
             scale_shift: config.scale_shift,
             resample,
         })))
@@ -445,12 +451,12 @@ impl Residual {
         } else {
             self.norms[1].activated(self.convs[0].forward_plus(h, time))
         };
-        let h = self.convs[1].forward(h);
         let x = self.resample.apply(x);
-        match &self.shortcut {
-            Some(conv) => conv.forward(x) + h,
-            None => x + h,
-        }
+        let shortcut = match &self.shortcut {
+            Some(conv) => conv.forward(x),
+            None => x,
+        };
+        self.convs[1].forward_residual(h, shortcut)
     }
 }
 

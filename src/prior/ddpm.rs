@@ -3,9 +3,10 @@
 
 use burn::tensor::{Device, Tensor, activation::silu};
 
-use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, double, sinusoid};
+use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, sinusoid};
 use super::{Checkpoint, Denoiser, Network};
 use crate::error::Result;
+use crate::kernel::convolution::{Sampling, concatenate};
 
 const EPSILON: f32 = 1e-6;
 
@@ -100,7 +101,7 @@ impl DdpmUnet {
             weights.linear("temb.dense.0", channels, embedding)?,
             weights.linear("temb.dense.1", embedding, embedding)?,
         );
-        let conv_in = weights.conv("conv_in", pixels, channels, 3)?;
+        let conv_in = weights.conv("conv_in", pixels, channels, 3, Sampling::Keep)?;
         let mut width = channels;
         let mut skips = vec![channels];
         let mut down = Vec::new();
@@ -113,7 +114,8 @@ impl DdpmUnet {
                 skips.push(width);
             }
             let halve = format!("down.{i}.downsample.conv");
-            let resample = (i + 1 < levels).then(|| weights.conv(&halve, width, width, 3)).transpose()?;
+            let mut conv = || weights.conv(&halve, width, width, 3, Sampling::HalveAsymmetric);
+            let resample = (i + 1 < levels).then(&mut conv).transpose()?;
             skips.extend(resample.is_some().then_some(width));
             down.push(Level { blocks, resample });
         }
@@ -131,11 +133,12 @@ impl DdpmUnet {
                 width = outputs;
             }
             let double = format!("up.{i}.upsample.conv");
-            let resample = (i > 0).then(|| weights.conv(&double, width, width, 3)).transpose()?;
+            let mut conv = || weights.conv(&double, width, width, 3, Sampling::Double);
+            let resample = (i > 0).then(&mut conv).transpose()?;
             up.push(Level { blocks, resample });
         }
         let norm_out = weights.norm("norm_out", width, EPSILON)?;
-        let conv_out = weights.conv("conv_out", width, pixels, 3)?;
+        let conv_out = weights.conv("conv_out", width, pixels, 3, Sampling::Keep)?;
         Ok(Self { time, conv_in, down, middle, up, norm_out, conv_out, config: config.clone(), weights: bytes })
     }
 
@@ -163,7 +166,7 @@ impl Denoiser for DdpmUnet {
                 skips.push(h.clone());
             }
             if let Some(conv) = &level.resample {
-                h = conv.forward_halving_asymmetric(h);
+                h = conv.forward(h);
                 skips.push(h.clone());
             }
         }
@@ -173,10 +176,10 @@ impl Denoiser for DdpmUnet {
         for level in &self.up {
             for block in &level.blocks {
                 let skip = skips.pop().expect("as many skips as blocks on the way up");
-                h = run_block(block, Tensor::cat(vec![h, skip], 1), &time);
+                h = run_block(block, concatenate(h, skip), &time);
             }
             if let Some(conv) = &level.resample {
-                h = conv.forward(double(h));
+                h = conv.forward(h);
             }
         }
         depth_to_space(self.conv_out.forward(self.norm_out.activated(h)), self.config.patch)
@@ -241,11 +244,13 @@ impl Residual {
                 weights.norm(&format!("{name}.norm2"), outputs, EPSILON)?,
             ],
             convs: [
-                weights.conv(&format!("{name}.conv1"), inputs, outputs, 3)?,
-                weights.conv(&format!("{name}.conv2"), outputs, outputs, 3)?,
+                weights.conv(&format!("{name}.conv1"), inputs, outputs, 3, Sampling::Keep)?,
+                weights.conv(&format!("{name}.conv2"), outputs, outputs, 3, Sampling::Keep)?,
             ],
             time: weights.linear(&format!("{name}.temb_proj"), config.embedding, outputs)?,
-            shortcut: (inputs != outputs).then(|| weights.conv(&shortcut, inputs, outputs, taps)).transpose()?,
+            shortcut: (inputs != outputs)
+                .then(|| weights.conv(&shortcut, inputs, outputs, taps, Sampling::Keep))
+                .transpose()?,
         })
     }
 
@@ -253,11 +258,11 @@ impl Residual {
     fn forward(&self, x: Tensor<4>, time: &Tensor<2>) -> Tensor<4> {
         // The embedding is the same in every pixel, so it goes into the bias of the convolution.
         let h = self.convs[0].forward_plus(self.norms[0].activated(x.clone()), self.time.forward(time.clone()));
-        let h = self.convs[1].forward(self.norms[1].activated(h));
-        match &self.shortcut {
-            Some(conv) => conv.forward(x) + h,
-            None => x + h,
-        }
+        let shortcut = match &self.shortcut {
+            Some(conv) => conv.forward(x),
+            None => x,
+        };
+        self.convs[1].forward_residual(self.norms[1].activated(h), shortcut)
     }
 }
 

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use burn::tensor::{
     DType, Device, Tensor, TensorData,
     activation::{silu, softmax},
-    module::{conv2d, interpolate},
-    ops::{ConvOptions, InterpolateMode, InterpolateOptions},
+    module::interpolate,
+    ops::{InterpolateMode, InterpolateOptions},
 };
 use clap::ValueEnum;
 use half::f16;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Checkpoint;
 use crate::error::{Error, Result};
+use crate::kernel::convolution::{Sampling, convolve, convolve_add};
 use crate::kernel::{self, normalization::GroupNorm};
 
 /// Groups of every normalisation.
@@ -98,10 +100,16 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// Many numbers; `stored` is their shape in the file.
-    fn parameter<const D: usize>(&mut self, name: String, stored: &[usize], shape: [usize; D]) -> Result<Parameter<D>> {
-        let Some(values) = self.values(name.clone(), stored)? else { return Ok(Parameter::Missing) };
-        let Some((checkpoint, device, precision)) = self.source else { return Ok(Parameter::Missing) };
+    /// Many numbers, as they are kept.
+    fn parameter<const D: usize>(
+        &self,
+        name: &str,
+        values: Option<Vec<f32>>,
+        shape: [usize; D],
+    ) -> Result<Parameter<D>> {
+        let (Some(values), Some((checkpoint, device, precision))) = (values, self.source) else {
+            return Ok(Parameter::Missing);
+        };
         // Rows of pairs: an odd number of values has no half form, and is small.
         if precision == Precision::F32 || values.len() % 2 == 1 {
             return Ok(Parameter::Full(Tensor::from_data(TensorData::new(values, shape), device)));
@@ -119,25 +127,35 @@ impl<'a> Weights<'a> {
         Ok(Parameter::Half { words: Tensor::from_data(data, (device, DType::I32)), shape })
     }
 
-    /// A convolution from `inputs` to `outputs` channels with `taps` x `taps` taps.
-    pub fn conv(&mut self, name: &str, inputs: usize, outputs: usize, taps: usize) -> Result<Conv> {
-        let shape = [outputs, inputs, taps, taps];
-        let weight = self.parameter(format!("{name}.weight"), &shape, shape)?;
-        Ok(Conv { weight, bias: self.tensor(format!("{name}.bias"), [outputs])?, taps })
+    /// A convolution from `inputs` to `outputs` channels with `taps` x `taps` taps, which the file holds as
+    /// `[outputs, inputs, taps, taps]`.
+    pub fn conv(&mut self, name: &str, inputs: usize, outputs: usize, taps: usize, sampling: Sampling) -> Result<Conv> {
+        let weight = format!("{name}.weight");
+        let values = self.values(weight.clone(), &[outputs, inputs, taps, taps])?;
+        let per_output = inputs * taps * taps;
+        let reordered = values.map(|values| {
+            let element = |i: usize| {
+                let (row, output) = (i / outputs, i % outputs);
+                values[output * per_output + row % inputs * taps * taps + row / inputs]
+            };
+            (0..values.len()).into_par_iter().map(element).collect()
+        });
+        let weight = self.parameter(&weight, reordered, [taps, taps, inputs, outputs])?;
+        Ok(Conv { weight, bias: self.tensor(format!("{name}.bias"), [outputs])?, sampling })
     }
 
     /// A matrix from `inputs` to `outputs` channels.
     pub fn linear(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<Linear> {
-        let shape = [outputs, inputs];
-        let weight = self.parameter(format!("{name}.weight"), &shape, shape)?;
-        Ok(Linear { weight, bias: self.tensor(format!("{name}.bias"), [outputs])? })
+        self.projection(name, inputs, outputs, 2)
     }
 
     /// A matrix over the channels of every position, which files hold as a convolution of `rank - 2` dimensions.
     pub fn projection(&mut self, name: &str, inputs: usize, outputs: usize, rank: usize) -> Result<Linear> {
         let mut stored = vec![outputs, inputs];
         stored.resize(rank, 1);
-        let weight = self.parameter(format!("{name}.weight"), &stored, [outputs, inputs])?;
+        let weight = format!("{name}.weight");
+        let values = self.values(weight.clone(), &stored)?;
+        let weight = self.parameter(&weight, values, [outputs, inputs])?;
         Ok(Linear { weight, bias: self.tensor(format!("{name}.bias"), [outputs])? })
     }
 
@@ -204,36 +222,27 @@ impl Linear {
     }
 }
 
+/// A convolution; its sums are behind it, so that they cost no pass of their own.
 pub(super) struct Conv {
+    /// `[taps, taps, in, out]`
     weight: Parameter<4>,
     bias: Tensor<1>,
-    taps: usize,
+    sampling: Sampling,
 }
 
 impl Conv {
-    /// As many pixels out as in.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.padded(x, self.bias.clone(), 1, self.taps / 2)
+        convolve(x, self.weight.value(), self.bias.clone(), self.sampling)
     }
 
-    /// The same with `extra` `[1, out]` added everywhere.
+    /// With `extra` `[1, out]` added everywhere.
     pub fn forward_plus(&self, x: Tensor<4>, extra: Tensor<2>) -> Tensor<4> {
-        self.padded(x, self.bias.clone() + extra.squeeze_dim(0), 1, self.taps / 2)
+        convolve(x, self.weight.value(), self.bias.clone() + extra.squeeze_dim(0), self.sampling)
     }
 
-    /// Stride 2, zeros around.
-    pub fn forward_halving(&self, x: Tensor<4>) -> Tensor<4> {
-        self.padded(x, self.bias.clone(), 2, self.taps / 2)
-    }
-
-    /// Stride 2 after a row and a column of zeros at the bottom and the right.
-    pub fn forward_halving_asymmetric(&self, x: Tensor<4>) -> Tensor<4> {
-        self.padded(x.pad([(0, 1), (0, 1)], 0.0), self.bias.clone(), 2, 0)
-    }
-
-    fn padded(&self, x: Tensor<4>, bias: Tensor<1>, stride: usize, padding: usize) -> Tensor<4> {
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
-        conv2d(x, self.weight.value(), Some(bias), options)
+    /// With `residual`, of the result's shape, added.
+    pub fn forward_residual(&self, x: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
+        convolve_add(x, self.weight.value(), self.bias.clone(), residual, self.sampling)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use fdgr::kernel::{
-    Fft2, fft,
+    Fft2,
+    convolution::{self, Sampling, concatenate, convolve, convolve_add},
+    fft,
     gradient::{self, Penalty},
     half,
     normalization::GroupNorm,
@@ -149,5 +151,61 @@ fn halves() {
         assert_eq!(widened.len(), exact.len());
         let wrong = widened.iter().zip(&exact).filter(|(a, b)| (*a - *b).abs() > 1e-6 * b.abs()).count();
         assert_eq!(wrong, 0, "halves widened wrongly on {on}");
+    });
+}
+
+#[test]
+fn convolutions() {
+    on_devices(|on, device| {
+        // Shapes around the edges of tiles, blocks and vectors, few positions and many.
+        for [b, inputs, outputs, h, w, taps] in [
+            [1, 3, 5, 1, 1, 3],
+            [1, 12, 64, 37, 41, 3],
+            [2, 33, 3, 9, 30, 3],
+            [1, 64, 48, 24, 24, 3],
+            [1, 40, 72, 8, 8, 3],
+            [2, 24, 40, 13, 7, 1],
+            [1, 16, 16, 16, 16, 1],
+            [1, 64, 64, 96, 100, 3],
+        ] {
+            let x = random([b, inputs, h, w], 20, device);
+            let weight = random([taps, taps, inputs, outputs], 21, device) * ((taps * taps * inputs) as f64).powf(-0.5);
+            let bias = random([1, 1, 1, outputs], 22, device).reshape([outputs]);
+            for sampling in [Sampling::Keep, Sampling::Halve, Sampling::HalveAsymmetric, Sampling::Double] {
+                if sampling == Sampling::HalveAsymmetric && (taps == 1 || h < 2 || w < 2) {
+                    continue;
+                }
+                let name = format!("{sampling:?} of {b}x{inputs}x{h}x{w} to {outputs}, {taps} taps, on {on}");
+                let data = |x: Tensor<4>| x.try_into_data().expect("data");
+                let cpu = Device::flex();
+                let [x_cpu, weight_cpu] = [&x, &weight].map(|t| Tensor::from_data(data(t.clone()), &cpu));
+                let bias_cpu = Tensor::from_data(bias.clone().try_into_data().expect("data"), &cpu);
+                let expected = convolution::specification(x_cpu, weight_cpu, bias_cpu, sampling);
+                let actual = convolve(x.clone(), weight.clone(), bias.clone(), sampling);
+                assert_eq!(actual.dims(), expected.dims(), "{name}");
+                assert_close(&name, &values(actual.clone()), &values(expected.clone()), 2e-5);
+
+                let residual = random(actual.dims(), 23, device);
+                let sum = expected + Tensor::from_data(data(residual.clone()), &cpu);
+                let actual = convolve_add(x.clone(), weight.clone(), bias.clone(), residual, sampling);
+                assert_close(&format!("sum, {name}"), &values(actual), &values(sum), 2e-5);
+            }
+        }
+    });
+}
+
+#[test]
+fn concatenations() {
+    on_devices(|on, device| {
+        let (a, b) = (random([2, 3, 5, 7], 24, device), random([2, 4, 5, 7], 25, device));
+        let expected = values(Tensor::cat(vec![a.clone(), b.clone()], 1));
+        assert_eq!(values(concatenate(a.clone(), b.clone())), expected, "on {on}");
+        // Of feature maps as convolutions leave them.
+        let kept = |x: Tensor<4>| {
+            let c = x.dims()[1];
+            let identity = Tensor::<2>::eye(c, device).reshape([1, 1, c, c]);
+            convolve(x, identity, Tensor::zeros([c], device), Sampling::Keep)
+        };
+        assert_eq!(values(concatenate(kept(a), b)), expected, "of a convolution on {on}");
     });
 }

@@ -1,5 +1,8 @@
 //! The operations on wgpu: the kernels of `shaders/`, launched through CubeCL.
 
+mod convolution;
+
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::wgpu::{CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
 use burn::cubecl::{
@@ -9,6 +12,7 @@ use burn::cubecl::{
 };
 use burn::tensor::{DType, Shape};
 
+use super::convolution::Sampling;
 use super::{Kernels, fft, field_shape};
 
 /// Threads of a workgroup.
@@ -98,6 +102,29 @@ impl Kernels for CubeBackend {
             &parameters,
         );
         output
+    }
+
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        sampling: Sampling,
+    ) -> FloatTensor<Self> {
+        convolution::convolve(x, weight, bias, None, sampling, convolution::Block(16))
+    }
+
+    fn convolve_add(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        sampling: Sampling,
+    ) -> FloatTensor<Self> {
+        convolution::convolve(x, weight, bias, Some(residual), sampling, convolution::Block(16))
+    }
+
+    fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_cat(vec![a, b], 1)
     }
 
     fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
@@ -240,13 +267,31 @@ pub enum Shader {
     GroupNormalize { silu: bool },
     /// `widen_half.wgsl`
     WidenHalf,
+    /// `gather_taps.wgsl`
+    GatherTaps,
+    /// `gather_tiles.wgsl`
+    GatherTiles,
+    /// `weigh_taps.wgsl`
+    WeighTaps,
+    /// `weigh_tiles.wgsl`
+    WeighTiles,
+    /// `multiply.wgsl`
+    Multiply { rows: usize, columns: usize },
+    /// `scatter_pixels.wgsl`
+    ScatterPixels { residual: bool },
+    /// `scatter_tiles.wgsl`
+    ScatterTiles { residual: bool },
 }
 
 impl Shader {
     /// Every variant that can be launched.
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::GroupStatistics, Self::WidenHalf];
+        all.extend([Self::GatherTaps, Self::GatherTiles, Self::WeighTaps, Self::WeighTiles]);
+        all.extend([8, 16].map(|side| Self::Multiply { rows: side, columns: side }));
         for a in [false, true] {
+            all.push(Self::ScatterPixels { residual: a });
+            all.push(Self::ScatterTiles { residual: a });
             all.push(Self::SpectralDerivative { divergence: a });
             all.push(Self::GroupNormalize { silu: a });
             for (real_input, real_output) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -280,6 +325,18 @@ impl Shader {
             Self::GradientSpatial => (String::new(), &[text::PENALTY, text::GRADIENT_SPATIAL, text::ELEMENTWISE]),
             Self::GradientFrequency => (String::new(), &[text::PENALTY, text::GRADIENT_FREQUENCY, text::ELEMENTWISE]),
             Self::WidenHalf => (String::new(), &[text::WIDEN_HALF, text::ELEMENTWISE]),
+            Self::GatherTaps => (String::new(), &[text::GATHER_TAPS, text::ELEMENTWISE]),
+            Self::GatherTiles => (String::new(), &[text::WINOGRAD, text::GATHER_TILES, text::ELEMENTWISE]),
+            Self::WeighTaps => (String::new(), &[text::WEIGH_TAPS, text::ELEMENTWISE]),
+            Self::WeighTiles => (String::new(), &[text::WINOGRAD, text::WEIGH_TILES, text::ELEMENTWISE]),
+            Self::Multiply { rows, columns } => {
+                let constants = format!("const ROWS: u32 = {rows}u;\nconst COLUMNS: u32 = {columns}u;\n");
+                (constants + &unrolled(text::MULTIPLY, rows, columns), &[text::ELEMENTWISE])
+            }
+            Self::ScatterPixels { residual } => (scattered(residual), &[text::SCATTER_PIXELS, text::ELEMENTWISE]),
+            Self::ScatterTiles { residual } => {
+                (scattered(residual), &[text::WINOGRAD, text::SCATTER_TILES, text::ELEMENTWISE])
+            }
             Self::GroupStatistics => (String::new(), &[text::GROUP_STATISTICS]),
             Self::GroupNormalize { silu } => {
                 (format!("const SILU: bool = {silu};\n"), &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
@@ -325,6 +382,36 @@ fn access(real_input: bool, real_output: bool) -> String {
     format!("{source}{destination}")
 }
 
+/// The bindings of the kernels that put pixels together.
+fn scattered(residual: bool) -> String {
+    let mut names = vec!["products", "bias"];
+    names.extend(residual.then_some("residual"));
+    names.push("convolved");
+    let storage = |(i, name)| format!("@group(0) @binding({i}) var<storage, read_write> {name}: array<f32>;\n");
+    let buffers: String = names.iter().enumerate().map(storage).collect();
+    let value = if residual { "residual[at]" } else { "0.0" };
+    let parameters = names.len();
+    format!(
+        "{buffers}@group(0) @binding({parameters}) var<uniform> parameters: Parameters;\n\
+         fn residual_at(at: u32) -> f32 {{ return {value}; }}\n"
+    )
+}
+
+/// Repeats lines as `multiply.wgsl` says.
+fn unrolled(text: &str, rows: usize, columns: usize) -> String {
+    let element = |i: usize| format!("{}.{}", i / 4, ["x", "y", "z", "w"][i % 4]);
+    let mut lines: Vec<String> = text.lines().filter(|line| !line.starts_with("//")).map(str::to_owned).collect();
+    for (number, count) in [("$r", rows), ("$c", columns), ("$q", rows / 4), ("$d", columns / 4)] {
+        let repeated = |line: String| {
+            let count = if line.contains(number) { count } else { 1 };
+            let one = move |i: usize| line.replace(&format!("{number}.v"), &element(i)).replace(number, &i.to_string());
+            (0..count).map(one).collect::<Vec<_>>()
+        };
+        lines = lines.into_iter().flat_map(repeated).collect();
+    }
+    lines.join("\n") + "\n"
+}
+
 /// One 32-bit word of a uniform.
 struct Value(u32);
 
@@ -349,26 +436,33 @@ fn uniform(parameters: &[Value]) -> MetadataBindingInfo {
 
 /// The files of `shaders/`.
 mod text {
-    pub const COMPLEX: &str = include_str!("../../shaders/common/complex.wgsl");
-    pub const ELEMENTWISE: &str = include_str!("../../shaders/common/elementwise.wgsl");
-    pub const FFT_RADIX: &str = include_str!("../../shaders/fft_radix.wgsl");
-    pub const GRADIENT_FREQUENCY: &str = include_str!("../../shaders/gradient_frequency.wgsl");
-    pub const GRADIENT_SPATIAL: &str = include_str!("../../shaders/gradient_spatial.wgsl");
-    pub const GROUP_NORMALIZE: &str = include_str!("../../shaders/group_normalize.wgsl");
-    pub const GROUP_STATISTICS: &str = include_str!("../../shaders/group_statistics.wgsl");
-    pub const LINE_PRODUCT: &str = include_str!("../../shaders/line_product.wgsl");
-    pub const PENALTY: &str = include_str!("../../shaders/common/penalty.wgsl");
-    pub const SPECTRAL_DERIVATIVE: &str = include_str!("../../shaders/spectral_derivative.wgsl");
-
-    pub const WIDEN_HALF: &str = include_str!("../../shaders/widen_half.wgsl");
+    pub const COMPLEX: &str = include_str!("../../../shaders/common/complex.wgsl");
+    pub const ELEMENTWISE: &str = include_str!("../../../shaders/common/elementwise.wgsl");
+    pub const FFT_RADIX: &str = include_str!("../../../shaders/fft_radix.wgsl");
+    pub const GRADIENT_FREQUENCY: &str = include_str!("../../../shaders/gradient_frequency.wgsl");
+    pub const GRADIENT_SPATIAL: &str = include_str!("../../../shaders/gradient_spatial.wgsl");
+    pub const GROUP_NORMALIZE: &str = include_str!("../../../shaders/group_normalize.wgsl");
+    pub const GROUP_STATISTICS: &str = include_str!("../../../shaders/group_statistics.wgsl");
+    pub const LINE_PRODUCT: &str = include_str!("../../../shaders/line_product.wgsl");
+    pub const PENALTY: &str = include_str!("../../../shaders/common/penalty.wgsl");
+    pub const WINOGRAD: &str = include_str!("../../../shaders/common/winograd.wgsl");
+    pub const SPECTRAL_DERIVATIVE: &str = include_str!("../../../shaders/spectral_derivative.wgsl");
+    pub const GATHER_TAPS: &str = include_str!("../../../shaders/gather_taps.wgsl");
+    pub const GATHER_TILES: &str = include_str!("../../../shaders/gather_tiles.wgsl");
+    pub const MULTIPLY: &str = include_str!("../../../shaders/multiply.wgsl");
+    pub const SCATTER_PIXELS: &str = include_str!("../../../shaders/scatter_pixels.wgsl");
+    pub const SCATTER_TILES: &str = include_str!("../../../shaders/scatter_tiles.wgsl");
+    pub const WEIGH_TAPS: &str = include_str!("../../../shaders/weigh_taps.wgsl");
+    pub const WEIGH_TILES: &str = include_str!("../../../shaders/weigh_tiles.wgsl");
+    pub const WIDEN_HALF: &str = include_str!("../../../shaders/widen_half.wgsl");
 
     /// The transform of `radix` numbers.
     pub fn butterfly(radix: usize) -> &'static str {
         match radix {
-            2 => include_str!("../../shaders/butterfly/2.wgsl"),
-            4 => include_str!("../../shaders/butterfly/4.wgsl"),
-            8 => include_str!("../../shaders/butterfly/8.wgsl"),
-            _ => include_str!("../../shaders/butterfly/any.wgsl"),
+            2 => include_str!("../../../shaders/butterfly/2.wgsl"),
+            4 => include_str!("../../../shaders/butterfly/4.wgsl"),
+            8 => include_str!("../../../shaders/butterfly/8.wgsl"),
+            _ => include_str!("../../../shaders/butterfly/any.wgsl"),
         }
     }
 }

@@ -1,4 +1,9 @@
-//! The operations on the CPU: `rustfft` for the transforms, rows or groups in parallel for the rest.
+//! The operations on the CPU: `rustfft` for the transforms, vectors chosen when the program runs for what networks need.
+
+mod convolution;
+mod features;
+mod normalization;
+mod winograd;
 
 use std::cell::RefCell;
 
@@ -13,6 +18,9 @@ use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use rayon::prelude::*;
 use rustfft::{FftDirection, FftPlanner, num_complex::Complex};
 
+use self::convolution::{Geometry, Operands};
+use self::features::{Features, values};
+use super::convolution::Sampling;
 use super::{Kernels, field_shape, gradient};
 
 thread_local! {
@@ -129,27 +137,35 @@ impl Kernels for Flex {
         epsilon: f32,
         activate: bool,
     ) -> FloatTensor<Self> {
-        let shape = x.layout().shape().clone();
-        let (channels, plane) = (shape[1], shape[2] * shape[3]);
-        let length = channels / groups * plane;
-        let (scale, shift) = (floats(&scale), floats(&shift));
-        let mut values = floats(&x);
-        values.par_chunks_mut(length).enumerate().for_each(|(group, values)| {
-            let mean = lane_sum(values, |v| v) / length as f32;
-            let variance = lane_sum(values, |v| (v - mean) * (v - mean)) / length as f32;
-            let inverse = 1.0 / (variance + epsilon).sqrt();
-            let first = group % groups * (channels / groups);
-            for (channel, values) in values.chunks_mut(plane).enumerate() {
-                let (factor, offset) = (inverse * scale[first + channel], shift[first + channel]);
-                // The mean first: folded into the offset it would cancel where it is far above the deviation.
-                if activate {
-                    values.iter_mut().for_each(|v| *v = silu((*v - mean) * factor + offset));
-                } else {
-                    values.iter_mut().for_each(|v| *v = (*v - mean) * factor + offset);
-                }
-            }
-        });
-        tensor(values, shape)
+        let (scale, shift) = (scale.to_contiguous(), shift.to_contiguous());
+        let (scale, shift) = (values(&scale), values(&shift));
+        let x = Features::of(&x);
+        let [_, height, width, _] = x.dims();
+        let norm = normalization::GroupNorm { groups, epsilon, scale, shift, activate };
+        Features::tensor(norm.forward(x.values(), height * width), x.dims())
+    }
+
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        sampling: Sampling,
+    ) -> FloatTensor<Self> {
+        convolve(&x, &weight, &bias, None, sampling)
+    }
+
+    fn convolve_add(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        sampling: Sampling,
+    ) -> FloatTensor<Self> {
+        convolve(&x, &weight, &bias, Some(&residual), sampling)
+    }
+
+    fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        Features::of(&a).concatenated(&Features::of(&b))
     }
 
     fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
@@ -167,49 +183,38 @@ impl Kernels for Flex {
     }
 }
 
-/// Sum of `f` over `values`, in eight lanes so that it vectorises, block by block so that it stays exact.
-fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    const LANES: usize = 8;
-    let block = |values: &[f32]| {
-        let mut lanes = [0.0; LANES];
-        let chunks = values.chunks_exact(LANES);
-        let rest: f32 = chunks.remainder().iter().map(|&v| f(v)).sum();
-        for chunk in chunks {
-            lanes.iter_mut().zip(chunk).for_each(|(lane, &v)| *lane += f(v));
-        }
-        lanes.iter().sum::<f32>() + rest
+fn convolve(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    bias: &FlexTensor,
+    residual: Option<&FlexTensor>,
+    sampling: Sampling,
+) -> FlexTensor {
+    let (weight, bias, residual) = (weight.to_contiguous(), bias.to_contiguous(), residual.map(Features::of));
+    let shape = super::convolution::shape(x.layout().shape(), weight.layout().shape(), &sampling);
+    let x = Features::of(x);
+    let ([batch, height, width, inputs], taps) = (x.dims(), weight.layout().shape()[0]);
+    let [outputs, out_height, out_width] = [shape[1], shape[2], shape[3]];
+    let geometry = Geometry {
+        batch,
+        height,
+        width,
+        inputs,
+        out_height,
+        out_width,
+        outputs,
+        taps,
+        stride: sampling.stride(),
+        padding: sampling.padding(taps),
+        doubled: sampling == Sampling::Double,
     };
-    values.chunks(4096).map(|values| f64::from(block(values))).sum::<f64>() as f32
-}
-
-/// `v / (1 + exp(-v))`.
-fn silu(v: f32) -> f32 {
-    v / (1.0 + exp(-v))
-}
-
-/// `exp` within 2e-7 of the true value, without calls or branches, so that loops over it vectorise.
-///
-/// `exp(v) = 2^n exp(r)` with `n` the nearest integer to `v / ln 2`, found by adding a number whose last bit is 1, and
-/// `exp(r)` by its Taylor polynomial of degree 6 on `|r| <= ln 2 / 2`.
-fn exp(v: f32) -> f32 {
-    const SHIFTER: f32 = 12_582_912.0; // 1.5 * 2^23
-    const LN_2_HIGH: f32 = 0.693_359_4; // the first bits of ln 2, so that n LN_2_HIGH is exact
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
-    let v = v.clamp(-87.0, 87.0);
-    let shifted = v * std::f32::consts::LOG2_E + SHIFTER;
-    let n = shifted - SHIFTER;
-    let r = v - n * LN_2_HIGH - n * LN_2_LOW;
-    let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0));
-    let series = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * tail)));
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
-    series * power
-}
-
-/// The values of a tensor in row-major order.
-fn floats(x: &FlexTensor) -> Vec<f32> {
-    let x = x.to_contiguous();
-    let count = x.layout().shape().num_elements();
-    x.storage::<f32>()[x.layout().start_offset()..][..count].to_vec()
+    let operands = Operands {
+        x: x.values(),
+        weight: values(&weight),
+        bias: values(&bias),
+        residual: residual.as_ref().map(Features::values),
+    };
+    Features::tensor(convolution::convolve(&geometry, operands), [batch, out_height, out_width, outputs])
 }
 
 /// `phi'(d) / d` for the squared magnitude `s`.
@@ -252,16 +257,4 @@ fn transposed(values: &[Complex<f32>], height: usize, width: usize) -> Vec<Compl
 
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn exp_is_close() {
-        for i in -8700..=8700 {
-            let v = i as f32 / 100.0;
-            let relative = (f64::from(super::exp(v)) / f64::from(v).exp() - 1.0).abs();
-            assert!(relative < 2e-7 * (1.0 + f64::from(v).abs() / 10.0), "exp({v}) is off by {relative:e}");
-        }
-    }
 }

@@ -1,0 +1,53 @@
+// The pixels of F(4x4, 3x3) from the products at its 36 points.
+//
+//   dispatch     one thread per output and column
+//   products     [36, rows, columns], `rows` at least `outputs`
+//   bias         [outputs]
+//   residual     as `convolved`, where RESIDUAL; added
+//   convolved    [batch, outputs, height, width]; tile `first + column` of [batch, down, across]
+//   matches      kernel::convolution::specification, together with gather_tiles.wgsl, weigh_tiles.wgsl and multiply.wgsl
+
+struct Parameters {
+    threads: u32,
+    columns: u32,
+    first: u32,
+    tiles: u32,
+    rows: u32,
+    outputs: u32,
+    height: u32,
+    width: u32,
+    down: u32,
+    across: u32,
+}
+
+fn element(thread: u32) {
+    let tile = parameters.first + thread % parameters.columns;
+    if tile >= parameters.tiles {
+        return;
+    }
+    let output = thread / parameters.columns;
+    let image = tile / (parameters.down * parameters.across);
+    let y = tile / parameters.across % parameters.down * 4u;
+    let x = tile % parameters.across * 4u;
+    var half: array<array<f32, 6>, 4>;
+    for (var row = 0u; row < 6u; row++) {
+        var values: array<f32, 6>;
+        for (var column = 0u; column < 6u; column++) {
+            values[column] = products[(row * 6u + column) * parameters.rows * parameters.columns + thread];
+        }
+        let transformed = transformed_products(values);
+        for (var column = 0u; column < 4u; column++) {
+            half[column][row] = transformed[column];
+        }
+    }
+    for (var column = 0u; column < 4u; column++) {
+        let transformed = transformed_products(half[column]);
+        for (var row = 0u; row < 4u; row++) {
+            if y + row < parameters.height && x + column < parameters.width {
+                let plane = image * parameters.outputs + output;
+                let at = (plane * parameters.height + y + row) * parameters.width + x + column;
+                convolved[at] = transformed[row] + bias[output] + residual_at(at);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Convolutions as UNets have them: odd squares of taps, the resolution kept, halved or doubled, a sum behind it.
+
+use burn::backend::Dispatch;
+use burn::tensor::{
+    Shape, Tensor,
+    module::{conv2d, interpolate},
+    ops::{ConvOptions, InterpolateMode, InterpolateOptions},
+};
+
+use super::Kernels;
+
+/// What happens to the resolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sampling {
+    /// As many pixels out as in, zeros around.
+    Keep,
+    /// Every other pixel, zeros around: `ceil(n / 2)` of `n`.
+    Halve,
+    /// Every other pixel, zeros at the bottom and on the right only: `floor(n / 2)` of `n`.
+    HalveAsymmetric,
+    /// Every pixel is doubled along both axes before.
+    Double,
+}
+
+impl Sampling {
+    /// Distance of the pixels that results are centred on.
+    pub(super) fn stride(self) -> usize {
+        match self {
+            Self::Keep | Self::Double => 1,
+            Self::Halve | Self::HalveAsymmetric => 2,
+        }
+    }
+
+    /// Rows of zeros above, as many as columns on the left.
+    pub(super) fn padding(self, taps: usize) -> usize {
+        if self == Self::HalveAsymmetric { 0 } else { taps / 2 }
+    }
+
+    /// Pixels of the result for `n` pixels.
+    fn size(self, n: usize) -> usize {
+        match self {
+            Self::Keep => n,
+            Self::Halve => n.div_ceil(2),
+            Self::HalveAsymmetric => n / 2,
+            Self::Double => 2 * n,
+        }
+    }
+}
+
+/// Shape of the convolution of `x` with `weight`.
+pub(super) fn shape(x: &Shape, weight: &Shape, sampling: &Sampling) -> Shape {
+    Shape::from([x[0], weight[3], sampling.size(x[2]), sampling.size(x[3])])
+}
+
+/// Convolution of `x` `[b, in, h, w]` with `weight` `[taps, taps, in, out]`, and `bias` `[out]` added.
+///
+/// The picture may lie in memory in any order of its axes; on the CPU the result is in the order `[b, h, w, c]`, which the
+/// operations of this module prefer.
+pub fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Sampling) -> Tensor<4> {
+    // Kernels have no gradients; tensor operations do.
+    if x.is_autodiff() {
+        return specification(x, weight, bias, sampling);
+    }
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::convolve(x, weight, bias, sampling))
+}
+
+/// [`convolve`] of `x`, and `residual` of the result's shape added.
+pub fn convolve_add(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    residual: Tensor<4>,
+    sampling: Sampling,
+) -> Tensor<4> {
+    if x.is_autodiff() {
+        return specification(x, weight, bias, sampling) + residual;
+    }
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    let (bias, residual) = (bias.into_dispatch(), residual.into_dispatch());
+    Tensor::from_dispatch(Dispatch::convolve_add(x, weight, bias, residual, sampling))
+}
+
+/// The channels of `a` and then those of `b`, of pictures of the same size.
+pub fn concatenate(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    if a.is_autodiff() {
+        return Tensor::cat(vec![a, b], 1);
+    }
+    Tensor::from_dispatch(Dispatch::concatenate(a.into_dispatch(), b.into_dispatch()))
+}
+
+/// What [`convolve`] must compute, in tensor operations.
+pub fn specification(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Sampling) -> Tensor<4> {
+    let taps = weight.dims()[0];
+    let [_, _, h, w] = x.dims();
+    let x = match sampling {
+        Sampling::Keep | Sampling::Halve => x,
+        Sampling::HalveAsymmetric => x.pad([(0, taps / 2), (0, taps / 2)], 0.0),
+        Sampling::Double => {
+            let nearest = InterpolateOptions::new(InterpolateMode::Nearest);
+            interpolate(x, nearest.with_output_size([2 * h, 2 * w]))
+        }
+    };
+    let options = ConvOptions::new([sampling.stride(); 2], [sampling.padding(taps); 2], [1; 2], 1);
+    conv2d(x, weight.permute([3, 2, 0, 1]), Some(bias), options)
+}

@@ -1,0 +1,52 @@
+//! Feature maps in memory order `[b, h, w, c]`, where neighbours are channels.
+
+use burn::tensor::{Shape, TensorData};
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+/// A tensor `[b, c, h, w]` whose numbers are in memory in the order `[b, h, w, c]`.
+pub(super) struct Features(FlexTensor);
+
+impl Features {
+    /// Puts a tensor's numbers in that order, where they are not already.
+    pub fn of(x: &FlexTensor) -> Self {
+        Self(x.permute(&[0, 2, 3, 1]).to_contiguous())
+    }
+
+    /// `[b, h, w, c]`
+    pub fn dims(&self) -> [usize; 4] {
+        let shape = self.0.layout().shape();
+        [shape[0], shape[1], shape[2], shape[3]]
+    }
+
+    /// The numbers.
+    pub fn values(&self) -> &[f32] {
+        values(&self.0)
+    }
+
+    /// The tensor with the channels of both.
+    pub fn concatenated(&self, other: &Self) -> FlexTensor {
+        let ([batch, height, width, own], [_, _, _, others]) = (self.dims(), other.dims());
+        let mut both = vec![0.0; self.values().len() + other.values().len()];
+        let rows = both.par_chunks_mut(width * (own + others));
+        let sources = self.values().par_chunks(width * own).zip(other.values().par_chunks(width * others));
+        rows.zip(sources).for_each(|(both, (a, b))| {
+            let pixels = a.chunks_exact(own).zip(b.chunks_exact(others));
+            for (both, (a, b)) in both.chunks_exact_mut(own + others).zip(pixels) {
+                both[..own].copy_from_slice(a);
+                both[own..].copy_from_slice(b);
+            }
+        });
+        Self::tensor(both, [batch, height, width, own + others])
+    }
+
+    /// The tensor `[b, c, h, w]` of numbers in the order `[b, h, w, c]`.
+    pub fn tensor(numbers: Vec<f32>, dims: [usize; 4]) -> FlexTensor {
+        FlexTensor::from_data(TensorData::new(numbers, Shape::from(dims))).permute(&[0, 3, 1, 2])
+    }
+}
+
+/// The numbers of a contiguous tensor.
+pub(super) fn values(x: &FlexTensor) -> &[f32] {
+    &x.storage()[x.layout().start_offset()..][..x.layout().shape().num_elements()]
+}

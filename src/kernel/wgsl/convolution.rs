@@ -1,0 +1,180 @@
+//! Convolutions on wgpu, as products of matrices: what is gathered from the picture times the prepared weights, put together
+//! to pixels again. F(4x4, 3x3) where there are enough tiles, else every tap is a part of the sum.
+
+use burn::backend::wgpu::{CubeTensor, into_contiguous};
+use burn::tensor::Shape;
+
+use super::{Shader, Value, empty};
+use crate::kernel::convolution::{Sampling, shape};
+
+/// Sums a thread keeps in registers, a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Block(pub usize);
+
+/// Elements of gathered inputs, and of products, that are in memory at a time.
+const BAND: usize = 4 << 20;
+/// Tiles from which on transforming the weights pays.
+const MANY_TILES: usize = 32;
+/// Pixels a side of a tile of the result.
+const TILE: usize = 4;
+/// Points of F(4x4, 3x3).
+const POINTS: usize = 36;
+
+pub(super) fn convolve(
+    x: CubeTensor,
+    weight: CubeTensor,
+    bias: CubeTensor,
+    residual: Option<CubeTensor>,
+    sampling: Sampling,
+    block: Block,
+) -> CubeTensor {
+    let [x, weight, bias] = [x, weight, bias].map(into_contiguous);
+    let residual = residual.map(into_contiguous);
+    let result = shape(x.meta.shape(), weight.meta.shape(), &sampling);
+    let [down, across] = [result[2].div_ceil(TILE), result[3].div_ceil(TILE)];
+    let taps = weight.meta.shape()[0];
+    let tiled = taps == 3 && sampling.stride() == 1 && result[0] * down * across >= MANY_TILES;
+    let convolution = Convolution { x, weight, bias, residual, sampling, block, result, down, across };
+    if tiled { convolution.tiled() } else { convolution.direct() }
+}
+
+struct Convolution {
+    x: CubeTensor,
+    weight: CubeTensor,
+    bias: CubeTensor,
+    residual: Option<CubeTensor>,
+    sampling: Sampling,
+    block: Block,
+    result: Shape,
+    /// Tiles in a column and in a row of the result.
+    down: usize,
+    across: usize,
+}
+
+impl Convolution {
+    fn tiled(&self) -> CubeTensor {
+        let [inputs, outputs] = [self.weight.meta.shape()[2], self.result[1]];
+        let tiles = self.result[0] * self.down * self.across;
+        let rows = outputs.next_multiple_of(self.block.0);
+        let panel = empty(&self.x, Shape::from([POINTS, inputs, rows]));
+        let threads = inputs * rows;
+        let parameters = [threads, inputs, outputs, rows].map(Value::from);
+        Shader::WeighTiles.launch(&[&self.weight], &panel, threads, &parameters);
+
+        let output = empty(&self.x, self.result.clone());
+        for (first, columns) in self.bands(tiles, POINTS * inputs.max(rows)) {
+            let gathered = empty(&self.x, Shape::from([POINTS, inputs, columns]));
+            let threads = inputs * columns;
+            let doubled = usize::from(self.sampling == Sampling::Double);
+            let [height, width] = [self.x.meta.shape()[2], self.x.meta.shape()[3]];
+            let parameters = [threads, columns, first, tiles, inputs, height, width, self.down, self.across, doubled]
+                .map(Value::from);
+            Shader::GatherTiles.launch(&[&self.x], &gathered, threads, &parameters);
+
+            let products = self.multiply(&panel, &gathered, [POINTS, inputs, rows, columns]);
+            let threads = outputs * columns;
+            let [height, width] = [self.result[2], self.result[3]];
+            let parameters =
+                [threads, columns, first, tiles, rows, outputs, height, width, self.down, self.across].map(Value::from);
+            let residual = self.residual.is_some();
+            self.scatter(Shader::ScatterTiles { residual }, &products, &output, threads, &parameters);
+        }
+        output
+    }
+
+    fn direct(&self) -> CubeTensor {
+        let [taps, inputs, outputs] = [self.weight.meta.shape()[0], self.weight.meta.shape()[2], self.result[1]];
+        let (depth, plane) = (taps * taps * inputs, self.result[2] * self.result[3]);
+        let positions = self.result[0] * plane;
+        let rows = outputs.next_multiple_of(self.block.0);
+        let panel = if rows == outputs {
+            self.weight.clone()
+        } else {
+            let panel = empty(&self.x, Shape::from([depth, rows]));
+            Shader::WeighTaps.launch(
+                &[&self.weight],
+                &panel,
+                depth * rows,
+                &[depth * rows, outputs, rows].map(Value::from),
+            );
+            panel
+        };
+        let output = empty(&self.x, self.result.clone());
+        for (first, columns) in self.bands(positions, depth.max(rows)) {
+            // With one tap the picture is the matrix already.
+            let gathered = if taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && columns == plane {
+                self.x.clone()
+            } else {
+                self.gather_taps(first, columns, positions)
+            };
+            let products = self.multiply(&panel, &gathered, [1, depth, rows, columns]);
+            let threads = outputs * columns;
+            let parameters = [threads, columns, first, positions, outputs, plane].map(Value::from);
+            let residual = self.residual.is_some();
+            self.scatter(Shader::ScatterPixels { residual }, &products, &output, threads, &parameters);
+        }
+        output
+    }
+
+    fn gather_taps(&self, first: usize, columns: usize, positions: usize) -> CubeTensor {
+        let [taps, inputs] = [self.weight.meta.shape()[0], self.weight.meta.shape()[2]];
+        let gathered = empty(&self.x, Shape::from([taps * taps * inputs, columns]));
+        let threads = taps * taps * inputs * columns;
+        let [height, width] = [self.x.meta.shape()[2], self.x.meta.shape()[3]];
+        let parameters = [
+            threads,
+            columns,
+            first,
+            positions,
+            inputs,
+            height,
+            width,
+            self.result[2],
+            self.result[3],
+            taps,
+            self.sampling.stride(),
+            self.sampling.padding(taps),
+            usize::from(self.sampling == Sampling::Double),
+        ];
+        Shader::GatherTaps.launch(&[&self.x], &gathered, threads, &parameters.map(Value::from));
+        gathered
+    }
+
+    /// First position and number of columns of every band; a column of a band costs `elements`.
+    fn bands(&self, positions: usize, elements: usize) -> Vec<(usize, usize)> {
+        let fitting = (BAND / elements).max(1).next_multiple_of(self.block.0);
+        let columns = |first: usize| fitting.min((positions - first).next_multiple_of(self.block.0));
+        (0..positions).step_by(fitting).map(|first| (first, columns(first))).collect()
+    }
+
+    fn multiply(
+        &self,
+        panel: &CubeTensor,
+        gathered: &CubeTensor,
+        [points, depth, rows, columns]: [usize; 4],
+    ) -> CubeTensor {
+        let products = empty(&self.x, Shape::from([points, rows, columns]));
+        let threads = points * rows * columns / (self.block.0 * self.block.0);
+        let parameters = [threads, depth, rows, columns].map(Value::from);
+        Shader::Multiply { rows: self.block.0, columns: self.block.0 }.launch(
+            &[panel, gathered],
+            &products,
+            threads,
+            &parameters,
+        );
+        products
+    }
+
+    fn scatter(
+        &self,
+        shader: Shader,
+        products: &CubeTensor,
+        output: &CubeTensor,
+        threads: usize,
+        parameters: &[Value],
+    ) {
+        let mut buffers = vec![products, &self.bias];
+        buffers.extend(&self.residual);
+        shader.launch(&buffers, output, threads, parameters);
+    }
+}
