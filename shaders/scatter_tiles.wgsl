@@ -1,7 +1,7 @@
 // The pixels of F(4x4, 3x3) from the products at its 36 points.
 //
 //   dispatch     one thread per output and column
-//   products     [36, rows, columns], `rows` at least `outputs`
+//   products     [36, rows, columns] of the outputs from `first_output` on
 //   bias         [outputs]
 //   residual     as `convolved`, where RESIDUAL; added
 //   convolved    [batch, outputs, height, width]; tile `first + column` of [batch, down, across]
@@ -13,6 +13,7 @@ struct Parameters {
     first: u32,
     tiles: u32,
     rows: u32,
+    first_output: u32,
     outputs: u32,
     height: u32,
     width: u32,
@@ -25,7 +26,7 @@ fn element(thread: u32) {
     if tile >= parameters.tiles {
         return;
     }
-    let output = thread / parameters.columns;
+    let output = parameters.first_output + thread / parameters.columns;
     let image = tile / (parameters.down * parameters.across);
     let y = tile / parameters.across % parameters.down * 4u;
     let x = tile % parameters.across * 4u;

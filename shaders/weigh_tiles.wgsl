@@ -1,4 +1,5 @@
-// Transformed weights of F(4x4, 3x3): a matrix of inputs by outputs for each of 36 points, the outputs filled up to `padded`.
+// Transformed weights of F(4x4, 3x3): a matrix of inputs by outputs for each of 36 points, from output `first`
+// on and filled up to `padded`.
 //
 //   dispatch     one thread per input and padded output
 //   weight       [3, 3, inputs, outputs]
@@ -8,6 +9,7 @@
 struct Parameters {
     threads: u32,
     inputs: u32,
+    first: u32,
     outputs: u32,
     padded: u32,
 }
@@ -17,7 +19,7 @@ struct Parameters {
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 fn element(thread: u32) {
-    let output = thread % parameters.padded;
+    let output = parameters.first + thread % parameters.padded;
     let input = thread / parameters.padded;
     let inside = output < parameters.outputs;
     var half: array<array<f32, 3>, 6>;

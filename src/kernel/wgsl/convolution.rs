@@ -13,6 +13,8 @@ pub(super) struct Block(pub usize);
 
 /// Elements of gathered inputs, and of products, that are in memory at a time.
 const BAND: usize = 4 << 20;
+/// Elements of transformed weights that are in memory at a time: half of what every device's buffers hold.
+const PANEL: usize = 16 << 20;
 /// Tiles from which on transforming the weights pays.
 const MANY_TILES: usize = 32;
 /// Pixels a side of a tile of the result.
@@ -54,15 +56,21 @@ struct Convolution {
 impl Convolution {
     fn tiled(&self) -> CubeTensor {
         let [inputs, outputs] = [self.weight.meta.shape()[2], self.result[1]];
-        let tiles = self.result[0] * self.down * self.across;
-        let rows = outputs.next_multiple_of(self.block.0);
-        let panel = empty(&self.x, Shape::from([POINTS, inputs, rows]));
-        let threads = inputs * rows;
-        let parameters = [threads, inputs, outputs, rows].map(Value::from);
-        Shader::WeighTiles.launch(&[&self.weight], &panel, threads, &parameters);
-
         let output = empty(&self.x, self.result.clone());
-        for (first, columns) in self.bands(tiles, POINTS * inputs.max(rows)) {
+        for (first_output, rows) in self.bands(outputs, POINTS * inputs, PANEL) {
+            let panel = empty(&self.x, Shape::from([POINTS, inputs, rows]));
+            let parameters = [inputs * rows, inputs, first_output, outputs, rows].map(Value::from);
+            Shader::WeighTiles.launch(&[&self.weight], &panel, inputs * rows, &parameters);
+            self.multiply_tiles(&panel, first_output, rows, &output);
+        }
+        output
+    }
+
+    /// Writes `rows` outputs, whose transformed weights are `panel`.
+    fn multiply_tiles(&self, panel: &CubeTensor, first_output: usize, rows: usize, output: &CubeTensor) {
+        let [inputs, outputs] = [self.weight.meta.shape()[2], self.result[1]];
+        let tiles = self.result[0] * self.down * self.across;
+        for (first, columns) in self.bands(tiles, POINTS * inputs.max(rows), BAND) {
             let gathered = empty(&self.x, Shape::from([POINTS, inputs, columns]));
             let threads = inputs * columns;
             let doubled = usize::from(self.sampling == Sampling::Double);
@@ -71,15 +79,15 @@ impl Convolution {
                 .map(Value::from);
             Shader::GatherTiles.launch(&[&self.x], &gathered, threads, &parameters);
 
-            let products = self.multiply(&panel, &gathered, [POINTS, inputs, rows, columns]);
-            let threads = outputs * columns;
+            let products = self.multiply(panel, &gathered, [POINTS, inputs, rows, columns]);
+            let threads = rows.min(outputs - first_output) * columns;
             let [height, width] = [self.result[2], self.result[3]];
             let parameters =
-                [threads, columns, first, tiles, rows, outputs, height, width, self.down, self.across].map(Value::from);
+                [threads, columns, first, tiles, rows, first_output, outputs, height, width, self.down, self.across];
             let residual = self.residual.is_some();
-            self.scatter(Shader::ScatterTiles { residual }, &products, &output, threads, &parameters);
+            let parameters = parameters.map(Value::from);
+            self.scatter(Shader::ScatterTiles { residual }, &products, output, threads, &parameters);
         }
-        output
     }
 
     fn direct(&self) -> CubeTensor {
@@ -100,7 +108,7 @@ impl Convolution {
             panel
         };
         let output = empty(&self.x, self.result.clone());
-        for (first, columns) in self.bands(positions, depth.max(rows)) {
+        for (first, columns) in self.bands(positions, depth.max(rows), BAND) {
             // With one tap the picture is the matrix already.
             let gathered = if taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && columns == plane {
                 self.x.clone()
@@ -140,11 +148,13 @@ impl Convolution {
         gathered
     }
 
-    /// First position and number of columns of every band; a column of a band costs `elements`.
-    fn bands(&self, positions: usize, elements: usize) -> Vec<(usize, usize)> {
-        let fitting = (BAND / elements).max(1).next_multiple_of(self.block.0);
-        let columns = |first: usize| fitting.min((positions - first).next_multiple_of(self.block.0));
-        (0..positions).step_by(fitting).map(|first| (first, columns(first))).collect()
+    /// First and number, filled up to whole blocks, of the parts of `count` things that cost `each` elements, so that a part
+    /// costs about `limit`.
+    fn bands(&self, count: usize, each: usize, limit: usize) -> Vec<(usize, usize)> {
+        let block = self.block.0;
+        let fitting = (limit / each / block).max(1) * block;
+        let filled = |first: usize| fitting.min((count - first).next_multiple_of(block));
+        (0..count).step_by(fitting).map(|first| (first, filled(first))).collect()
     }
 
     fn multiply(
