@@ -3,12 +3,13 @@
 
 use burn::backend::wgpu::{CubeTensor, into_contiguous};
 use burn::tensor::Shape;
+use serde::{Deserialize, Serialize};
 
 use super::{Shader, Value, empty};
 use crate::kernel::convolution::{Sampling, shape};
 
 /// Sums a thread keeps in registers, a side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Block(pub usize);
 
 /// Elements of gathered inputs, and of products, that are in memory at a time.

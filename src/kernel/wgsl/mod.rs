@@ -1,5 +1,6 @@
 //! The operations on wgpu: the kernels of `shaders/`, launched through CubeCL.
 
+mod choice;
 mod convolution;
 
 use burn::backend::ops::FloatTensorOps;
@@ -12,6 +13,7 @@ use burn::cubecl::{
 };
 use burn::tensor::{DType, Shape};
 
+use self::choice::Method;
 use super::convolution::Sampling;
 use super::{Kernels, fft, field_shape};
 
@@ -110,7 +112,7 @@ impl Kernels for CubeBackend {
         bias: FloatTensor<Self>,
         sampling: Sampling,
     ) -> FloatTensor<Self> {
-        convolution::convolve(x, weight, bias, None, sampling, convolution::Block(16))
+        Method::of(&x).convolve(x, weight, bias, None, sampling)
     }
 
     fn convolve_add(
@@ -120,7 +122,7 @@ impl Kernels for CubeBackend {
         residual: FloatTensor<Self>,
         sampling: Sampling,
     ) -> FloatTensor<Self> {
-        convolution::convolve(x, weight, bias, Some(residual), sampling, convolution::Block(16))
+        Method::of(&x).convolve(x, weight, bias, Some(residual), sampling)
     }
 
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
