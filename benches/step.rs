@@ -1,6 +1,6 @@
 //! Time of one step: the network alone, everything around it, and the transforms.
 //!
-//! `cargo bench --bench step -- [--device NAME] [SIDE]`, by default `auto` and 256. Medians of synchronised runs.
+//! `cargo bench --bench step -- --help` lists what can be chosen. Medians of synchronised runs.
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
+use clap::Parser;
 use fdgr::degradation::{Degradation, Form, Psf};
 use fdgr::device;
 use fdgr::kernel::Fft2;
@@ -22,21 +23,32 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const RUNS: usize = 7;
 
+#[derive(Parser)]
+struct Args {
+    /// Side of the picture in pixels
+    #[arg(default_value_t = 256)]
+    side: usize,
+    /// auto, cpu, gpu, software or part of a name
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// A prior's name or path
+    #[arg(long, default_value = EMBEDDED)]
+    model: String,
+    /// Time the network only
+    #[arg(long)]
+    network: bool,
+    /// What `cargo bench` passes
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
 fn main() -> Result<()> {
-    let mut name = "auto".to_owned();
-    let mut side = 256;
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--device" => name = words.next().context("--device needs a name")?,
-            _ => side = word.parse()?,
-        }
-    }
+    let Args { side, device: name, model, network: network_only, bench: _ } = Args::parse();
     let begun = Instant::now();
     let selected = device::open(&name)?;
     let device = &selected.device;
     println!("fdgr {}, {}, {side}x{side}", env!("CARGO_PKG_VERSION"), selected.description);
-    let prior = Prior::open(EMBEDDED, device)?;
+    let prior = Prior::open(&model, device)?;
     device.sync().context("the device does not answer")?;
     println!("prior loaded in {:.2} s", begun.elapsed().as_secs_f64());
 
@@ -47,6 +59,10 @@ fn main() -> Result<()> {
     println!("first step, kernels compiled: {:.2} s", first.elapsed().as_secs_f64());
     let network = median(device, || prior.predict_noise(x.clone(), 500))?;
     println!("network: {network:.4} s");
+
+    if network_only {
+        return Ok(());
+    }
 
     let timeline = Timeline::new(Betas::Linear, 100, 0.3)?;
     let step = timeline.steps()[0];

@@ -6,6 +6,8 @@
 //! one of inputs by outputs; positions are in groups of [`ROWS`], outputs in blocks of a few vectors, and a product keeps a
 //! group's block in registers.
 
+use std::cell::Cell;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -212,34 +214,42 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
 
     if positions < outputs {
         // Few positions: gathered once; a thread reads its own part of the weights.
-        let mut gathered = vec![0.0; positions.div_ceil(ROWS) * group];
+        let mut shared = Scratch::take();
+        let gathered = at_least(&mut shared.gathered, positions.div_ceil(ROWS) * group);
         gathered.par_chunks_mut(group).enumerate().for_each(|(index, group)| {
             arch.dispatch(Gather { plan, positions: index * ROWS..positions, group });
         });
-        let compute = |Scratch { panel: weights, products, .. }: &mut Scratch, first| {
+        let gathered = &*gathered;
+        let firsts: Vec<usize> = (0..outputs).step_by(plan.block).collect();
+        let compute = |first: usize| {
+            let mut scratch = Scratch::take();
             let pitch = plan.block.min(outputs - first);
-            weights.resize(panel, 0.0);
-            arch.dispatch(Weigh { plan, first, panel: weights });
+            let panels = at_least(&mut scratch.panels, panel);
+            arch.dispatch(Weigh { plan, first, panel: panels });
             let mut out = vec![0.0; batch * out_height * out_width * pitch];
             let part = Part { positions: 0..positions, first_pixel: 0, first_output: first, pitch };
-            arch.dispatch(Multiply { plan, part, gathered: &gathered, panels: weights, products, out: &mut out });
+            let products = &mut scratch.products;
+            arch.dispatch(Multiply { plan, part, gathered, panels, products, out: &mut out });
+            scratch.put_back();
             out
         };
-        let firsts: Vec<usize> = (0..outputs).step_by(plan.block).collect();
-        let columns: Vec<Vec<f32>> = firsts.into_par_iter().map_init(Scratch::default, compute).collect();
-        out.par_chunks_mut(outputs).enumerate().for_each(|(pixel, out)| {
+        let columns: Vec<Vec<f32>> = firsts.into_par_iter().map(compute).collect();
+        out.par_chunks_mut(outputs).with_min_len(64).enumerate().for_each(|(pixel, out)| {
             for (out, column) in out.chunks_mut(plan.block).zip(&columns) {
                 out.copy_from_slice(&column[pixel * out.len()..][..out.len()]);
             }
         });
+        shared.put_back();
         return out;
     }
 
     // Many positions: the weights are prepared once; a thread gathers some rows of the picture at a time.
-    let mut panels = vec![0.0; outputs.div_ceil(plan.block) * panel];
+    let mut shared = Scratch::take();
+    let panels = at_least(&mut shared.panels, outputs.div_ceil(plan.block) * panel);
     panels.par_chunks_mut(panel).enumerate().for_each(|(block, panel)| {
         arch.dispatch(Weigh { plan, first: block * plan.block, panel });
     });
+    let panels = &*panels;
     let fitting = (WORKING_SET / size_of::<f32>() / (P::POINTS * plan.depth)).next_multiple_of(ROWS);
     // Four bands a thread where there are so many rows, so that all end at about the same time.
     let rows = (batch * plan.down / (4 * rayon::current_num_threads())).clamp(1, plan.down);
@@ -248,20 +258,24 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
     let bands = images.flat_map(|(image, out)| {
         out.par_chunks_mut(rows * P::TILE * row_length).enumerate().map(move |(band, out)| (image, band * rows, out))
     });
-    bands.for_each_init(Scratch::default, |Scratch { gathered, products, .. }, (image, row, out)| {
+    bands.for_each(|(image, row, out)| {
+        let mut scratch = Scratch::take();
         let first = (image * plan.down + row) * plan.across;
         let end = first + rows.min(plan.down - row) * plan.across;
         for first in (first..end).step_by(fitting) {
             let positions = first..end.min(first + fitting);
-            gathered.resize(positions.len().div_ceil(ROWS) * group, 0.0);
+            let gathered = at_least(&mut scratch.gathered, positions.len().div_ceil(ROWS) * group);
             for (index, group) in gathered.chunks_exact_mut(group).enumerate() {
                 arch.dispatch(Gather { plan, positions: first + index * ROWS..positions.end, group });
             }
             let first_pixel = (image * out_height + row * P::TILE) * out_width;
             let part = Part { positions, first_pixel, first_output: 0, pitch: outputs };
-            arch.dispatch(Multiply { plan, part, gathered, panels: &panels, products, out });
+            let products = &mut scratch.products;
+            arch.dispatch(Multiply { plan, part, gathered, panels, products, out });
         }
+        scratch.put_back();
     });
+    shared.put_back();
     out
 }
 
@@ -287,12 +301,40 @@ impl<P: Scheme> Plan<'_, P> {
     }
 }
 
-/// Memory that a thread uses again for its next piece of work.
+/// Memory that a thread keeps for its next piece of work; new memory would cost more than what is done in it.
 #[derive(Default)]
 struct Scratch {
     gathered: Vec<f32>,
-    panel: Vec<f32>,
+    panels: Vec<f32>,
     products: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
+impl Scratch {
+    /// Numbers that a thread may keep.
+    const KEPT: usize = 16 << 20;
+
+    /// What the thread has kept; nothing, where it is in use by work that this one interrupts.
+    fn take() -> Self {
+        SCRATCH.take()
+    }
+
+    fn put_back(self) {
+        if self.gathered.len() + self.panels.len() + self.products.len() <= Self::KEPT {
+            SCRATCH.set(self);
+        }
+    }
+}
+
+/// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
+fn at_least(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    &mut buffer[..length]
 }
 
 /// How many outputs a block has: as many vectors as leave registers for the inputs, but no more than there are outputs.
@@ -349,6 +391,9 @@ impl<P: Scheme> WithSimd for Weigh<'_, P> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Plan { scheme, geometry, operands, depth, block, .. } = *self.plan;
         let vectors = block / S::F32_LANES;
+        if geometry.inputs != geometry.padded_inputs() {
+            self.panel.fill(0.0);
+        }
         let (panel, _) = S::as_mut_simd_f32s(self.panel);
         for vector in 0..vectors {
             let first = self.first + vector * S::F32_LANES;
@@ -404,9 +449,9 @@ impl<P: Scheme> Multiply<'_, P> {
         let groups = part.positions.len().div_ceil(ROWS);
         let (group, panel) = (P::POINTS * depth * ROWS, P::POINTS * depth * block);
         // `[POINTS, blocks, groups, ROWS, block]`
-        self.products.resize(P::POINTS * blocks * groups * ROWS * block, 0.0);
+        let all_products = at_least(self.products, P::POINTS * blocks * groups * ROWS * block);
 
-        let (products, _) = S::as_mut_simd_f32s(self.products);
+        let (products, _) = S::as_mut_simd_f32s(all_products);
         let mut products = products.as_chunks_mut::<VECTORS>().0.chunks_exact_mut(ROWS);
         for point in 0..P::POINTS {
             for panel in self.panels.chunks_exact(panel) {
@@ -421,7 +466,7 @@ impl<P: Scheme> Multiply<'_, P> {
             }
         }
 
-        let products = S::as_simd_f32s(self.products).0.as_chunks::<VECTORS>().0;
+        let products = S::as_simd_f32s(all_products).0.as_chunks::<VECTORS>().0;
         for (index, position) in part.positions.enumerate() {
             let tile = plan.tile(position);
             for vector in 0..part.pitch.div_ceil(S::F32_LANES) {

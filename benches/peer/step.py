@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Times one step of a DDPM UNet in PyTorch and in fdgr, on the same weights, in turns, and checks that their outputs agree.
+
+    python3 benches/peer/step.py                            the embedded prior at 256x256 and 512x512
+    python3 benches/peer/step.py --model celeba_hq.ckpt     another DDPM checkpoint, at 256x256
+    python3 benches/peer/step.py --celebahq                 the CelebA-HQ architecture with synthetic weights
+
+PyTorch runs in f32, channels-last (oneDNN), on as many threads as there are processors. The first run makes a virtual
+environment under target/peer and installs PyTorch there. Both sides report the median of several steps; the table has the
+median over the rounds.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TORCH = "2.15.0"
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / "target" / "peer"
+SAMPLES = ROOT / "assets" / "prior" / "photo.safetensors"
+
+
+def enter_environment():
+    """Runs this script again in a virtual environment that has PyTorch."""
+    python = PLACE / "venv" / "bin" / "python3"
+    if Path(sys.prefix) == PLACE / "venv":
+        return
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
+    wanted = [f"torch=={TORCH}", "safetensors", "numpy"]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+    os.execv(python, [python, *sys.argv])
+
+
+def load_weights(path):
+    """The tensors of a checkpoint, in f32; of a list the last dictionary of tensors, where EMA weights are."""
+    import torch
+    from safetensors.torch import load_file
+
+    if path.suffix == ".safetensors":
+        tensors = load_file(path)
+    else:
+        root = torch.load(path, map_location="cpu", weights_only=True)
+        candidates = root if isinstance(root, list) else [root]
+        tensors = [c for c in candidates if isinstance(c, dict) and any(k.endswith("conv_in.weight") for k in c)][-1]
+    return {name.removeprefix("module."): value.float() for name, value in tensors.items()}
+
+
+class Unet:
+    """The UNet of DDPM from the names and shapes of its tensors."""
+
+    def __init__(self, weights):
+        import torch
+
+        self.torch, self.f = torch, torch.nn.functional
+        self.w = {
+            name: value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+            for name, value in weights.items()
+        }
+        outputs, inputs, _, _ = self.w["conv_in.weight"].shape
+        self.channels, self.patch = outputs, int((inputs // 3) ** 0.5)
+        self.levels = 1 + max(int(n.split(".")[1]) for n in self.w if n.startswith("down."))
+
+    def conv(self, name, x, **options):
+        weight = self.w[name + ".weight"]
+        options.setdefault("padding", weight.shape[-1] // 2)
+        return self.f.conv2d(x, weight, self.w[name + ".bias"], **options)
+
+    def linear(self, name, x):
+        return self.f.linear(x, self.w[name + ".weight"], self.w[name + ".bias"])
+
+    def norm(self, name, x):
+        return self.f.group_norm(x, 32, self.w[name + ".weight"], self.w[name + ".bias"], 1e-6)
+
+    def residual(self, name, x, time):
+        h = self.conv(f"{name}.conv1", self.f.silu(self.norm(f"{name}.norm1", x)))
+        h = h + self.linear(f"{name}.temb_proj", time)[:, :, None, None]
+        h = self.conv(f"{name}.conv2", self.f.silu(self.norm(f"{name}.norm2", h)))
+        shortcut = [f"{name}.{kind}" for kind in ("nin_shortcut", "conv_shortcut") if f"{name}.{kind}.weight" in self.w]
+        return (self.conv(shortcut[0], x) if shortcut else x) + h
+
+    def attention(self, name, x):
+        b, c, h, w = x.shape
+        normed = self.norm(f"{name}.norm", x)
+        q, k, v = (self.conv(f"{name}.{part}", normed).reshape(b, c, h * w).transpose(1, 2) for part in "qkv")
+        attended = self.f.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
+        return x + self.conv(f"{name}.proj_out", attended.transpose(1, 2).reshape(b, c, h, w))
+
+    def block(self, side, level, index, h, time):
+        h = self.residual(f"{side}.{level}.block.{index}", h, time)
+        attention = f"{side}.{level}.attn.{index}"
+        return self.attention(attention, h) if f"{attention}.norm.weight" in self.w else h
+
+    def blocks(self, side, level):
+        return range(sum(f"{side}.{level}.block.{i}.conv1.weight" in self.w for i in range(16)))
+
+    def __call__(self, x, t):
+        torch = self.torch
+        half = self.channels // 2
+        angles = t * torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
+        time = torch.cat([angles.sin(), angles.cos()])[None]
+        time = self.linear("temb.dense.1", self.f.silu(self.linear("temb.dense.0", time)))
+        time = self.f.silu(time)
+        x = self.f.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
+        h = self.conv("conv_in", x)
+        skips = [h]
+        for level in range(self.levels):
+            for index in self.blocks("down", level):
+                h = self.block("down", level, index, h, time)
+                skips.append(h)
+            if level + 1 < self.levels:
+                padded = self.f.pad(h, (0, 1, 0, 1))
+                h = self.conv(f"down.{level}.downsample.conv", padded, stride=2, padding=0)
+                skips.append(h)
+        h = self.residual("mid.block_1", h, time)
+        h = self.attention("mid.attn_1", h)
+        h = self.residual("mid.block_2", h, time)
+        for level in reversed(range(self.levels)):
+            for index in self.blocks("up", level):
+                h = self.block("up", level, index, torch.cat([h, skips.pop()], 1), time)
+            if level:
+                h = self.conv(f"up.{level}.upsample.conv", self.f.interpolate(h, scale_factor=2.0, mode="nearest"))
+        h = self.conv("conv_out", self.f.silu(self.norm("norm_out", h)))
+        return self.f.pixel_shuffle(h, self.patch)
+
+
+def fdgr(*arguments):
+    """Standard output of a cargo command on this package."""
+    return subprocess.run(["cargo", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def check(model, unet, x, folder):
+    """Lets fdgr compare its output with PyTorch's; it fails where they differ."""
+    from safetensors.torch import save_file
+
+    path = folder / "peer.safetensors"
+    save_file({"x": x, "eps.t500": unet(x, 500).contiguous()}, path)
+    command = ["run", "--release", "--quiet", "--", "models", "check", str(model), "--input", str(path), "--t", "500"]
+    print("\n".join(line for line in fdgr(*command).splitlines() if "CPU" in line or "cpu" in line))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="a DDPM checkpoint")
+    parser.add_argument("--celebahq", action="store_true", help="the CelebA-HQ architecture, synthetic weights")
+    parser.add_argument("--size", type=int, action="append", help="side of the picture; may be given several times")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=5, help="steps of PyTorch a round")
+    args = parser.parse_args()
+    enter_environment()
+
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+    model, sizes = args.model or SAMPLES, args.size or ([256] if args.model or args.celebahq else [256, 512])
+    if args.celebahq:
+        fdgr("run", "--release", "--quiet", "--example", "full_size", "--", "celebahq", "--keep", str(PLACE))
+        model = PLACE / "celeba_hq.ckpt"
+    model = model.resolve()
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, f32; {model.name}")
+    unet = Unet(load_weights(model))
+    fdgr("bench", "--no-run", "--bench", "step")
+    rows = []
+    with torch.inference_mode():
+        for size in sizes:
+            x = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(size)) * 0.5
+            check(model, unet, x, PLACE)
+            times = {"PyTorch": [], "fdgr": []}
+            for _ in range(args.rounds):
+                seconds = []
+                for _ in range(args.steps):
+                    begun = time.perf_counter()
+                    unet(x, 500)
+                    seconds.append(time.perf_counter() - begun)
+                times["PyTorch"].append(statistics.median(seconds))
+                bench = ["bench", "--bench", "step", "--", "--device", "cpu", "--model", str(model), "--network", str(size)]
+                line = next(line for line in fdgr(*bench).splitlines() if line.startswith("network"))
+                times["fdgr"].append(float(line.split()[1]))
+            torch_time, own = (statistics.median(times[side]) for side in ("PyTorch", "fdgr"))
+            rows.append(f"{size}x{size}: PyTorch {torch_time:.3f} s, fdgr {own:.3f} s, ratio {own / torch_time:.2f}")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
