@@ -1,11 +1,12 @@
 //! The operations on the CPU: `rustfft` for the transforms, vectors chosen when the program runs for what networks need.
 
 mod convolution;
+mod elementary;
 mod features;
+mod gradient;
 mod normalization;
+mod transform;
 mod winograd;
-
-use std::cell::RefCell;
 
 use burn::backend::{
     Flex,
@@ -16,17 +17,12 @@ use burn_flex::FlexTensor;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use rayon::prelude::*;
-use rustfft::{FftDirection, FftPlanner, num_complex::Complex};
 
 use self::convolution::{Geometry, Operands};
 use self::features::{Features, values};
 use super::convolution::Sampling;
-use super::{Kernels, field_shape, gradient};
-
-thread_local! {
-    /// Keeps its plans, so that the steps of a run share them.
-    static PLANNER: RefCell<FftPlanner<f32>> = RefCell::new(FftPlanner::new());
-}
+use super::gradient::frequency_of;
+use super::{Kernels, field_shape};
 
 impl Kernels for Flex {
     fn fft_lines(
@@ -37,96 +33,50 @@ impl Kernels for Flex {
         real_output: bool,
     ) -> FloatTensor<Self> {
         let shape = x.layout().shape().clone();
-        let (height, width) = (shape[2], shape[3]);
-        let mut field = complex_field(&x);
-        let length = if axis == 2 { height } else { width };
-        let direction = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
-        let plan = PLANNER.with_borrow_mut(|planner| planner.plan_fft(length, direction));
-        let scale = if inverse { 1.0 / length as f32 } else { 1.0 };
-        if axis == 3 {
-            field.par_chunks_mut(width * height.min(64)).for_each(|rows| plan.process(rows));
-        } else {
-            field.par_chunks_mut(width * height).for_each(|plane| {
-                let mut columns = transposed(plane, height, width);
-                plan.process(&mut columns);
-                plane.copy_from_slice(&transposed(&columns, width, height));
-            });
-        }
-        let values: Vec<f32> = match real_output {
-            true => field.par_iter().map(|c| c.re * scale).collect(),
-            false => field.par_iter().flat_map_iter(|c| [c.re * scale, c.im * scale]).collect(),
-        };
-        tensor(values, field_shape(&shape, &real_output))
+        let real_input = shape.num_dims() == 4;
+        let lines = transform::Lines { height: shape[2], width: shape[3], columns: axis == 2, inverse };
+        let transformed = lines.transform(values(&x.to_contiguous()), real_input, real_output);
+        tensor(transformed, field_shape(&shape, &real_output))
     }
 
     fn transfer_product(x: FloatTensor<Self>, transfer: FloatTensor<Self>) -> FloatTensor<Self> {
-        let shape = x.layout().shape().clone();
-        let factors = complex_field(&transfer);
-        let mut field = complex_field(&x);
-        field.par_chunks_mut(factors.len()).for_each(|plane| {
-            plane.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
+        let (x, transfer) = (x.to_contiguous(), transfer.to_contiguous());
+        let factors = values(&transfer);
+        let mut product = vec![0.0; values(&x).len()];
+        product.par_chunks_mut(PIECE).zip(values(&x).par_chunks(PIECE)).enumerate().for_each(|(piece, (out, x))| {
+            let factors = pairs(factors).iter().cycle().skip(piece * PIECE / 2 % (factors.len() / 2));
+            let numbers = out.as_chunks_mut().0.iter_mut().zip(pairs(x));
+            numbers.zip(factors).for_each(|((out, x), factor)| *out = times(*x, *factor));
         });
-        tensor(pairs(field), shape)
+        tensor(product, x.layout().shape().clone())
     }
 
     fn spectral_derivative(x: FloatTensor<Self>, divergence: bool) -> FloatTensor<Self> {
+        let x = x.to_contiguous();
         let shape = x.layout().shape().clone();
         let (height, width) = (shape[2], shape[3]);
-        let angular = |k, n| std::f32::consts::TAU * gradient::frequency_of(k, n);
+        let angular = |k, n| std::f32::consts::TAU * frequency_of(k, n);
         let sign = if divergence { -1.0 } else { 1.0 };
         let fx: Vec<f32> = (0..width).map(|k| sign * angular(k, width)).collect();
-        let mut field = complex_field(&x);
-        field.par_chunks_mut(width).enumerate().for_each(|(row, values)| {
+        let mut derivative = vec![0.0; values(&x).len()];
+        let rows = derivative.par_chunks_mut(2 * width).zip(values(&x).par_chunks(2 * width));
+        rows.enumerate().for_each(|(row, (out, x))| {
             let fy = angular(row % height, height);
-            values.iter_mut().zip(&fx).for_each(|(value, &fx)| *value *= Complex::new(-fy, fx));
+            let numbers = out.as_chunks_mut().0.iter_mut().zip(pairs(x));
+            numbers.zip(&fx).for_each(|((out, x), &fx)| *out = times(*x, [-fy, fx]));
         });
-        tensor(pairs(field), shape)
+        tensor(derivative, shape)
     }
 
     fn gradient_penalty(x: FloatTensor<Self>, alpha: f32, rate: f32, scale: f32) -> FloatTensor<Self> {
-        let shape = x.layout().shape().clone();
-        let (low, high) = gradient::JOINT_RANGE;
-        let mut field = complex_field(&x);
-        field.par_iter_mut().for_each(|d| {
-            let s = (d.norm_sqr() + gradient::JOINT_EPSILON).clamp(low, high);
-            *d *= scale * penalty_weight(s, alpha, rate);
-        });
-        tensor(pairs(field), shape)
+        let x = x.to_contiguous();
+        tensor(gradient::Penalty { alpha, rate }.joint(values(&x), scale), x.layout().shape().clone())
     }
 
     fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self> {
         let x = x.to_contiguous();
         let shape = x.layout().shape().clone();
-        let (height, width) = (shape[2], shape[3]);
-        let image: &[f32] = x.storage();
-        let phi = |d: f32| penalty_weight(d * d + gradient::SPATIAL_EPSILON, alpha, rate) * d;
-
-        // p_x and p_y first, so that each power and exponential is computed once.
-        let backward: Vec<[f32; 2]> = image
-            .par_chunks(width)
-            .enumerate()
-            .flat_map_iter(|(row, here)| {
-                let plane = row / height * height;
-                let above = &image[(plane + (row - plane + height - 1) % height) * width..][..width];
-                (0..width).map(move |x| {
-                    let left = here[if x == 0 { width - 1 } else { x - 1 }];
-                    [phi(here[x] - left), phi(here[x] - above[x])]
-                })
-            })
-            .collect();
-        let gradient = backward
-            .par_chunks(width)
-            .enumerate()
-            .flat_map_iter(|(row, here)| {
-                let plane = row / height * height;
-                let below = &backward[(plane + (row - plane + 1) % height) * width..][..width];
-                (0..width).map(move |x| {
-                    let right = here[if x + 1 == width { 0 } else { x + 1 }];
-                    lam * (here[x][0] - right[0] + here[x][1] - below[x][1])
-                })
-            })
-            .collect();
-        tensor(gradient, shape)
+        tensor(gradient::Penalty { alpha, rate }.spatial(values(&x), shape[2], shape[3], lam), shape)
     }
 
     fn group_norm(
@@ -217,42 +167,17 @@ fn convolve(
     Features::tensor(convolution::convolve(&geometry, operands), [batch, out_height, out_width, outputs])
 }
 
-/// `phi'(d) / d` for the squared magnitude `s`.
-fn penalty_weight(s: f32, alpha: f32, rate: f32) -> f32 {
-    let power = s.powf(0.5 * alpha);
-    alpha * rate * power / s * (-rate * power).exp()
+/// Floats that a thread works on at a time where the work is little: a multiple of two.
+const PIECE: usize = 16 << 10;
+
+/// Complex numbers.
+fn pairs(x: &[f32]) -> &[[f32; 2]] {
+    x.as_chunks().0
 }
 
-/// The values of a complex tensor, or of a real one with imaginary part 0 (rank 4).
-fn complex_field(x: &FlexTensor) -> Vec<Complex<f32>> {
-    let x = x.to_contiguous();
-    let count = x.layout().shape().num_elements();
-    let values = &x.storage::<f32>()[x.layout().start_offset()..][..count];
-    if x.layout().shape().num_dims() == 4 {
-        values.iter().map(|&re| Complex::new(re, 0.0)).collect()
-    } else {
-        values.chunks_exact(2).map(|c| Complex::new(c[0], c[1])).collect()
-    }
-}
-
-/// Real and imaginary parts in turn.
-fn pairs(field: Vec<Complex<f32>>) -> Vec<f32> {
-    field.into_iter().flat_map(|c| [c.re, c.im]).collect()
-}
-
-fn transposed(values: &[Complex<f32>], height: usize, width: usize) -> Vec<Complex<f32>> {
-    const TILE: usize = 16;
-    let mut out = vec![Complex::default(); values.len()];
-    for top in (0..height).step_by(TILE) {
-        for left in (0..width).step_by(TILE) {
-            for y in top..height.min(top + TILE) {
-                for x in left..width.min(left + TILE) {
-                    out[x * height + y] = values[y * width + x];
-                }
-            }
-        }
-    }
-    out
+/// Product of complex numbers.
+fn times([a, b]: [f32; 2], [c, d]: [f32; 2]) -> [f32; 2] {
+    [a * c - b * d, a * d + b * c]
 }
 
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {

@@ -3,6 +3,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::elementary::silu;
+
 /// See [`crate::kernel::normalization::GroupNorm`].
 pub(super) struct GroupNorm<'a> {
     pub groups: usize,
@@ -139,43 +141,6 @@ impl WithSimd for Normalize<'_> {
                     *v = silu(*v);
                 }
             }
-        }
-    }
-}
-
-/// `v / (1 + exp(-v))`.
-#[inline(always)]
-fn silu(v: f32) -> f32 {
-    v / (1.0 + exp(-v))
-}
-
-/// `exp` within 2e-7 of the true value, without calls or branches, so that loops over it vectorise.
-///
-/// `exp(v) = 2^n exp(r)` with `n` the nearest integer to `v / ln 2`, found by adding a number whose last bit is 1, and
-/// `exp(r)` by its Taylor polynomial of degree 6 on `|r| <= ln 2 / 2`.
-#[inline(always)]
-fn exp(v: f32) -> f32 {
-    const SHIFTER: f32 = 12_582_912.0; // 1.5 * 2^23
-    const LN_2_HIGH: f32 = 0.693_359_4; // the first bits of ln 2, so that n LN_2_HIGH is exact
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
-    let v = v.clamp(-87.0, 87.0);
-    let shifted = v * std::f32::consts::LOG2_E + SHIFTER;
-    let n = shifted - SHIFTER;
-    let r = v - n * LN_2_HIGH - n * LN_2_LOW;
-    let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0));
-    let series = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * tail)));
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
-    series * power
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn exp_is_close() {
-        for i in -8700..=8700 {
-            let v = i as f32 / 100.0;
-            let relative = (f64::from(super::exp(v)) / f64::from(v).exp() - 1.0).abs();
-            assert!(relative < 2e-7 * (1.0 + f64::from(v).abs() / 10.0), "exp({v}) is off by {relative:e}");
         }
     }
 }

@@ -1,0 +1,108 @@
+//! The gradient regularisers on the CPU.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::elementary::{exp, ln};
+use crate::kernel::gradient::{JOINT_EPSILON, JOINT_RANGE, SPATIAL_EPSILON};
+
+/// Numbers that a thread works on at a time.
+const PIECE: usize = 8 << 10;
+
+/// `phi'(d) / d`; `rate` is `1 / (2 sigma_g²)`.
+#[derive(Clone, Copy)]
+pub(super) struct Penalty {
+    pub alpha: f32,
+    pub rate: f32,
+}
+
+impl Penalty {
+    /// For the squared magnitude `s`.
+    #[inline(always)]
+    fn weight(self, s: f32) -> f32 {
+        let power = exp(0.5 * self.alpha * ln(s));
+        self.alpha * self.rate * power / s * exp(-self.rate * power)
+    }
+
+    /// See [`crate::kernel::gradient::penalty`], of pairs.
+    pub fn joint(self, x: &[f32], scale: f32) -> Vec<f32> {
+        let arch = Arch::new();
+        let mut out = vec![0.0; x.len()];
+        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
+            arch.dispatch(Joint { penalty: self, scale, x, out });
+        });
+        out
+    }
+
+    /// See [`crate::kernel::gradient::spatial`], of planes `height` x `width`.
+    pub fn spatial(self, x: &[f32], height: usize, width: usize, lam: f32) -> Vec<f32> {
+        let arch = Arch::new();
+        let plane = |row: usize| row / height * height;
+        // `phi'` of the differences to the left, then of those to the pixel above, row by row.
+        let mut steps = vec![0.0; 2 * x.len()];
+        steps.par_chunks_mut(2 * width).zip(x.par_chunks(width)).enumerate().for_each(|(row, (steps, here))| {
+            let above = plane(row) + (row - plane(row) + height - 1) % height;
+            arch.dispatch(Steps { penalty: self, here, above: &x[above * width..][..width], steps });
+        });
+        let mut out = vec![0.0; x.len()];
+        out.par_chunks_mut(width).zip(steps.par_chunks(2 * width)).enumerate().for_each(|(row, (out, here))| {
+            let below = plane(row) + (row - plane(row) + 1) % height;
+            let (across, down) = here.split_at(width);
+            let below = &steps[(2 * below + 1) * width..][..width];
+            let next = across[1..].iter().chain(&across[..1]);
+            for ((((out, across), next), down), below) in out.iter_mut().zip(across).zip(next).zip(down).zip(below) {
+                *out = lam * (across - next + (down - below));
+            }
+        });
+        out
+    }
+}
+
+struct Joint<'a> {
+    penalty: Penalty,
+    scale: f32,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Joint<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let Self { penalty, scale, x, out } = self;
+        for (out, d) in out.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
+            let [re, im]: [f32; 2] = *d;
+            let s = (re * re + im * im + JOINT_EPSILON).clamp(JOINT_RANGE.0, JOINT_RANGE.1);
+            let weight = scale * penalty.weight(s);
+            *out = [re * weight, im * weight];
+        }
+    }
+}
+
+struct Steps<'a> {
+    penalty: Penalty,
+    here: &'a [f32],
+    above: &'a [f32],
+    steps: &'a mut [f32],
+}
+
+impl WithSimd for Steps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let Self { penalty, here, above, steps } = self;
+        let (across, down) = steps.split_at_mut(here.len());
+        across[0] = here[0] - here[here.len() - 1];
+        for ((step, here), left) in across[1..].iter_mut().zip(&here[1..]).zip(here) {
+            *step = here - left;
+        }
+        for ((step, here), above) in down.iter_mut().zip(here).zip(above) {
+            *step = here - above;
+        }
+        for step in steps {
+            *step *= penalty.weight(*step * *step + SPATIAL_EPSILON);
+        }
+    }
+}
