@@ -1,7 +1,8 @@
 //! PSNR and SSIM of every task with its default parameters, against the classical estimate.
 //!
 //! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--set PATH=JSON]... [PICTURE...]`, by default on
-//! `assets/samples`. `--set` changes a parameter of the configuration, for example `--set method.lam=1.0`.
+//! `assets/samples`. `--set` changes a parameter of the configuration, for example `--set method.lam=1.0`. `--curve` gives
+//! the quality for other numbers of network calls, started late as by default and from noise alone.
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
@@ -18,10 +19,15 @@ use fdgr::restore::{Border, PriorChoice, RestoreConfig, Restorer};
 use fdgr::{device, prior};
 use serde_json::Value;
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Options {
     device: String,
     tasks: Vec<String>,
     settings: Vec<(String, Value)>,
+    curve: bool,
     pictures: Vec<PathBuf>,
 }
 
@@ -29,43 +35,79 @@ fn main() -> Result<()> {
     let options = parse()?;
     let restorer = Restorer::new(&PriorChoice::named(prior::EMBEDDED), device::open(&options.device)?)?;
     println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), restorer.device().description);
+    let tasks =
+        tasks().into_iter().filter(|(name, ..)| options.tasks.is_empty() || options.tasks.iter().any(|t| t == name));
+    if options.curve {
+        let header: Vec<String> = CALLS.map(|calls| format!("{calls} calls")).to_vec();
+        println!("| task | start | {} |\n| --- | --- |{}", header.join(" | "), " --- |".repeat(CALLS.len()));
+        for task in tasks {
+            curve(&restorer, &options, &task)?;
+        }
+        return Ok(());
+    }
     println!("| task | sigma | classical estimate | restored | seconds a picture |\n| --- | --- | --- | --- | --- |");
-    for (name, degradation, sigma) in tasks() {
-        if !options.tasks.is_empty() && !options.tasks.iter().any(|task| task == name) {
-            continue;
-        }
-        let mut before = [0.0; 2];
-        let mut after = [0.0; 2];
-        let mut seconds = 0.0;
-        for path in &options.pictures {
-            let photo = Picture::read(path)?;
-            let (b, a, s) = measure(&restorer, &photo, degradation(&photo), sigma, &options.settings)
-                .with_context(|| format!("{name} of {}", path.display()))?;
-            eprintln!("{name} {}: {:.2} / {:.3} -> {:.2} / {:.3}", path.display(), b[0], b[1], a[0], a[1]);
-            let add =
-                |sum: &mut [f64; 2], more: [f64; 2]| sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-            add(&mut before, b);
-            add(&mut after, a);
-            seconds += s;
-        }
-        let n = options.pictures.len() as f64;
-        println!(
-            "| {name} | {sigma} | {:.2} / {:.3} | {:.2} / {:.3} | {:.1} |",
-            before[0] / n,
-            before[1] / n,
-            after[0] / n,
-            after[1] / n,
-            seconds / n
-        );
+    for task in tasks {
+        let Mean { before, after, seconds } = mean(&restorer, &options, &task, &options.settings)?;
+        println!("| {} | {} | {} | {} | {seconds:.1} |", task.0, task.2, shown(before), shown(after));
     }
     Ok(())
+}
+
+/// Network calls of the curve.
+const CALLS: [usize; 5] = [5, 10, 20, 50, 100];
+
+/// Prints the quality of a task for every number of calls: from the classical estimate, and from noise alone.
+fn curve(restorer: &Restorer, options: &Options, task: &Task) -> Result<()> {
+    let photo = Picture::read(options.pictures.first().context("no pictures")?)?;
+    let late = RestoreConfig::new((task.1)(&photo), task.2).start;
+    for start in [late, 1.0] {
+        let mut cells = Vec::new();
+        for calls in CALLS {
+            let steps = (calls as f64 / start).round() as usize;
+            let mut settings = vec![("steps".to_owned(), steps.into()), ("start".to_owned(), start.into())];
+            settings.extend_from_slice(&options.settings);
+            cells.push(shown(mean(restorer, options, task, &settings)?.after));
+        }
+        println!("| {} | {start} | {} |", task.0, cells.join(" | "));
+    }
+    Ok(())
+}
+
+/// What a task comes to over all pictures.
+struct Mean {
+    before: Quality,
+    after: Quality,
+    seconds: f64,
+}
+
+fn mean(restorer: &Restorer, options: &Options, task: &Task, settings: &[(String, Value)]) -> Result<Mean> {
+    let (name, degradation, sigma) = task;
+    let mut mean = Mean { before: [0.0; 2], after: [0.0; 2], seconds: 0.0 };
+    let n = options.pictures.len() as f64;
+    let add = |mean: &mut Quality, more: Quality| mean.iter_mut().zip(more).for_each(|(mean, more)| *mean += more / n);
+    for path in &options.pictures {
+        let photo = Picture::read(path)?;
+        let (before, after, seconds) = measure(restorer, &photo, degradation(&photo), *sigma, settings)
+            .with_context(|| format!("{name} of {}", path.display()))?;
+        eprintln!("{name} {}: {} -> {}", path.display(), shown(before), shown(after));
+        add(&mut mean.before, before);
+        add(&mut mean.after, after);
+        mean.seconds += seconds / n;
+    }
+    Ok(mean)
+}
+
+fn shown([psnr, ssim]: Quality) -> String {
+    format!("{psnr:.2} / {ssim:.3}")
 }
 
 /// A degradation that may depend on the picture's size.
 type OfPicture = Box<dyn Fn(&Picture) -> Degradation>;
 
-/// Name, degradation and noise of each task.
-fn tasks() -> Vec<(&'static str, OfPicture, f64)> {
+/// Name, degradation and noise.
+type Task = (&'static str, OfPicture, f64);
+
+fn tasks() -> Vec<Task> {
     let fixed = |degradation: Degradation| -> OfPicture { Box::new(move |_| degradation.clone()) };
     let blur = |psf: Psf| fixed(Degradation::Deblur { psf, form: Form::Fft });
     // Stripes and scratches over a fifth of the picture.
@@ -129,12 +171,14 @@ fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<Resto
 }
 
 fn parse() -> Result<Options> {
-    let mut options = Options { device: "auto".into(), tasks: Vec::new(), settings: Vec::new(), pictures: Vec::new() };
+    let mut options =
+        Options { device: "auto".into(), tasks: Vec::new(), settings: Vec::new(), curve: false, pictures: Vec::new() };
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
         let mut value = || words.next().with_context(|| format!("{word} needs a value"));
         match word.as_str() {
             "--device" => options.device = value()?,
+            "--curve" => options.curve = true,
             "--task" => options.tasks.push(value()?),
             "--set" => {
                 let setting = value()?;

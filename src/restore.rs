@@ -17,6 +17,7 @@ use crate::sampler::{
     self, ClassGuidance, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas,
 };
 
+pub use defaults::Quality;
 pub use initial::estimate as classical_estimate;
 
 /// Largest noise that is accepted, of a `[0, 1]` image.
@@ -86,6 +87,12 @@ impl RestoreConfig {
     /// The defaults for a task and noise level, measured with the embedded prior.
     pub fn new(degradation: Degradation, sigma: f64) -> Self {
         defaults::config(degradation, sigma)
+    }
+
+    /// The same, as thorough as asked for: other numbers of steps.
+    pub fn with_quality(self, quality: Quality) -> Self {
+        let calls = defaults::calls(&self.degradation, quality);
+        Self { steps: (calls as f64 / self.start).round() as usize, ..self }
     }
 
     /// Height and width of the restored picture, of a measurement of `height` x `width` pixels.

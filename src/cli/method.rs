@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use crate::degradation::{Degradation, Form};
 use crate::error::{Error, Result};
 use crate::regularizer::{Mode, Regularization};
-use crate::restore::{Border, Method, RestoreConfig};
+use crate::restore::{Border, Method, Quality, RestoreConfig};
 use crate::sampler::{DiffPir, Guidance, StepSizeMode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,6 +62,9 @@ pub(super) struct Args {
     /// DiffPIR: trust in the prior
     #[arg(long, allow_negative_numbers = true)]
     lambda: Option<f64>,
+    /// How thorough, against time
+    #[arg(long, value_enum, conflicts_with = "steps")]
+    quality: Option<Quality>,
     /// Steps of a full run
     #[arg(long)]
     steps: Option<usize>,
@@ -97,6 +100,7 @@ impl Args {
             || self.step_size_mode.is_some()
             || self.inject_noise.is_some()
             || self.steps.is_some()
+            || self.quality.is_some()
             || self.border.is_some()
             || self.no_clip
     }
@@ -112,8 +116,11 @@ impl Args {
             });
         }
         config.method = self.method(config)?;
-        config.steps = self.steps.unwrap_or(config.steps);
         config.start = self.start.unwrap_or(config.start);
+        if let Some(quality) = self.quality {
+            *config = config.clone().with_quality(quality);
+        }
+        config.steps = self.steps.unwrap_or(config.steps);
         config.border = self.border.unwrap_or(config.border);
         config.clip &= !self.no_clip;
         config.check()

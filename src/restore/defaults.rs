@@ -1,4 +1,6 @@
-//! Parameters for a task and noise level, so that a user types only the task.
+//! Parameters for a task, a noise level and the time a user has, so that the task is all to be typed.
+
+use serde::{Deserialize, Serialize};
 
 use super::{Border, Method, RestoreConfig};
 use crate::degradation::{Degradation, Psf};
@@ -7,6 +9,35 @@ use crate::sampler::{DiffPir, Guidance};
 
 /// Smallest regularisation of a deconvolution: below it, what the kernel and the file's 8 bits leave unsaid is magnified.
 const DEBLUR_ETA: f64 = 2e-3;
+
+/// How much time a restoration may take: calls of the network, from the classical estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// 5 to 20 calls
+    Draft,
+    /// 20 to 60 calls
+    Normal,
+    /// As many calls as were still measured to help: 20 to 100
+    Best,
+}
+
+/// Calls of the network for a task: measured on four validation pictures (BENCHMARKS.md).
+pub(super) fn calls(degradation: &Degradation, quality: Quality) -> usize {
+    let [draft, normal, best] = match degradation {
+        Degradation::SrBicubic { .. } | Degradation::SrAveragepooling { .. } => [10, 20, 20],
+        Degradation::Denoising => [10, 30, 50],
+        Degradation::Deblur { .. } => [10, 20, 30],
+        Degradation::Inpainting { .. } => [5, 30, 100],
+        Degradation::Colorization => [20, 60, 60],
+        Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } => [10, 30, 50],
+    };
+    match quality {
+        Quality::Draft => draft,
+        Quality::Normal => normal,
+        Quality::Best => best,
+    }
+}
 
 /// Settled on pictures that the prior was not trained on (`cargo bench --bench quality`), from the papers' parameters.
 pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
@@ -35,5 +66,6 @@ pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
             (fdgr(8.0, 0.7, Regularization::DEFAULT.lam), 0.3)
         }
     };
-    RestoreConfig { degradation, sigma, method, steps: 100, start, clip: true, border: Border::Extend, seed: 0 }
+    let steps = (calls(&degradation, Quality::Normal) as f64 / start).round() as usize;
+    RestoreConfig { degradation, sigma, method, steps, start, clip: true, border: Border::Extend, seed: 0 }
 }

@@ -1,0 +1,203 @@
+//! Time of our kernels, beside the same in Burn's tensor operations, and how much of the machine they use.
+//!
+//! `cargo bench --bench kernels -- [--device NAME]`. On the CPU the share of the measured peak of fused multiply-adds is
+//! given for convolutions (of the multiplications that are done, not of those a direct convolution would need), and that of
+//! the memory's bandwidth for the rest.
+
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use burn::tensor::{Device, Tensor};
+use clap::Parser;
+use fdgr::device;
+use fdgr::kernel::convolution::{self, Sampling, convolve};
+use fdgr::kernel::gradient::{self, Penalty};
+use fdgr::kernel::{Fft2, fft, normalization::GroupNorm};
+use fdgr::noise::{Noise, Seeded, Stream};
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const RUNS: usize = 7;
+
+#[derive(Parser)]
+struct Args {
+    /// auto, cpu, gpu, software or part of a name
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// What `cargo bench` passes
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What the machine can do at most, measured in the same run.
+struct Peak {
+    /// Floating-point operations a second.
+    operations: f64,
+    /// Bytes a second, read and written.
+    bytes: f64,
+}
+
+fn main() -> Result<()> {
+    let selected = device::open(&Args::parse().device)?;
+    let device = &selected.device;
+    println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), selected.description);
+    let peak = (selected.name == "cpu").then(Peak::measure);
+    if let Some(Peak { operations, bytes }) = &peak {
+        println!("peak of all threads: {:.0} GFLOP/s, copying {:.1} GB/s", operations / 1e9, bytes / 1e9);
+    }
+    let mut noise = Seeded::new(1, Stream::Sampling);
+    let mut random = |shape: [usize; 4]| noise.draw(shape, device);
+
+    println!("\n| convolution | ours | GFLOP/s of a direct one | share of the peak | Burn's | ratio |");
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for (inputs, outputs, side, taps) in [
+        (64, 64, 128, 3),
+        (128, 64, 128, 3),
+        (128, 128, 64, 3),
+        (256, 256, 32, 3),
+        (256, 256, 16, 3),
+        (128, 128, 256, 3),
+        (256, 128, 256, 1),
+    ] {
+        let x = random([1, inputs, side, side]);
+        let weight = random([taps, taps, inputs, outputs]) * 0.05;
+        let bias = Tensor::zeros([outputs], device);
+        let ours = median(device, || convolve(x.clone(), weight.clone(), bias.clone(), Sampling::Keep))?;
+        let stock =
+            median(device, || convolution::specification(x.clone(), weight.clone(), bias.clone(), Sampling::Keep))?;
+        let direct = 2.0 * (side * side * taps * taps * inputs * outputs) as f64;
+        // F(4x4, 3x3) needs a quarter of the multiplications.
+        let done = if taps == 3 { direct / 4.0 } else { direct };
+        println!(
+            "| {taps}x{taps}, {inputs} to {outputs} at {side}x{side} | {:.2} ms | {:.0} | {} | {:.2} ms | {:.2} |",
+            1e3 * ours,
+            direct / ours / 1e9,
+            peak.as_ref().map_or("".into(), |peak| format!("{:.0}%", 100.0 * done / ours / peak.operations)),
+            1e3 * stock,
+            ours / stock
+        );
+    }
+
+    println!(
+        "\n| kernel | ours | GB/s | share of copying | tensor operations | ratio |\n| --- | --- | --- | --- | --- | --- |"
+    );
+    let report = |name: &str, floats: usize, ours: f64, specification: Option<f64>| {
+        let bytes = (floats * size_of::<f32>()) as f64;
+        println!(
+            "| {name} | {:.2} ms | {:.1} | {} | {} | {} |",
+            1e3 * ours,
+            bytes / ours / 1e9,
+            peak.as_ref().map_or("".into(), |peak| format!("{:.0}%", 100.0 * bytes / ours / peak.bytes)),
+            specification.map_or("".into(), |s| format!("{:.2} ms", 1e3 * s)),
+            specification.map_or("".into(), |s| format!("{:.2}", ours / s)),
+        );
+    };
+    for (channels, side) in [(64, 128), (128, 256)] {
+        let x = random([1, channels, side, side]);
+        // In the memory order that convolutions leave.
+        let identity = Tensor::<2>::eye(channels, device).reshape([1, 1, channels, channels]);
+        let x = convolve(x, identity, Tensor::zeros([channels], device), Sampling::Keep);
+        let (scale, shift) = (Tensor::ones([channels], device), Tensor::zeros([channels], device));
+        let norm = GroupNorm { groups: 32, epsilon: 1e-6, activate: true };
+        let ours = median(device, || norm.forward(x.clone(), &scale, &shift))?;
+        let specification = median(device, || norm.specification(x.clone(), &scale, &shift))?;
+        report(
+            &format!("GroupNorm and SiLU, {channels}x{side}x{side}"),
+            3 * channels * side * side,
+            ours,
+            Some(specification),
+        );
+    }
+    for [h, w] in [[256, 256], [257, 257], [480, 640], [512, 512], [1000, 1000], [1024, 1024]] {
+        let (plan, x) = (Fft2::new(h, w, device), random([1, 3, h, w]));
+        let ours = median(device, || plan.forward(x.clone()).narrow(4, 0, 1).reshape([1, 3, h, w]))?;
+        let matrices = (h == 256).then(|| {
+            let field = Tensor::stack(vec![x.clone(), x.zeros_like()], 4);
+            median(device, || fft::specification(field.clone(), false).narrow(4, 0, 1).reshape([1, 3, h, w]))
+        });
+        let name = format!("forward transform, 3x{h}x{w} ({:.1} ns an element)", 1e9 * ours / (3 * h * w) as f64);
+        // Real numbers in, complex ones out, read and written again between rows and columns.
+        report(&name, 3 * h * w * (1 + 2 + 2 + 2), ours, matrices.transpose()?);
+    }
+    let x = random([1, 3, 256, 256]) * 0.3;
+    let penalty = Penalty { alpha: 0.2, sigma_g: 0.8 };
+    let ours = median(device, || gradient::spatial(x.clone(), 1.3, penalty))?;
+    let specification = median(device, || gradient::spatial_specification(x.clone(), 1.3, penalty))?;
+    report("G+, 3x256x256", 2 * 3 * 256 * 256, ours, Some(specification));
+    let plan = Fft2::new(256, 256, device);
+    let ours = median(device, || gradient::frequency(&plan, x.clone(), -0.09, penalty))?;
+    report("G-, 3x256x256", 2 * 3 * 256 * 256, ours, None);
+    Ok(())
+}
+
+/// Median time of `work`, its result waited for.
+fn median(device: &Device, mut work: impl FnMut() -> Tensor<4>) -> Result<f64> {
+    wait(work())?;
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        device.sync().context("the device does not answer")?;
+        let begun = Instant::now();
+        wait(work())?;
+        times.push(begun.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[RUNS / 2])
+}
+
+/// Waits until a result is there, by reading one number of it.
+fn wait(x: Tensor<4>) -> Result<()> {
+    x.slice([0..1, 0..1, 0..1, 0..1]).try_into_data().context("the device gave no result").map(drop)
+}
+
+impl Peak {
+    fn measure() -> Self {
+        const ROUNDS: usize = 4_000_000;
+        let threads = rayon::current_num_threads();
+        let begun = Instant::now();
+        let operations: f64 =
+            (0..threads).into_par_iter().map(|_| Arch::new().dispatch(Multiplications { rounds: ROUNDS })).sum();
+        let operations = operations / begun.elapsed().as_secs_f64();
+
+        let source = vec![1.0_f32; 32 << 20];
+        let mut target = vec![0.0_f32; source.len()];
+        let mut fastest = f64::INFINITY;
+        for _ in 0..RUNS {
+            let begun = Instant::now();
+            target
+                .par_chunks_mut(1 << 16)
+                .zip(source.par_chunks(1 << 16))
+                .for_each(|(to, from)| to.copy_from_slice(from));
+            fastest = fastest.min(begun.elapsed().as_secs_f64());
+        }
+        Self { operations, bytes: 2.0 * size_of_val(&*source) as f64 / fastest }
+    }
+}
+
+/// Independent chains of multiply-adds in registers; gives the number of operations.
+struct Multiplications {
+    rounds: usize,
+}
+
+impl WithSimd for Multiplications {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        const CHAINS: usize = 12;
+        let (factor, addend) = (simd.splat_f32s(0.999), simd.splat_f32s(0.001));
+        let mut chains = [simd.splat_f32s(0.5); CHAINS];
+        for _ in 0..self.rounds {
+            for chain in &mut chains {
+                *chain = simd.mul_add_f32s(*chain, factor, addend);
+            }
+        }
+        std::hint::black_box(chains);
+        (2 * CHAINS * S::F32_LANES * self.rounds) as f64
+    }
+}
