@@ -27,10 +27,10 @@ pub(super) fn calls(degradation: &Degradation, quality: Quality) -> usize {
     let [draft, normal, best] = match degradation {
         Degradation::SrBicubic { .. } | Degradation::SrAveragepooling { .. } => [10, 20, 20],
         Degradation::Denoising => [10, 30, 50],
-        Degradation::Deblur { .. } => [10, 20, 30],
-        Degradation::Inpainting { .. } => [5, 30, 100],
-        Degradation::Colorization => [20, 60, 60],
-        Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } => [10, 30, 50],
+        Degradation::Deblur { .. } => [5, 20, 30],
+        Degradation::Inpainting { .. } => [5, 20, 100],
+        Degradation::Colorization => [5, 20, 20],
+        Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } => [20, 50, 50],
     };
     match quality {
         Quality::Draft => draft,

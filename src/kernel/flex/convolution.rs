@@ -8,6 +8,7 @@
 
 use std::cell::Cell;
 
+use bytemuck::{Pod, Zeroable};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -117,14 +118,28 @@ pub(super) struct Tile {
     pub column: usize,
 }
 
-/// Vector number `vector` of a slice, filled up with zeros behind its end.
-#[inline(always)]
-pub(super) fn load<S: Simd>(simd: S, slice: &[f32], vector: usize) -> S::f32s {
-    let (whole, rest) = S::as_simd_f32s(slice);
-    match whole.get(vector) {
-        Some(&whole) => whole,
-        None if vector == whole.len() => simd.partial_load_f32s(rest),
-        None => simd.splat_f32s(0.0),
+/// A slice as whole vectors and what is left.
+#[derive(Clone, Copy)]
+pub(super) struct Vectors<'a, S: Simd> {
+    whole: &'a [S::f32s],
+    rest: &'a [f32],
+}
+
+impl<'a, S: Simd> Vectors<'a, S> {
+    #[inline(always)]
+    pub fn of(slice: &'a [f32]) -> Self {
+        let (whole, rest) = S::as_simd_f32s(slice);
+        Self { whole, rest }
+    }
+
+    /// A vector, filled up with zeros behind the end.
+    #[inline(always)]
+    pub fn load(&self, simd: S, vector: usize) -> S::f32s {
+        match self.whole.get(vector) {
+            Some(&whole) => whole,
+            None if vector == self.whole.len() && !self.rest.is_empty() => simd.partial_load_f32s(self.rest),
+            None => simd.splat_f32s(0.0),
+        }
     }
 }
 
@@ -154,9 +169,9 @@ impl Scheme for Direct {
         for tap in 0..geometry.taps * geometry.taps {
             let row = first(tile.row) + (tap / geometry.taps) as isize;
             let column = first(tile.column) + (tap % geometry.taps) as isize;
-            let pixel = geometry.pixel(x, tile.image, row, column);
+            let pixel = Vectors::<S>::of(geometry.pixel(x, tile.image, row, column));
             for vector in 0..vectors {
-                store(0, tap * vectors + vector, load(simd, pixel, vector));
+                store(0, tap * vectors + vector, pixel.load(simd, vector));
             }
         }
     }
@@ -172,7 +187,7 @@ impl Scheme for Direct {
     ) {
         for (row, weights) in weight.chunks_exact(geometry.outputs).enumerate() {
             let padded = row / geometry.inputs * geometry.padded_inputs() + row % geometry.inputs;
-            store(0, padded, load(simd, &weights[first..], 0));
+            store(0, padded, Vectors::<S>::of(&weights[first..]).load(simd, 0));
         }
     }
 
@@ -215,7 +230,7 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
     if positions < outputs {
         // Few positions: gathered once; a thread reads its own part of the weights.
         let mut shared = Scratch::take();
-        let gathered = at_least(&mut shared.gathered, positions.div_ceil(ROWS) * group);
+        let gathered = shared.gathered.at_least(positions.div_ceil(ROWS) * group);
         gathered.par_chunks_mut(group).enumerate().for_each(|(index, group)| {
             arch.dispatch(Gather { plan, positions: index * ROWS..positions, group });
         });
@@ -224,7 +239,7 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
         let compute = |first: usize| {
             let mut scratch = Scratch::take();
             let pitch = plan.block.min(outputs - first);
-            let panels = at_least(&mut scratch.panels, panel);
+            let panels = scratch.panels.at_least(panel);
             arch.dispatch(Weigh { plan, first, panel: panels });
             let mut out = vec![0.0; batch * out_height * out_width * pitch];
             let part = Part { positions: 0..positions, first_pixel: 0, first_output: first, pitch };
@@ -245,7 +260,7 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
 
     // Many positions: the weights are prepared once; a thread gathers some rows of the picture at a time.
     let mut shared = Scratch::take();
-    let panels = at_least(&mut shared.panels, outputs.div_ceil(plan.block) * panel);
+    let panels = shared.panels.at_least(outputs.div_ceil(plan.block) * panel);
     panels.par_chunks_mut(panel).enumerate().for_each(|(block, panel)| {
         arch.dispatch(Weigh { plan, first: block * plan.block, panel });
     });
@@ -264,7 +279,7 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
         let end = first + rows.min(plan.down - row) * plan.across;
         for first in (first..end).step_by(fitting) {
             let positions = first..end.min(first + fitting);
-            let gathered = at_least(&mut scratch.gathered, positions.len().div_ceil(ROWS) * group);
+            let gathered = scratch.gathered.at_least(positions.len().div_ceil(ROWS) * group);
             for (index, group) in gathered.chunks_exact_mut(group).enumerate() {
                 arch.dispatch(Gather { plan, positions: first + index * ROWS..positions.end, group });
             }
@@ -304,9 +319,28 @@ impl<P: Scheme> Plan<'_, P> {
 /// Memory that a thread keeps for its next piece of work; new memory would cost more than what is done in it.
 #[derive(Default)]
 struct Scratch {
-    gathered: Vec<f32>,
-    panels: Vec<f32>,
-    products: Vec<f32>,
+    gathered: Buffer,
+    panels: Buffer,
+    products: Buffer,
+}
+
+/// Numbers that begin with a cache line, so that no vector lies across two.
+#[derive(Default)]
+struct Buffer(Vec<Line>);
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+impl Buffer {
+    /// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
+    fn at_least(&mut self, length: usize) -> &mut [f32] {
+        let lines = length.div_ceil(16);
+        if self.0.len() < lines {
+            self.0.resize(lines, Line::zeroed());
+        }
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..length]
+    }
 }
 
 thread_local! {
@@ -314,8 +348,8 @@ thread_local! {
 }
 
 impl Scratch {
-    /// Numbers that a thread may keep.
-    const KEPT: usize = 16 << 20;
+    /// Cache lines that a thread may keep.
+    const KEPT: usize = 1 << 20;
 
     /// What the thread has kept; nothing, where it is in use by work that this one interrupts.
     fn take() -> Self {
@@ -323,18 +357,11 @@ impl Scratch {
     }
 
     fn put_back(self) {
-        if self.gathered.len() + self.panels.len() + self.products.len() <= Self::KEPT {
+        let Self { gathered, panels, products } = &self;
+        if [gathered, panels, products].map(|buffer| buffer.0.len()).iter().sum::<usize>() <= Self::KEPT {
             SCRATCH.set(self);
         }
     }
-}
-
-/// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
-fn at_least(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
-    &mut buffer[..length]
 }
 
 /// How many outputs a block has: as many vectors as leave registers for the inputs, but no more than there are outputs.
@@ -423,7 +450,7 @@ struct Multiply<'a, P> {
     part: Part,
     gathered: &'a [f32],
     panels: &'a [f32],
-    products: &'a mut Vec<f32>,
+    products: &'a mut Buffer,
     out: &'a mut [f32],
 }
 
@@ -449,7 +476,7 @@ impl<P: Scheme> Multiply<'_, P> {
         let groups = part.positions.len().div_ceil(ROWS);
         let (group, panel) = (P::POINTS * depth * ROWS, P::POINTS * depth * block);
         // `[POINTS, blocks, groups, ROWS, block]`
-        let all_products = at_least(self.products, P::POINTS * blocks * groups * ROWS * block);
+        let all_products = self.products.at_least(P::POINTS * blocks * groups * ROWS * block);
 
         let (products, _) = S::as_mut_simd_f32s(all_products);
         let mut products = products.as_chunks_mut::<VECTORS>().0.chunks_exact_mut(ROWS);
@@ -467,11 +494,11 @@ impl<P: Scheme> Multiply<'_, P> {
         }
 
         let products = S::as_simd_f32s(all_products).0.as_chunks::<VECTORS>().0;
+        let bias = Vectors::<S>::of(&operands.bias[part.first_output..][..part.pitch]);
         for (index, position) in part.positions.enumerate() {
             let tile = plan.tile(position);
             for vector in 0..part.pitch.div_ceil(S::F32_LANES) {
-                let from = vector * S::F32_LANES;
-                let bias = load(simd, &operands.bias[part.first_output + from..], 0);
+                let bias = bias.load(simd, vector);
                 let at = vector / VECTORS * groups * ROWS + index;
                 let product = |point: usize| products[point * blocks * groups * ROWS + at][vector % VECTORS];
                 scheme.scatter(simd, product, |row, column, value| {
@@ -483,7 +510,7 @@ impl<P: Scheme> Multiply<'_, P> {
                     let mut value = simd.add_f32s(value, bias);
                     if let Some(residual) = operands.residual {
                         let residual = &residual[pixel * geometry.outputs + part.first_output..][..part.pitch];
-                        value = simd.add_f32s(value, load(simd, residual, vector));
+                        value = simd.add_f32s(value, Vectors::<S>::of(residual).load(simd, vector));
                     }
                     let pixel = &mut self.out[(pixel - part.first_pixel) * part.pitch..][..part.pitch];
                     let (whole, rest) = S::as_mut_simd_f32s(pixel);

@@ -6,7 +6,7 @@
 
 use pulp::Simd;
 
-use super::convolution::{Geometry, Scheme, Tile, load};
+use super::convolution::{Geometry, Scheme, Tile, Vectors};
 
 /// F(4x4, 3x3).
 #[derive(Clone, Copy)]
@@ -36,11 +36,11 @@ impl Scheme for Winograd {
         tile: Tile,
         mut store: impl FnMut(usize, usize, S::f32s),
     ) {
-        let mut pixels: [[&[f32]; Self::SPAN]; Self::SPAN] = [[&[]; Self::SPAN]; Self::SPAN];
+        let mut pixels = [[Vectors::<S>::of(&[]); Self::SPAN]; Self::SPAN];
         for (column, pixels) in pixels.iter_mut().enumerate() {
             for (row, pixel) in pixels.iter_mut().enumerate() {
                 let at = |tile: usize, offset: usize| (tile + offset) as isize - geometry.padding as isize;
-                *pixel = geometry.pixel(x, tile.image, at(tile.row, row), at(tile.column, column));
+                *pixel = Vectors::of(geometry.pixel(x, tile.image, at(tile.row, row), at(tile.column, column)));
             }
         }
         for vector in 0..geometry.padded_inputs() / S::F32_LANES {
@@ -48,7 +48,7 @@ impl Scheme for Winograd {
             for (column, pixels) in pixels.iter().enumerate() {
                 let mut values = [simd.splat_f32s(0.0); Self::SPAN];
                 for (value, pixel) in values.iter_mut().zip(pixels) {
-                    *value = load(simd, pixel, vector);
+                    *value = pixel.load(simd, vector);
                 }
                 for (half, value) in half.iter_mut().zip(inputs(simd, values)) {
                     half[column] = value;
@@ -78,7 +78,7 @@ impl Scheme for Winograd {
                 let mut taps = [simd.splat_f32s(0.0); Self::TAPS];
                 for (row, tap) in taps.iter_mut().enumerate() {
                     let outputs_of_tap = &weight[((row * Self::TAPS + column) * inputs + input) * outputs..][..outputs];
-                    *tap = load(simd, &outputs_of_tap[first..], 0);
+                    *tap = Vectors::<S>::of(&outputs_of_tap[first..]).load(simd, 0);
                 }
                 for (half, value) in half.iter_mut().zip(weights(simd, taps)) {
                     half[column] = value;
