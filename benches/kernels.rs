@@ -6,11 +6,14 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
+mod common;
+
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use burn::tensor::{Device, Tensor};
+use anyhow::Result;
+use burn::tensor::Tensor;
 use clap::Parser;
+use common::{RUNS, median};
 use fdgr::device;
 use fdgr::kernel::convolution::{self, Sampling, convolve};
 use fdgr::kernel::gradient::{self, Penalty};
@@ -18,12 +21,6 @@ use fdgr::kernel::{Fft2, fft, normalization::GroupNorm};
 use fdgr::noise::{Noise, Seeded, Stream};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
-
-/// As the command has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-const RUNS: usize = 7;
 
 #[derive(Parser)]
 struct Args {
@@ -134,25 +131,6 @@ fn main() -> Result<()> {
     let ours = median(device, || gradient::frequency(&plan, x.clone(), -0.09, penalty))?;
     report("G-, 3x256x256", 2 * 3 * 256 * 256, ours, None);
     Ok(())
-}
-
-/// Median time of `work`, its result waited for.
-fn median(device: &Device, mut work: impl FnMut() -> Tensor<4>) -> Result<f64> {
-    wait(work())?;
-    let mut times = Vec::new();
-    for _ in 0..RUNS {
-        device.sync().context("the device does not answer")?;
-        let begun = Instant::now();
-        wait(work())?;
-        times.push(begun.elapsed().as_secs_f64());
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[RUNS / 2])
-}
-
-/// Waits until a result is there, by reading one number of it.
-fn wait(x: Tensor<4>) -> Result<()> {
-    x.slice([0..1, 0..1, 0..1, 0..1]).try_into_data().context("the device gave no result").map(drop)
 }
 
 impl Peak {

@@ -6,6 +6,8 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
+mod common;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,10 +20,6 @@ use fdgr::picture::Picture;
 use fdgr::restore::{Border, PriorChoice, RestoreConfig, Restorer};
 use fdgr::{device, prior};
 use serde_json::Value;
-
-/// As the command has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 struct Options {
     device: String,

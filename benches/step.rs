@@ -4,11 +4,13 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
+mod common;
+
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use burn::tensor::{Device, Tensor};
 use clap::Parser;
+use common::{median, wait};
 use fdgr::degradation::{Degradation, Form, Psf};
 use fdgr::device;
 use fdgr::kernel::Fft2;
@@ -16,12 +18,6 @@ use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
 use fdgr::sampler::{Fdgr, Guidance, Problem, Sampler, Timeline, schedule::Betas};
-
-/// As the command has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-const RUNS: usize = 7;
 
 #[derive(Parser)]
 struct Args {
@@ -95,23 +91,4 @@ fn main() -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Median time of `work`, its result waited for.
-fn median(device: &Device, mut work: impl FnMut() -> Tensor<4>) -> Result<f64> {
-    wait(work())?;
-    let mut times = Vec::new();
-    for _ in 0..RUNS {
-        device.sync().context("the device does not answer")?;
-        let begun = Instant::now();
-        wait(work())?;
-        times.push(begun.elapsed().as_secs_f64());
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[RUNS / 2])
-}
-
-/// Waits until a result is there, by reading one number of it.
-fn wait(x: Tensor<4>) -> Result<()> {
-    x.slice([0..1, 0..1, 0..1, 0..1]).try_into_data().context("the device gave no result").map(drop)
 }
