@@ -1,7 +1,7 @@
 // Group normalisation from the statistics of group_statistics.wgsl, and SiLU where SILU.
 //
-//   dispatch     one thread per element
-//   x, normed    [batch, channels, plane]
+//   dispatch     one thread per `Number`
+//   x, normed    [batch, channels, plane] of `Number`s: floats, or vectors of LANES where that divides a plane
 //   scale, shift one float per channel
 //   normed       (x - mean) * deviation^-1 * scale + shift, then v / (1 + exp(-v)) where SILU
 //   matches      kernel::normalization::specification
@@ -13,11 +13,11 @@ struct Parameters {
     group_channels: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> statistics: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(3) var<storage, read_write> shift: array<f32>;
-@group(0) @binding(4) var<storage, read_write> normed: array<f32>;
+@group(0) @binding(4) var<storage, read_write> normed: array<Number>;
 @group(0) @binding(5) var<uniform> parameters: Parameters;
 
 fn element(thread: u32) {

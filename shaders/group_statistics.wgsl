@@ -1,7 +1,7 @@
 // Mean and inverse standard deviation of every group of channels.
 //
 //   dispatch     one workgroup per group: batch * groups of them
-//   x            groups of `length` consecutive floats
+//   x            groups of `length` consecutive `Number`s: floats, or vectors of LANES where that divides a plane
 //   statistics   vec2(mean, 1 / sqrt(variance + epsilon)) per group
 //   matches      kernel::normalization::specification, together with group_normalize.wgsl
 //
@@ -13,7 +13,7 @@ struct Parameters {
     epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<Number>;
 @group(0) @binding(1) var<storage, read_write> statistics: array<vec2<f32>>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
@@ -43,18 +43,18 @@ fn main(
     // Workgroups behind the last group work on that one again, so that barriers stay in uniform control flow.
     let index = min(group.y * groups.x + group.x, parameters.groups - 1u);
     let start = index * parameters.length;
-    let count = f32(parameters.length);
-    var sum = 0.0;
+    let count = f32(parameters.length * LANES);
+    var sums = Number();
     for (var i = local; i < parameters.length; i += WORKGROUP) {
-        sum += x[start + i];
+        sums += x[start + i];
     }
-    let mean = total(sum, local) / count;
-    var squares = 0.0;
+    let mean = total(added(sums), local) / count;
+    var squares = Number();
     for (var i = local; i < parameters.length; i += WORKGROUP) {
         let deviation = x[start + i] - mean;
         squares += deviation * deviation;
     }
-    let variance = total(squares, local) / count;
+    let variance = total(added(squares), local) / count;
     if local == 0u {
         statistics[index] = vec2(mean, inverseSqrt(variance + parameters.epsilon));
     }

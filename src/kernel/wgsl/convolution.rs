@@ -80,7 +80,7 @@ impl Convolution {
                 .map(Value::from);
             Shader::GatherTiles.launch(&[&self.x], &gathered, threads, &parameters);
 
-            let products = self.multiply(panel, &gathered, [POINTS, inputs, rows, columns]);
+            let products = self.multiply(panel, &gathered, [POINTS, inputs, rows, columns], columns, 0);
             let threads = rows.min(outputs - first_output) * columns;
             let [height, width] = [self.result[2], self.result[3]];
             let parameters =
@@ -110,13 +110,14 @@ impl Convolution {
         };
         let output = empty(&self.x, self.result.clone());
         for (first, columns) in self.bands(positions, depth.max(rows), BAND) {
+            let shape = [1, depth, rows, columns];
             // With one tap the picture is the matrix already.
-            let gathered = if taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && columns == plane {
-                self.x.clone()
-            } else {
-                self.gather_taps(first, columns, positions)
-            };
-            let products = self.multiply(&panel, &gathered, [1, depth, rows, columns]);
+            let products =
+                if taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && plane % self.block.0 == 0 {
+                    self.multiply(&panel, &self.x, shape, plane, first)
+                } else {
+                    self.multiply(&panel, &self.gather_taps(first, columns, positions), shape, columns, 0)
+                };
             let threads = outputs * columns;
             let parameters = [threads, columns, first, positions, outputs, plane].map(Value::from);
             let residual = self.residual.is_some();
@@ -158,15 +159,18 @@ impl Convolution {
         (0..count).step_by(fitting).map(|first| (first, filled(first))).collect()
     }
 
+    /// Products with the columns from `first` on of `gathered`, which has `pitch` of them.
     fn multiply(
         &self,
         panel: &CubeTensor,
         gathered: &CubeTensor,
         [points, depth, rows, columns]: [usize; 4],
+        pitch: usize,
+        first: usize,
     ) -> CubeTensor {
         let products = empty(&self.x, Shape::from([points, rows, columns]));
         let threads = points * rows * columns / (self.block.0 * self.block.0);
-        let parameters = [threads, depth, rows, columns].map(Value::from);
+        let parameters = [threads, depth, rows, columns, pitch, first].map(Value::from);
         Shader::Multiply { rows: self.block.0, columns: self.block.0 }.launch(
             &[panel, gathered],
             &products,

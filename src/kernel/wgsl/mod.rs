@@ -90,14 +90,16 @@ impl Kernels for CubeBackend {
         let shape = x.meta.shape().clone();
         let (channels, plane) = (shape[1], shape[2] * shape[3]);
         let all_groups = shape[0] * groups;
+        let lanes = if plane % 4 == 0 { 4 } else { 1 };
+        let plane = plane / lanes;
         let statistics = empty(&x, Shape::from([all_groups, 2]));
         let parameters = [all_groups.into(), Value::from(channels / groups * plane), epsilon.into()];
-        Shader::GroupStatistics.launch(&[&x], &statistics, all_groups * WORKGROUP as usize, &parameters);
+        Shader::GroupStatistics { lanes }.launch(&[&x], &statistics, all_groups * WORKGROUP as usize, &parameters);
 
         let output = empty(&x, shape.clone());
-        let threads = shape.num_elements();
+        let threads = shape.num_elements() / lanes;
         let parameters = [threads.into(), plane.into(), channels.into(), Value::from(channels / groups)];
-        Shader::GroupNormalize { silu: activate }.launch(
+        Shader::GroupNormalize { silu: activate, lanes }.launch(
             &[&x, &statistics, &scale, &shift],
             &output,
             threads,
@@ -264,9 +266,9 @@ pub enum Shader {
     /// `gradient_frequency.wgsl`
     GradientFrequency,
     /// `group_statistics.wgsl`
-    GroupStatistics,
+    GroupStatistics { lanes: usize },
     /// `group_normalize.wgsl`
-    GroupNormalize { silu: bool },
+    GroupNormalize { silu: bool, lanes: usize },
     /// `widen_half.wgsl`
     WidenHalf,
     /// `gather_taps.wgsl`
@@ -288,14 +290,15 @@ pub enum Shader {
 impl Shader {
     /// Every variant that can be launched.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::GroupStatistics, Self::WidenHalf];
+        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::WidenHalf];
+        all.extend([1, 4].map(|lanes| Self::GroupStatistics { lanes }));
         all.extend([Self::GatherTaps, Self::GatherTiles, Self::WeighTaps, Self::WeighTiles]);
         all.extend([8, 16].map(|side| Self::Multiply { rows: side, columns: side }));
         for a in [false, true] {
             all.push(Self::ScatterPixels { residual: a });
             all.push(Self::ScatterTiles { residual: a });
             all.push(Self::SpectralDerivative { divergence: a });
-            all.push(Self::GroupNormalize { silu: a });
+            all.extend([1, 4].map(|lanes| Self::GroupNormalize { silu: a, lanes }));
             for (real_input, real_output) in [(false, false), (false, true), (true, false), (true, true)] {
                 all.push(Self::LineProduct { conjugate: a, real_input, real_output });
                 for radix in [1, 2, 3, 4, 5, 7, 8, 11, 13] {
@@ -339,9 +342,10 @@ impl Shader {
             Self::ScatterTiles { residual } => {
                 (scattered(residual), &[text::WINOGRAD, text::SCATTER_TILES, text::ELEMENTWISE])
             }
-            Self::GroupStatistics => (String::new(), &[text::GROUP_STATISTICS]),
-            Self::GroupNormalize { silu } => {
-                (format!("const SILU: bool = {silu};\n"), &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
+            Self::GroupStatistics { lanes } => (numbers(lanes), &[text::GROUP_STATISTICS]),
+            Self::GroupNormalize { silu, lanes } => {
+                let constants = format!("const SILU: bool = {silu};\n{}", numbers(lanes));
+                (constants, &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
             }
         };
         format!("const WORKGROUP: u32 = {WORKGROUP}u;\n{constants}{}", parts.concat())
@@ -382,6 +386,12 @@ fn access(real_input: bool, real_output: bool) -> String {
         false => "alias Destination = vec2<f32>;\nfn store(v: vec2<f32>) -> Destination { return v; }\n",
     };
     format!("{source}{destination}")
+}
+
+/// Floats that a kernel takes one or four at a time.
+fn numbers(lanes: usize) -> String {
+    let (name, sum) = if lanes == 1 { ("f32", "v") } else { ("vec4<f32>", "dot(v, vec4(1.0))") };
+    format!("const LANES: u32 = {lanes}u;\nalias Number = {name};\nfn added(v: Number) -> f32 {{ return {sum}; }}\n")
 }
 
 /// The bindings of the kernels that put pixels together.
