@@ -91,8 +91,7 @@ impl RestoreConfig {
 
     /// The same, as thorough as asked for: other numbers of steps.
     pub fn with_quality(self, quality: Quality) -> Self {
-        let calls = defaults::calls(&self.degradation, quality);
-        Self { steps: (calls as f64 / self.start).round() as usize, ..self }
+        Self { steps: defaults::steps(&self.degradation, quality, self.start), ..self }
     }
 
     /// Height and width of the restored picture, of a measurement of `height` x `width` pixels.

@@ -187,6 +187,23 @@ fn every_flag_of_the_methods_is_taken() {
 }
 
 #[test]
+fn quality_decides_the_number_of_steps() {
+    let desk = Desk::new();
+    let calls = |flags: &str| {
+        desk.succeeds(&format!("restore photo.png -o q.png --task denoise --sigma 0.1 --device cpu {flags}"));
+        let recipe = std::fs::read(desk.0.path().join("q.png.recipe.json")).unwrap();
+        let recipe: serde_json::Value = serde_json::from_slice(&recipe).unwrap();
+        let number = |name: &str| recipe["config"][name].as_f64().unwrap();
+        number("steps") * number("start")
+    };
+    let [draft, normal, best] = ["draft", "normal", "best"].map(|quality| calls(&format!("--quality {quality}")));
+    assert!(draft < normal && normal < best, "{draft}, {normal}, {best} calls");
+    assert_eq!(calls(""), normal);
+    desk.fails("restore photo.png -o x.png --task denoise --quality draft --steps 5", &["--quality", "--steps"]);
+    desk.fails("restore photo.png -o x.png --task denoise --quality superb", &["superb", "draft"]);
+}
+
+#[test]
 fn bad_files_get_a_sentence() {
     let desk = Desk::new();
     std::fs::write(desk.path("empty.png"), b"").unwrap();

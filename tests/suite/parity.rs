@@ -195,6 +195,18 @@ fn convolutions() {
 }
 
 #[test]
+fn convolutions_whose_weights_fill_several_buffers() {
+    on_devices(|on, device| {
+        let (inputs, outputs) = (768, 720);
+        let x = random([1, inputs, 24, 24], 26, device);
+        let weight = random([3, 3, inputs, outputs], 27, device) * 0.012;
+        let bias = random([1, 1, 1, outputs], 28, device).reshape([outputs]);
+        let expected = values(convolution::specification(x.clone(), weight.clone(), bias.clone(), Sampling::Keep));
+        assert_close(on, &values(convolve(x, weight, bias, Sampling::Keep)), &expected, 2e-5);
+    });
+}
+
+#[test]
 fn concatenations() {
     on_devices(|on, device| {
         let (a, b) = (random([2, 3, 5, 7], 24, device), random([2, 4, 5, 7], 25, device));
