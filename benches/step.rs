@@ -17,7 +17,7 @@ use fdgr::kernel::Fft2;
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
-use fdgr::sampler::{Fdgr, Guidance, Problem, Sampler, Timeline, schedule::Betas};
+use fdgr::sampler::{Estimate, Fdgr, Guidance, Problem, Sampler, Timeline, Travel, schedule::Betas};
 
 #[derive(Parser)]
 struct Args {
@@ -60,8 +60,8 @@ fn main() -> Result<()> {
         return Ok(());
     }
 
-    let timeline = Timeline::new(Betas::Linear, 100, 0.3)?;
-    let step = timeline.steps()[0];
+    let timeline = Timeline::new(Betas::Linear, 100, 0.3, Travel::NONE)?;
+    let step = timeline.first();
     for (task, degradation) in [
         ("super-resolution", Degradation::SrBicubic { scale: 4, form: Form::Svd }),
         ("deblurring", Degradation::Deblur { psf: Psf::REFERENCE_GAUSSIAN, form: Form::Fft }),
@@ -71,9 +71,10 @@ fn main() -> Result<()> {
         let problem = Problem { operator: operator.as_ref(), y, sigma_y: 0.1 };
         for mode in [Mode::Spatial, Mode::Frequency] {
             let regularization = Regularization { mode, ..Regularization::DEFAULT };
-            let sampler = Fdgr::new(Guidance::DEFAULT, regularization.build(side, side, device)?);
+            let mut sampler = Fdgr::new(Guidance::DEFAULT, regularization.build(side, side, device)?);
             let around = median(device, || {
-                sampler.step(&step, x.clone(), x.clone(), &problem, &mut Seeded::new(1, Stream::Sampling))
+                let estimate = Estimate::new(x.clone(), x.clone());
+                sampler.step(&step, x.clone(), estimate, &problem, &mut Seeded::new(1, Stream::Sampling))
             })?;
             let share = 100.0 * around / (around + network);
             println!("{task}, {mode:?}: {around:.4} s around the network, {share:.1}% of a step");

@@ -80,8 +80,8 @@ fn main() -> Result<()> {
 
     let side = args.size;
     let pixels = side * side;
-    if let Some(limit) = selected.max_tensor.filter(|&limit| prior.largest_tensor(pixels) > limit) {
-        let needed = prior.largest_tensor(pixels) >> 20;
+    if let Some(limit) = selected.max_tensor.filter(|&limit| prior.largest_tensor(pixels, 1) > limit) {
+        let needed = prior.largest_tensor(pixels, 1) >> 20;
         bail!(
             "a step at {side}x{side} needs tensors of {needed} MiB, but this device's buffers hold {} MiB",
             limit >> 20

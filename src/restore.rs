@@ -3,6 +3,7 @@
 mod border;
 mod defaults;
 mod initial;
+mod method;
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -12,45 +13,14 @@ use crate::device::Selected;
 use crate::error::{Error, Result};
 use crate::noise::{Noise, Seeded, Stream};
 use crate::prior::{Classifier, Precision, Prior, PriorFile, find_class};
-use crate::regularizer::Regularization;
-use crate::sampler::{
-    self, ClassGuidance, Ddpg, DiffPir, Fdgr, Guidance, Observer, Problem, Sampler, Timeline, schedule::Betas,
-};
+use crate::sampler::{self, ClassGuidance, Observer, Problem, Timeline, Travel, schedule::Betas};
 
 pub use defaults::Quality;
 pub use initial::estimate as classical_estimate;
+pub use method::{Method, MethodName};
 
 /// Largest noise that is accepted, of a `[0, 1]` image.
 const MAX_SIGMA: f64 = 1.0;
-
-/// A method with its parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "lowercase")]
-pub enum Method {
-    /// FDGR: guidance and a gradient regulariser.
-    Fdgr {
-        /// Parameters of the guidance.
-        #[serde(flatten)]
-        guidance: Guidance,
-        /// Parameters of the regulariser.
-        #[serde(flatten)]
-        regularization: Regularization,
-    },
-    /// DDPG: guidance with noise injected.
-    Ddpg {
-        /// Parameters of the guidance.
-        #[serde(flatten)]
-        guidance: Guidance,
-    },
-    /// IDPG: guidance without noise.
-    Idpg {
-        /// Parameters of the guidance.
-        #[serde(flatten)]
-        guidance: Guidance,
-    },
-    /// DiffPIR: a proximal data step.
-    DiffPir(DiffPir),
-}
 
 /// How a blurred picture goes on beyond its border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -77,6 +47,12 @@ pub struct RestoreConfig {
     pub start: f64,
     /// Whether estimates are limited to `[-1, 1]`.
     pub clip: bool,
+    /// How the noise grew in the prior's training.
+    #[serde(default)]
+    pub schedule: Betas,
+    /// Jumps back to noise.
+    #[serde(default, skip_serializing_if = "Travel::is_none")]
+    pub travel: Travel,
     /// Treatment of the border of a blurred picture.
     pub border: Border,
     /// Seed of all noise.
@@ -110,24 +86,19 @@ impl RestoreConfig {
         if !(0.0..=MAX_SIGMA).contains(&self.sigma) {
             return Err(Error::parameter("sigma", self.sigma, "it must be between 0 and 1 (of a [0, 1] picture)"));
         }
-        match &self.method {
-            Method::Fdgr { guidance, .. } | Method::Ddpg { guidance } | Method::Idpg { guidance } => {
-                guidance.check()?
-            }
-            Method::DiffPir(method) => method.check()?,
+        self.method.check()?;
+        if !self.travel.is_none() && !self.method.travels() {
+            return Err(Error::Mismatch {
+                what: "travel_repeat".into(),
+                fact: format!("{} has no time travel", self.method.name()),
+                remedy: "leave it out, or choose ddnm, fdgr, ddpg, idpg or diffpir".into(),
+            });
         }
-        Timeline::new(Betas::Linear, self.steps, self.start).map(drop)
+        self.timeline().map(drop)
     }
 
-    fn sampler(&self, [height, width]: [usize; 2], device: &Device) -> Result<Box<dyn Sampler>> {
-        Ok(match &self.method {
-            Method::Fdgr { guidance, regularization } => {
-                Box::new(Fdgr::new(*guidance, regularization.build(height, width, device)?))
-            }
-            Method::Ddpg { guidance } => Box::new(Ddpg::new(Guidance { inject_noise: true, ..*guidance })),
-            Method::Idpg { guidance } => Box::new(Ddpg::new(Guidance { inject_noise: false, ..*guidance })),
-            Method::DiffPir(method) => Box::new(*method),
-        })
+    fn timeline(&self) -> Result<Timeline> {
+        Timeline::new(self.schedule, self.steps, self.start, self.travel)
     }
 }
 
@@ -271,7 +242,8 @@ impl Restorer {
         &self.device
     }
 
-    /// Restores the measurement `y` of an image of `size` (height, width); the result is `[1, 3, h, w]` in `[-1, 1]`.
+    /// Restores the measurement `y` of an image of `size` (height, width), with the noise of `config.seed`; the result is
+    /// `[1, 3, h, w]` in `[-1, 1]`.
     ///
     /// # Errors
     /// Parameters outside their range, pictures that do not fit the memory, and runs that fail or are stopped.
@@ -282,12 +254,28 @@ impl Restorer {
         size: [usize; 2],
         observer: &mut Observer,
     ) -> Result<Tensor<4>> {
+        self.run_with(config, y, size, &mut Seeded::new(config.seed, Stream::Sampling), observer)
+    }
+
+    /// The same for a batch of measurements, with other noise.
+    ///
+    /// # Errors
+    /// As [`Restorer::run`].
+    pub fn run_with(
+        &self,
+        config: &RestoreConfig,
+        y: Tensor<4>,
+        size: [usize; 2],
+        noise: &mut dyn Noise,
+        observer: &mut Observer,
+    ) -> Result<Tensor<4>> {
         config.check()?;
         let device = &self.device.device;
         // Before an operator of that size is built.
         let margin = margin(&config.degradation, config.border, size)?;
         self.check_guide([size[0] + margin[0], size[1] + margin[1]])?;
-        self.check_memory([size[0].saturating_add(margin[0]), size[1].saturating_add(margin[1])])?;
+        let sought = [size[0].saturating_add(margin[0]), size[1].saturating_add(margin[1])];
+        self.check_memory(sought, y.dims()[0], config.method.differentiates())?;
         let camera = photographed(&config.degradation, config.border, size, device)?;
         let plain;
         let (operator, whole): (&dyn LinearOperator, &dyn LinearOperator) = match &camera {
@@ -298,22 +286,24 @@ impl Restorer {
             }
         };
         let [height, width] = operator.image_size();
-        let sampler = config.sampler([height, width], device)?;
-        let timeline = Timeline::new(Betas::Linear, config.steps, config.start)?;
-        let mut noise = Seeded::new(config.seed, Stream::Sampling);
-        let first = timeline.steps()[0];
-        let start = noise.draw([y.dims()[0], 3, height, width], device);
+        let mut sampler = config.method.sampler([height, width], device)?;
+        if config.method.needs_spectrum(config.sigma) && operator.spectral().is_none() {
+            return Err(Error::Mismatch {
+                what: format!("--method {}", config.method.name()),
+                fact: "it needs the singular values of the blur, which light from beyond a photograph's border hides".into(),
+                remedy: "pass --border periodic, or choose another method".into(),
+            });
+        }
+        let timeline = config.timeline()?;
+        let z = noise.draw([y.dims()[0], 3, height, width], device);
         // A full run starts from noise alone, as in the papers.
-        let x_t = if config.start < 1.0 {
+        let estimate = (config.start < 1.0).then(|| {
             let y = match &camera {
                 Some(_) => border::extended(y.clone(), margin),
                 None => y.clone(),
             };
-            let estimate = initial::estimate(&config.degradation, whole, &y, config.sigma)?;
-            estimate * first.a.sqrt() + start * (1.0 - first.a).sqrt()
-        } else {
-            start
-        };
+            initial::estimate(&config.degradation, whole, &y, config.sigma)
+        });
         let problem = Problem { operator, y, sigma_y: 2.0 * config.sigma };
         let guidance = self.guide.as_ref().map(|guide| ClassGuidance {
             classifier: &guide.classifier,
@@ -323,11 +313,11 @@ impl Restorer {
         let run = sampler::Run {
             prior: &self.prior,
             guidance: guidance.as_ref(),
-            sampler: sampler.as_ref(),
             problem: &problem,
             timeline: &timeline,
+            clip: config.clip,
         };
-        let restored = run.sample(x_t, config.clip, &mut noise, observer)?;
+        let restored = run.sample(sampler.as_mut(), z, estimate.transpose()?, noise, observer)?;
         let [b, c, _, _] = restored.dims();
         Ok(restored.slice([0..b, 0..c, 0..size[0], 0..size[1]]))
     }
@@ -347,13 +337,22 @@ impl Restorer {
         })
     }
 
+    /// How many pictures of `size` (height, width) fit the memory at once, at most `wanted` and at least one.
+    pub fn batch_that_fits(&self, config: &RestoreConfig, [height, width]: [usize; 2], wanted: usize) -> usize {
+        let differentiates = config.method.differentiates();
+        let fits = |batch: &usize| self.fits(height.saturating_mul(width), *batch, differentiates);
+        (1..=wanted).rev().find(fits).unwrap_or(1)
+    }
+
+    fn fits(&self, pixels: usize, batch: usize, differentiates: bool) -> bool {
+        self.prior.working_memory(pixels, batch, differentiates) <= self.device.memory
+            && self.device.max_tensor.is_none_or(|limit| self.prior.largest_tensor(pixels, batch) <= limit)
+    }
+
     /// Refuses pictures that would not fit, with the size that would.
-    fn check_memory(&self, [height, width]: [usize; 2]) -> Result<()> {
-        let fits = |pixels: usize| {
-            self.prior.working_memory(pixels) <= self.device.memory
-                && self.device.max_tensor.is_none_or(|limit| self.prior.largest_tensor(pixels) <= limit)
-        };
+    fn check_memory(&self, [height, width]: [usize; 2], batch: usize, differentiates: bool) -> Result<()> {
         let pixels = height.checked_mul(width).unwrap_or(usize::MAX / 4096);
+        let fits = |pixels: usize| self.fits(pixels, batch, differentiates);
         if fits(pixels) {
             return Ok(());
         }
@@ -361,10 +360,11 @@ impl Restorer {
         while fits((side + 16) * (side + 16)) {
             side += 16;
         }
-        let by_tensor = self.device.max_tensor.filter(|&limit| self.prior.largest_tensor(pixels) > limit);
+        let largest = self.prior.largest_tensor(pixels, batch);
+        let by_tensor = self.device.max_tensor.filter(|&limit| largest > limit);
         let (needed, available) = match by_tensor {
-            Some(limit) => (self.prior.largest_tensor(pixels), limit),
-            None => (self.prior.working_memory(pixels), self.device.memory),
+            Some(limit) => (largest, limit),
+            None => (self.prior.working_memory(pixels, batch, differentiates), self.device.memory),
         };
         Err(Error::TooLarge {
             width,

@@ -298,11 +298,11 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
         let loaded = PriorFile::find(&args.model)?.load(args.precision, class, &selected.device)?;
         let load = begun.elapsed().as_secs_f64();
         let pixels = shape[2] * shape[3];
-        if let Some(limit) = selected.max_tensor.filter(|&limit| loaded.largest_tensor(pixels) > limit) {
+        if let Some(limit) = selected.max_tensor.filter(|&limit| loaded.largest_tensor(pixels, shape[0]) > limit) {
             note(format!(
                 "{}: not run, because a tensor of {} MiB is larger than its buffers of {} MiB; try a smaller --size",
                 selected.description,
-                loaded.largest_tensor(pixels) >> 20,
+                loaded.largest_tensor(pixels, shape[0]) >> 20,
                 limit >> 20
             ));
             continue;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::LinearOperator;
+use super::{LinearOperator, Spectral, filter_flat};
 
 /// Mean over blocks of `scale` x `scale`.
 #[derive(Debug)]
@@ -43,8 +43,17 @@ impl LinearOperator for AveragePooling {
         self.adjoint(y / (1.0 / self.pixels() + eta))
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        let measured = self.size[0] * self.size[1] / (self.scale * self.scale);
-        Some(vec![1.0 / self.scale as f32; measured])
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for AveragePooling {
+    fn singular_values(&self) -> Vec<f32> {
+        vec![1.0 / self.scale as f32; self.size[0] * self.size[1] / (self.scale * self.scale)]
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        filter_flat(self, 1.0 / self.scale as f64, x, f)
     }
 }

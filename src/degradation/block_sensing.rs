@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::DMatrix;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::LinearOperator;
+use super::{LinearOperator, Spectral, filter_flat};
 use crate::noise::{Stream, generator};
 
 /// Side of a block.
@@ -78,8 +78,18 @@ impl LinearOperator for BlockSensing {
         self.adjoint(y / (1.0 + eta))
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        Some(vec![1.0; self.regions.iter().map(Region::measurements).sum()])
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for BlockSensing {
+    fn singular_values(&self) -> Vec<f32> {
+        vec![1.0; self.regions.iter().map(Region::measurements).sum()]
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        filter_flat(self, 1.0, x, f)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::LinearOperator;
+use super::{LinearOperator, Spectral, filter_flat};
 
 /// Weights of the channels, as DDRM and its successors round thirds.
 const WEIGHTS: [f64; 3] = [0.3333, 0.3334, 0.3333];
@@ -43,7 +43,17 @@ impl LinearOperator for Colorization {
         self.adjoint(y / (Self::squared_norm() + eta))
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        Some(vec![Self::squared_norm().sqrt() as f32])
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for Colorization {
+    fn singular_values(&self) -> Vec<f32> {
+        vec![Self::squared_norm().sqrt() as f32]
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        filter_flat(self, Self::squared_norm().sqrt(), x, f)
     }
 }

@@ -3,9 +3,13 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rustfft::{FftPlanner, num_complex::Complex};
 
-use super::{LinearOperator, psf::Kernel};
+use super::{LinearOperator, Spectral, psf::Kernel};
 use crate::error::Result;
 use crate::kernel::Fft2;
+
+/// Singular values below this count as 0 where nothing else damps them: inverted in f32, they would turn rounding into
+/// pictures.
+const NEGLIGIBLE: f64 = 1e-4;
 
 /// `y = S H x`: convolution `H` with a kernel, and every `scale`-th pixel `S`.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub struct Convolution {
     /// Transform of the measured size, and the spectrum of `A Aᵀ` there, `[h, w, 1]`.
     measured_fft: Fft2,
     measured_power: Tensor<3>,
+    /// Roots of that spectrum.
+    singular: Vec<f64>,
 }
 
 impl Convolution {
@@ -50,6 +56,7 @@ impl Convolution {
             let pairs: Vec<f32> = spectrum.iter().flat_map(|c| [c.re as f32, (sign * c.im) as f32]).collect();
             Tensor::from_data(TensorData::new(pairs, [height, width, 2]), device)
         };
+        let singular: Vec<f64> = power.iter().map(|p| p.sqrt()).collect();
         let power: Vec<f32> = power.into_iter().map(|p| p as f32).collect();
         Ok(Self {
             size: [height, width],
@@ -59,6 +66,7 @@ impl Convolution {
             conjugate: upload(-1.0),
             measured_fft: Fft2::new(h, w, device),
             measured_power: Tensor::from_data(TensorData::new(power, [h, w, 1]), device),
+            singular,
         })
     }
 
@@ -69,10 +77,10 @@ impl Convolution {
         self.measured_fft.filter(y, &transfer)
     }
 
-    /// `1 / (power + eta)`, 0 where both are 0.
+    /// `1 / (power + eta)`, 0 where that is negligible.
     fn damping(&self, eta: f64) -> Tensor<3> {
         let damped = self.measured_power.clone() + eta;
-        let hole = damped.clone().equal_elem(0.0);
+        let hole = damped.clone().lower_elem(NEGLIGIBLE * NEGLIGIBLE);
         damped.recip().mask_fill(hole, 0.0)
     }
 }
@@ -97,6 +105,33 @@ impl LinearOperator for Convolution {
             return self.fft.filter(y, &(self.conjugate.clone() * self.damping(eta)));
         }
         self.adjoint(self.precision(y, eta))
+    }
+
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for Convolution {
+    fn singular_values(&self) -> Vec<f32> {
+        let mut values: Vec<f32> = self.singular.iter().map(|&s| s as f32).collect();
+        values.sort_by(|a, b| b.total_cmp(a));
+        values
+    }
+
+    /// `f(0) x + Aᵀ F⁻¹ (f(s) - f(0)) / s² F A x`; without subsampling `Aᵀ` and `A` are in the same product.
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        let seen = |s: f64| if s < NEGLIGIBLE { 0.0 } else { f(s) - f(0.0) };
+        let divisor = |s: f64| if self.scale == 1 || s < NEGLIGIBLE { 1.0 } else { s * s };
+        let gains: Vec<f32> = self.singular.iter().flat_map(|&s| [(seen(s) / divisor(s)) as f32, 0.0]).collect();
+        let [h, w, _] = self.measured_power.dims();
+        let gains = Tensor::from_data(TensorData::new(gains, [h, w, 2]), &x.device());
+        let seen = if self.scale == 1 {
+            self.fft.filter(x.clone(), &gains)
+        } else {
+            self.adjoint(self.measured_fft.filter(self.apply(x.clone()), &gains))
+        };
+        seen + x * f(0.0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::LinearOperator;
+use super::{LinearOperator, Spectral};
 
 /// The identity.
 #[derive(Debug)]
@@ -34,7 +34,17 @@ impl LinearOperator for Denoising {
         y / (1.0 + eta)
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        Some(vec![1.0; self.size[0] * self.size[1]])
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for Denoising {
+    fn singular_values(&self) -> Vec<f32> {
+        vec![1.0; self.size[0] * self.size[1]]
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        x * f(1.0)
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::LinearOperator;
+use super::{LinearOperator, Spectral, filter_flat};
 use crate::error::{Error, Result};
 
 /// Which pixels are known, row by row. A recipe stores the runs of known and unknown pixels in turn, known first.
@@ -97,8 +97,18 @@ impl LinearOperator for Inpainting {
         self.adjoint(y / (1.0 + eta))
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        Some(vec![1.0; self.known])
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for Inpainting {
+    fn singular_values(&self) -> Vec<f32> {
+        vec![1.0; self.known]
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        filter_flat(self, 1.0, x, f)
     }
 }
 

@@ -43,10 +43,24 @@ pub trait LinearOperator {
     fn adjoint(&self, y: Tensor<4>) -> Tensor<4>;
     /// `Aᵀ (A Aᵀ + eta I)⁻¹ y`, `eta >= 0`; the pseudo-inverse `A⁺ y` at 0 (DDPG, arXiv:2312.16519, eq. 9).
     fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4>;
-    /// Singular values of one channel (of a pixel for colorization), descending, where they are known.
-    fn singular_values(&self) -> Option<Vec<f32>> {
+    /// The singular value decomposition, where it is at hand.
+    fn spectral(&self) -> Option<&dyn Spectral> {
         None
     }
+}
+
+/// An operator whose singular value decomposition `A = U Σ Vᵀ` is at hand.
+pub trait Spectral: LinearOperator {
+    /// Singular values of one channel (of a pixel for colorization), descending.
+    fn singular_values(&self) -> Vec<f32>;
+    /// `V f(Σ) Vᵀ x`: components of `x` times `f` of their singular value, and times `f(0)` where `A` sees nothing.
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4>;
+}
+
+/// [`Spectral::filter`] of an operator whose singular values are all `s`: `f(0) x + (f(s) - f(0)) / s² Aᵀ A x`.
+fn filter_flat(a: &dyn LinearOperator, s: f64, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+    let seen = a.adjoint(a.apply(x.clone())) * ((f(s) - f(0.0)) / (s * s));
+    if f(0.0) == 0.0 { seen } else { seen + x * f(0.0) }
 }
 
 /// How a blur or bicubic kernel is inverted.

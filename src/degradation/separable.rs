@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::{LinearOperator, psf, tikhonov};
+use super::{LinearOperator, Spectral, psf, tikhonov};
 
 /// Singular values of a factor below this count as 0, as in DDRM.
 const NEGLIGIBLE: f64 = 0.03;
@@ -53,10 +53,13 @@ impl Separable {
         let size = [vertical.ncols(), horizontal.ncols()];
         let vertical = Factor::new(vertical, device);
         let horizontal = Factor::new(horizontal, device);
-        let products: Vec<f32> =
-            vertical.values.iter().flat_map(|v| horizontal.values.iter().map(move |h| (v * h) as f32)).collect();
         let shape = [1, 1, vertical.values.len(), horizontal.values.len()];
+        let products: Vec<f32> = products(&vertical, &horizontal).into_iter().map(|s| s as f32).collect();
         Self { singular: Tensor::from_data(TensorData::new(products, shape), device), vertical, horizontal, size }
+    }
+
+    fn products(&self) -> Vec<f64> {
+        products(&self.vertical, &self.horizontal)
     }
 }
 
@@ -79,12 +82,31 @@ impl LinearOperator for Separable {
         self.vertical.right.clone().matmul(damped).matmul(self.horizontal.right.clone().swap_dims(2, 3))
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        let (v, h) = (&self.vertical.values, &self.horizontal.values);
-        let mut products: Vec<f32> = v.iter().flat_map(|v| h.iter().map(move |h| (v * h) as f32)).collect();
-        products.sort_by(|a, b| b.total_cmp(a));
-        Some(products)
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
     }
+}
+
+impl Spectral for Separable {
+    fn singular_values(&self) -> Vec<f32> {
+        let mut products: Vec<f32> = self.products().into_iter().map(|s| s as f32).collect();
+        products.sort_by(|a, b| b.total_cmp(a));
+        products
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        let gains: Vec<f32> = self.products().into_iter().map(|s| (f(s) - f(0.0)) as f32).collect();
+        let gains = Tensor::from_data(TensorData::new(gains, self.singular.dims()), &x.device());
+        let (v, h) = (&self.vertical.right, &self.horizontal.right);
+        let components = v.clone().swap_dims(2, 3).matmul(x.clone()).matmul(h.clone());
+        let seen = v.clone().matmul(components * gains).matmul(h.clone().swap_dims(2, 3));
+        seen + x * f(0.0)
+    }
+}
+
+/// Singular values of the whole, row by row.
+fn products(vertical: &Factor, horizontal: &Factor) -> Vec<f64> {
+    vertical.values.iter().flat_map(|v| horizontal.values.iter().map(move |h| v * h)).collect()
 }
 
 /// `matrix = left diag(values) rightᵀ`, negligible values dropped to 0.

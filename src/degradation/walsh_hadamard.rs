@@ -7,7 +7,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 
-use super::LinearOperator;
+use super::{LinearOperator, Spectral, filter_flat};
 use crate::noise::{Stream, generator};
 
 /// Largest transform done as one matrix product.
@@ -76,8 +76,18 @@ impl LinearOperator for WalshHadamard {
         self.adjoint(y / (1.0 + eta))
     }
 
-    fn singular_values(&self) -> Option<Vec<f32>> {
-        Some(vec![1.0; self.measured])
+    fn spectral(&self) -> Option<&dyn Spectral> {
+        Some(self)
+    }
+}
+
+impl Spectral for WalshHadamard {
+    fn singular_values(&self) -> Vec<f32> {
+        vec![1.0; self.measured]
+    }
+
+    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
+        filter_flat(self, 1.0, x, f)
     }
 }
 

@@ -321,7 +321,7 @@ impl AdmUnet {
 
     /// All output channels: the noise, and where the network learned it the variance.
     pub fn forward(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
-        let time = self.trunk.embed(t, &x_t.device());
+        let time = self.trunk.embed(t, &x_t.device().inner());
         let time = silu(match &self.class {
             Some(class) => time + class.clone(),
             None => time,

@@ -157,7 +157,7 @@ impl Denoiser for DdpmUnet {
     fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
         let half = self.config.channels / 2;
         // Every residual block projects the activated embedding.
-        let time = silu(self.time.forward(sinusoid(t, half, half - 1, true, &x_t.device())));
+        let time = silu(self.time.forward(sinusoid(t, half, half - 1, true, &x_t.device().inner())));
         let mut h = self.conv_in.forward(space_to_depth(x_t, self.config.patch));
         let mut skips = vec![h.clone()];
         for level in &self.down {

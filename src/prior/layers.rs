@@ -324,9 +324,14 @@ impl Footprint {
     /// convolution: measured on the CPU and rounded up.
     const LIVE_MAPS: u64 = 16;
 
-    /// Bytes of a step for a picture of that many pixels, the weights included.
-    pub fn step(&self, pixels: usize) -> u64 {
-        Self::LIVE_MAPS * self.map(pixels, self.channels) + 2 * self.scores(pixels) + self.weights
+    /// How many times more maps are alive where every one is kept for the derivative: measured, and rounded up.
+    const DIFFERENTIATED: u64 = 10;
+
+    /// Bytes of a step for `batch` pictures of that many pixels, the weights included.
+    pub fn step(&self, pixels: usize, batch: usize, differentiates: bool) -> u64 {
+        let picture = Self::LIVE_MAPS * self.map(pixels, self.channels) + 2 * self.scores(pixels);
+        let kept = if differentiates { Self::DIFFERENTIATED } else { 1 };
+        (batch as u64 * kept).saturating_mul(picture).saturating_add(self.weights)
     }
 
     /// Bytes of the largest single tensor.

@@ -39,10 +39,26 @@ pub use layers::Precision;
 pub const EMBEDDED: &str = "photo";
 static EMBEDDED_FILE: &[u8] = include_bytes!("../../assets/prior/photo.safetensors");
 
+/// `v` to `Jᵀ v` with `J` the derivative of a predicted noise by the state it was predicted from, all `[b, c, h, w]`.
+pub type PullBack<'a> = Box<dyn FnOnce(Tensor<4>) -> Tensor<4> + 'a>;
+
 /// Predicts the noise in `x_t = sqrt(a) x0 + sqrt(1 - a) eps`.
 pub trait Denoiser {
     /// `eps` of `x_t` `[b, c, h, w]` at time `t` of the training schedule, of the same shape.
     fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4>;
+
+    /// The same, and its derivative by `x_t` through automatic differentiation, which keeps every feature map meanwhile.
+    fn differentiate(&self, x_t: Tensor<4>, t: usize) -> (Tensor<4>, PullBack<'_>) {
+        let x_t = x_t.autodiff().require_grad();
+        let eps = self.predict_noise(x_t.clone(), t);
+        let value = eps.clone().inner();
+        let pull_back = move |v: Tensor<4>| {
+            // A product with constants, so that its gradient by eps is v.
+            let gradients = (eps * v.autodiff()).sum().backward();
+            x_t.grad(&gradients).expect("the noise depends on the state")
+        };
+        (value, Box::new(pull_back))
+    }
 }
 
 /// A classifier of noisy pictures.
@@ -265,14 +281,15 @@ impl Prior {
         self.conditional
     }
 
-    /// Bytes one step needs on the device for a picture of that many pixels, the weights included.
-    pub fn working_memory(&self, pixels: usize) -> u64 {
-        self.network.footprint().step(pixels)
+    /// Bytes one step needs on the device for `batch` pictures of that many pixels, the weights included, and what its
+    /// derivative needs where the method `differentiates`.
+    pub fn working_memory(&self, pixels: usize, batch: usize, differentiates: bool) -> u64 {
+        self.network.footprint().step(pixels, batch, differentiates)
     }
 
-    /// Bytes of the largest single tensor of a step for a picture of that many pixels.
-    pub fn largest_tensor(&self, pixels: usize) -> u64 {
-        self.network.footprint().largest_tensor(pixels)
+    /// Bytes of the largest single tensor of a step for `batch` pictures of that many pixels.
+    pub fn largest_tensor(&self, pixels: usize, batch: usize) -> u64 {
+        batch as u64 * self.network.footprint().largest_tensor(pixels)
     }
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Border, Method, RestoreConfig};
 use crate::degradation::{Degradation, Psf};
 use crate::regularizer::Regularization;
-use crate::sampler::schedule::TRAINING_STEPS;
-use crate::sampler::{DiffPir, Guidance};
+use crate::sampler::schedule::{Betas, TRAINING_STEPS};
+use crate::sampler::{DiffPir, Guidance, Travel};
 
 /// Smallest regularisation of a deconvolution: below it, what the kernel and the file's 8 bits leave unsaid is magnified.
 const DEBLUR_ETA: f64 = 2e-3;
@@ -71,5 +71,16 @@ pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
         }
     };
     let steps = steps(&degradation, Quality::Normal, start);
-    RestoreConfig { degradation, sigma, method, steps, start, clip: true, border: Border::Extend, seed: 0 }
+    RestoreConfig {
+        degradation,
+        sigma,
+        method,
+        steps,
+        start,
+        clip: true,
+        schedule: Betas::Linear,
+        travel: Travel::NONE,
+        border: Border::Extend,
+        seed: 0,
+    }
 }

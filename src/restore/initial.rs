@@ -24,7 +24,8 @@ pub fn estimate(
         Degradation::Denoising => y.clone(),
         Degradation::Colorization => y.clone().repeat_dim(1, 3),
         Degradation::SrBicubic { scale, .. } | Degradation::SrAveragepooling { scale } => {
-            Picture::from_tensor(y.clone())?.enlarged(*scale).to_tensor(&y.device())
+            let enlarge = |y: Tensor<4>| Ok(Picture::from_tensor(y.clone())?.enlarged(*scale).to_tensor(&y.device()));
+            Tensor::cat(y.clone().split(1, 0).into_iter().map(enlarge).collect::<Result<_>>()?, 0)
         }
         Degradation::Inpainting { .. } => fill(operator, y),
         Degradation::Deblur { .. } => operator.regularized_inverse(y.clone(), (4.0 * sigma * sigma).max(1e-4)),

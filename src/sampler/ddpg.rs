@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Sampler, Step};
+use super::{Estimate, Problem, Sampler, Step};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 
@@ -63,7 +63,7 @@ pub struct Guidance {
 }
 
 impl Guidance {
-    /// The defaults of the reference, without noise.
+    /// Unit steps and no noise, as IDPG has them.
     pub const DEFAULT: Self = Self {
         gamma: 8.0,
         eta_tilde: 0.7,
@@ -73,6 +73,10 @@ impl Guidance {
         step_size_mode: StepSizeMode::Unit,
         inject_noise: false,
     };
+
+    /// The defaults of the reference's command line.
+    pub const REFERENCE: Self =
+        Self { step_size_mode: StepSizeMode::Scheduled, inject_noise: true, ..Self::DEFAULT };
 
     /// # Errors
     /// Parameters outside their range.
@@ -101,8 +105,8 @@ impl Guidance {
 
     /// `mu_bp (1 - delta) g_bp + mu_ls delta scale_ls g_ls` (eq. 14).
     pub fn gradient(&self, step: &Step, x0: &Tensor<4>, problem: &Problem) -> Tensor<4> {
-        let Problem { operator, y, sigma_y } = problem;
-        let residual = operator.apply(x0.clone()) - y.clone();
+        let Problem { operator, sigma_y, .. } = problem;
+        let residual = problem.residual(x0.clone());
         let ratio = (1.0 - step.a_next) / (1.0 - step.a);
         let (mu_bp, mu_ls) = match self.step_size_mode {
             StepSizeMode::Unit => (1.0, 1.0),
@@ -153,8 +157,20 @@ impl Ddpg {
 }
 
 impl Sampler for Ddpg {
-    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4> {
+    fn step(
+        &mut self,
+        step: &Step,
+        x_t: Tensor<4>,
+        estimate: Estimate,
+        problem: &Problem,
+        noise: &mut dyn Noise,
+    ) -> Tensor<4> {
+        let x0 = estimate.x0;
         let guided = x0.clone() - self.guidance.gradient(step, &x0, problem);
         self.guidance.advance(step, x_t, guided, problem.sigma_y, noise)
+    }
+
+    fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
+        problem.cleanest(x_t, x0)
     }
 }

@@ -7,7 +7,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Sampler, Step};
+use super::{Estimate, Problem, Sampler, Step};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 
@@ -38,14 +38,24 @@ impl DiffPir {
 }
 
 impl Sampler for DiffPir {
-    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4> {
-        let Problem { operator, y, sigma_y } = problem;
-        let eta = (self.lambda * sigma_y * sigma_y * step.a / (1.0 - step.a)).max(1e-4);
-        let residual = operator.apply(x0.clone()) - y.clone();
-        let guided = x0 - operator.regularized_inverse(residual, eta);
+    fn step(
+        &mut self,
+        step: &Step,
+        x_t: Tensor<4>,
+        estimate: Estimate,
+        problem: &Problem,
+        noise: &mut dyn Noise,
+    ) -> Tensor<4> {
+        let x0 = estimate.x0;
+        let eta = (self.lambda * problem.sigma_y.powi(2) * step.a / (1.0 - step.a)).max(1e-4);
+        let guided = x0.clone() - problem.operator.regularized_inverse(problem.residual(x0), eta);
         let z = noise.draw(x_t.dims(), &x_t.device());
         let eps = (x_t - guided.clone() * step.a.sqrt()) / (1.0 - step.a).sqrt();
         let mixed = z * self.zeta.sqrt() + eps * (1.0 - self.zeta).sqrt();
         guided * step.a_next.sqrt() + mixed * (1.0 - step.a_next).sqrt()
+    }
+
+    fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
+        problem.cleanest(x_t, x0)
     }
 }

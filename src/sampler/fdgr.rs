@@ -3,7 +3,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Guidance, Problem, Sampler, Step, StepSizeMode};
+use super::{Estimate, Guidance, Problem, Sampler, Step, StepSizeMode};
 use crate::noise::Noise;
 use crate::regularizer::Regularizer;
 
@@ -30,9 +30,21 @@ impl Fdgr {
 }
 
 impl Sampler for Fdgr {
-    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4> {
+    fn step(
+        &mut self,
+        step: &Step,
+        x_t: Tensor<4>,
+        estimate: Estimate,
+        problem: &Problem,
+        noise: &mut dyn Noise,
+    ) -> Tensor<4> {
+        let x0 = estimate.x0;
         let fidelity = self.guidance.gradient(step, &x0, problem);
         let regularity = self.regularizer.gradient(x0.clone()) * self.step_size(step);
         self.guidance.advance(step, x_t, x0 - (fidelity + regularity), problem.sigma_y, noise)
+    }
+
+    fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
+        problem.cleanest(x_t, x0)
     }
 }

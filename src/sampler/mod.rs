@@ -1,12 +1,17 @@
 //! Samplers: how a diffusion prior and a measurement become a picture.
 //!
-//! A method is one file that implements [`Sampler`], one variant of [`crate::restore::Method`], and one line where
-//! [`crate::restore`] builds it. All of them share the loop of [`Run::sample`]. Times are steps of the training schedule;
+//! A method is one file that implements [`Sampler`], one variant of [`crate::restore::Method`], and one line where that
+//! builds it. All of them share the loop of [`Run::sample`]. Times are steps of the training schedule;
 //! `a` stands for the cumulative product `prod(1 - beta)` at a time, 1 at time -1.
 
+mod ddnm;
 mod ddpg;
+mod ddrm;
 mod diffpir;
+mod dps;
 mod fdgr;
+mod pigdm;
+mod red_diff;
 pub mod schedule;
 
 use std::ops::ControlFlow;
@@ -16,12 +21,17 @@ use burn::tensor::Tensor;
 use crate::degradation::LinearOperator;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
-use crate::prior::{ClassGradient, Denoiser};
+use crate::prior::{ClassGradient, Denoiser, PullBack};
 
+pub use ddnm::Ddnm;
 pub use ddpg::{Ddpg, Guidance, StepSizeMode};
+pub use ddrm::{Ddrm, DdrmSampler};
 pub use diffpir::DiffPir;
+pub use dps::Dps;
 pub use fdgr::Fdgr;
-pub use schedule::{Step, Timeline};
+pub use pigdm::PiGdm;
+pub use red_diff::{RedDiff, RedDiffSampler};
+pub use schedule::{Move, Step, Timeline, Travel};
 
 /// `y = A x + n` with `n` of standard deviation `sigma_y`, in units of a `[-1, 1]` image.
 pub struct Problem<'a> {
@@ -33,10 +43,88 @@ pub struct Problem<'a> {
     pub sigma_y: f64,
 }
 
-/// One reverse step of a method.
+impl Problem<'_> {
+    /// What FDGR, DDPG and IDPG return: the last estimate of the image where the measurement is noisy, else the last state.
+    fn cleanest(&self, x_t: Tensor<4>, x0: Tensor<4>) -> Tensor<4> {
+        if self.sigma_y > 0.0 { x0 } else { x_t }
+    }
+
+    /// `A x - y`.
+    fn residual(&self, x: Tensor<4>) -> Tensor<4> {
+        self.operator.apply(x) - self.y.clone()
+    }
+}
+
+/// What the prior says of a state `x_t`.
+pub struct Estimate<'a> {
+    /// The noise in it.
+    pub eps: Tensor<4>,
+    /// The clean image, `(x_t - sqrt(1 - a) eps) / sqrt(a)`, clipped where the run clips.
+    pub x0: Tensor<4>,
+    gradient: Option<Gradient<'a>>,
+}
+
+/// What [`Estimate::pull_back`] needs.
+struct Gradient<'a> {
+    of_eps: PullBack<'a>,
+    /// 1 where the image was not clipped, 0 where it was.
+    inside: Option<Tensor<4>>,
+    a: f64,
+}
+
+impl Estimate<'_> {
+    /// An estimate without its derivative.
+    pub fn new(eps: Tensor<4>, x0: Tensor<4>) -> Self {
+        Self { eps, x0, gradient: None }
+    }
+
+    /// `Jᵀ v` with `J` the derivative of [`Estimate::x0`] by `x_t`; a classifier's part is taken as constant.
+    ///
+    /// # Panics
+    /// If the method does not say that it [`Sampler::differentiates`].
+    fn pull_back(self, v: Tensor<4>) -> Tensor<4> {
+        let Gradient { of_eps, inside, a } = self.gradient.expect("a method that says it differentiates");
+        let v = inside.map_or(v.clone(), |inside| v * inside);
+        (v.clone() - of_eps(v) * (1.0 - a).sqrt()) / a.sqrt()
+    }
+}
+
+/// A method.
 pub trait Sampler {
-    /// The state at the next time, from the state `x_t` and the prior's estimate `x0` of the clean image.
-    fn step(&self, step: &Step, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem, noise: &mut dyn Noise) -> Tensor<4>;
+    /// Whether its steps ask for derivatives through the prior, which cost about two more calls of the network.
+    fn differentiates(&self) -> bool {
+        false
+    }
+
+    /// The state at the first time, from standard normals `z` and, in runs that start late, a classical estimate.
+    fn begin(&mut self, first: &Step, z: Tensor<4>, estimate: Option<Tensor<4>>, problem: &Problem) -> Tensor<4> {
+        _ = problem;
+        match estimate {
+            Some(estimate) => noised(estimate, z, first.a),
+            None => z,
+        }
+    }
+
+    /// The state at the next time, from the state `x_t` and what the prior says of it.
+    fn step(
+        &mut self,
+        step: &Step,
+        x_t: Tensor<4>,
+        estimate: Estimate,
+        problem: &Problem,
+        noise: &mut dyn Noise,
+    ) -> Tensor<4>;
+
+    /// The result, from the last state and the last estimate `x0`.
+    fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
+        _ = (x0, problem);
+        x_t
+    }
+}
+
+/// `sqrt(a) x0 + sqrt(1 - a) z`.
+fn noised(x0: Tensor<4>, z: Tensor<4>, a: f64) -> Tensor<4> {
+    x0 * a.sqrt() + z * (1.0 - a).sqrt()
 }
 
 /// What an observer sees after a step.
@@ -62,60 +150,78 @@ pub struct ClassGuidance<'a> {
     pub scale: f64,
 }
 
-/// A method, a prior and a problem, put together.
+/// A prior and a problem, put together.
 pub struct Run<'a> {
     /// Predicts the noise.
     pub prior: &'a dyn Denoiser,
     /// Towards a class, where there is one.
     pub guidance: Option<&'a ClassGuidance<'a>>,
-    /// The method.
-    pub sampler: &'a dyn Sampler,
     /// The measurement.
     pub problem: &'a Problem<'a>,
-    /// The times.
+    /// The moves.
     pub timeline: &'a Timeline,
+    /// Limits every estimate to `[-1, 1]`, which the papers do not do.
+    pub clip: bool,
 }
 
 impl Run<'_> {
-    /// Runs from `x_t`, the state at the first time.
-    ///
-    /// The result is the last estimate of the clean image where the measurement is noisy, else the last state. `clip`
-    /// limits every estimate to `[-1, 1]`, which the papers do not do.
+    /// Runs a method from standard normals `z` of the image's shape, or from `estimate` and as much noise as the first time
+    /// has.
     ///
     /// # Errors
     /// [`Error::Stopped`] if the observer breaks, [`Error::BadEstimate`] for estimates that are not finite or constant.
     pub fn sample(
         &self,
-        mut x_t: Tensor<4>,
-        clip: bool,
+        sampler: &mut dyn Sampler,
+        z: Tensor<4>,
+        estimate: Option<Tensor<4>>,
         noise: &mut dyn Noise,
         observer: &mut Observer,
     ) -> Result<Tensor<4>> {
-        let steps = self.timeline.steps().len();
-        let mut estimate = None;
-        for (i, step) in self.timeline.steps().iter().enumerate() {
-            let mut eps = self.prior.predict_noise(x_t.clone(), step.t);
-            if let Some(ClassGuidance { classifier, class, scale }) = self.guidance {
-                eps = eps - classifier.gradient(x_t.clone(), step.t, *class) * (scale * (1.0 - step.a).sqrt());
-            }
-            let mut x0 = (x_t.clone() - eps * (1.0 - step.a).sqrt()) / step.a.sqrt();
-            // Before clipping, which may hide what is not a number.
-            check(&x0, i + 1)?;
-            if clip {
-                x0 = x0.clamp(-1.0, 1.0);
-            }
-            x_t = self.sampler.step(step, x_t, x0.clone(), self.problem, noise);
-            if observer(&Progress { done: i + 1, steps, x0: &x0 }).is_break() {
-                return Err(Error::Stopped { step: i + 1, steps });
-            }
-            estimate = Some(x0);
+        let steps = self.timeline.steps().count();
+        let mut done = 0;
+        let mut x_t = sampler.begin(&self.timeline.first(), z, estimate, self.problem);
+        let mut last = x_t.clone();
+        for a_move in self.timeline.moves() {
+            x_t = match a_move {
+                Move::Renoise { a } => noised(last.clone(), noise.draw(x_t.dims(), &x_t.device()), *a),
+                Move::Denoise(step) => {
+                    done += 1;
+                    let estimate = self.estimate(step, &x_t, sampler.differentiates(), done)?;
+                    last = estimate.x0.clone();
+                    let next = sampler.step(step, x_t, estimate, self.problem, noise);
+                    if observer(&Progress { done, steps, x0: &last }).is_break() {
+                        return Err(Error::Stopped { step: done, steps });
+                    }
+                    next
+                }
+            };
         }
-        let result = match estimate {
-            Some(x0) if self.problem.sigma_y > 0.0 => x0,
-            _ => x_t,
-        };
+        let result = sampler.result(x_t, last, self.problem);
         check(&result, steps)?;
         Ok(result)
+    }
+
+    fn estimate(&self, step: &Step, x_t: &Tensor<4>, differentiate: bool, done: usize) -> Result<Estimate<'_>> {
+        let (mut eps, of_eps) = if differentiate {
+            let (eps, of_eps) = self.prior.differentiate(x_t.clone(), step.t);
+            (eps, Some(of_eps))
+        } else {
+            (self.prior.predict_noise(x_t.clone(), step.t), None)
+        };
+        if let Some(ClassGuidance { classifier, class, scale }) = self.guidance {
+            eps = eps - classifier.gradient(x_t.clone(), step.t, *class) * (scale * (1.0 - step.a).sqrt());
+        }
+        let seen = (x_t.clone() - eps.clone() * (1.0 - step.a).sqrt()) / step.a.sqrt();
+        // Before clipping, which may hide what is not a number.
+        check(&seen, done)?;
+        let x0 = if self.clip { seen.clone().clamp(-1.0, 1.0) } else { seen.clone() };
+        let gradient = of_eps.map(|of_eps| Gradient {
+            of_eps,
+            inside: self.clip.then(|| seen.abs().lower_equal_elem(1.0).float()),
+            a: step.a,
+        });
+        Ok(Estimate { eps, x0, gradient })
     }
 }
 

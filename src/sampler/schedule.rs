@@ -1,11 +1,15 @@
 //! Noise schedules and time steps, in f64.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// How the noise grows over the training steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Betas {
     /// Evenly spaced.
+    #[default]
     Linear,
     /// Evenly spaced square roots.
     Quad,
@@ -96,32 +100,92 @@ pub struct Step {
     pub a_next: f64,
 }
 
-/// The steps of a run.
+/// Jumps back to noise during a run (RePaint, DDNM); [`Travel::NONE`] has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Travel {
+    /// Steps of a jump.
+    pub length: usize,
+    /// Times each stretch is run in all.
+    pub repeat: usize,
+}
+
+impl Travel {
+    /// Every step once.
+    pub const NONE: Self = Self { length: 1, repeat: 1 };
+
+    /// Whether a run goes straight down.
+    pub fn is_none(&self) -> bool {
+        self.repeat <= 1
+    }
+}
+
+impl Default for Travel {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// What a run does next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Move {
+    /// A step towards the image.
+    Denoise(Step),
+    /// A jump back: the last estimate of the image, with noise again.
+    Renoise {
+        /// Cumulative product at the time it leads to.
+        a: f64,
+    },
+}
+
+/// The moves of a run.
 #[derive(Clone, Debug)]
-pub struct Timeline(Vec<Step>);
+pub struct Timeline(Vec<Move>);
 
 impl Timeline {
     /// `steps` even steps down from `t = i N / T`, of which the last share `start` in (0, 1] is run.
     ///
     /// # Errors
-    /// A number of steps or a share outside its range.
-    pub fn new(betas: Betas, steps: usize, start: f64) -> Result<Self> {
+    /// A number of steps, a share or a jump outside its range.
+    pub fn new(betas: Betas, steps: usize, start: f64, travel: Travel) -> Result<Self> {
         if !(1..=TRAINING_STEPS).contains(&steps) {
             return Err(Error::parameter("steps", steps, &format!("it must be between 1 and {TRAINING_STEPS}")));
         }
         if !(start > 0.0 && start <= 1.0) {
             return Err(Error::parameter("start", start, "it must be above 0 and at most 1"));
         }
+        for (name, value) in [("travel_length", travel.length), ("travel_repeat", travel.repeat)] {
+            if !(1..=TRAINING_STEPS).contains(&value) {
+                return Err(Error::parameter(name, value, &format!("it must be between 1 and {TRAINING_STEPS}")));
+            }
+        }
         let alpha_bar = betas.alpha_bar();
         let time = |i: i64| usize::try_from(i).map_or(0, |i| i * TRAINING_STEPS / steps + 1);
         let run = ((start * steps as f64).round() as usize).clamp(1, steps);
-        let times = times(steps, 1, 1);
-        let pairs = times[steps - run..].windows(2).map(|pair| (time(pair[0]), time(pair[1])));
-        Ok(Self(pairs.map(|(k, next)| Step { t: k - 1, a: alpha_bar[k], a_next: alpha_bar[next] }).collect()))
+        let moved = |pair: &[i64]| {
+            let (k, next) = (time(pair[0]), time(pair[1]));
+            if next > k {
+                return Move::Renoise { a: alpha_bar[next] };
+            }
+            Move::Denoise(Step { t: k - 1, a: alpha_bar[k], a_next: alpha_bar[next] })
+        };
+        Ok(Self(times(run, travel.length, travel.repeat).windows(2).map(moved).collect()))
     }
 
-    /// The steps, noisiest first; at least one.
-    pub fn steps(&self) -> &[Step] {
+    /// All moves, noisiest first.
+    pub fn moves(&self) -> &[Move] {
         &self.0
+    }
+
+    /// The first step.
+    pub fn first(&self) -> Step {
+        self.steps().next().expect("a run has at least one step")
+    }
+
+    /// The steps, each with a call of the network.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
+        self.0.iter().filter_map(|&a_move| match a_move {
+            Move::Denoise(step) => Some(step),
+            Move::Renoise { .. } => None,
+        })
     }
 }

@@ -15,7 +15,7 @@ use fdgr::prior::{
 };
 use fdgr::regularizer::{Mode, Regularization};
 use fdgr::sampler::{
-    Ddpg, Fdgr, Guidance, Problem, Run, Sampler, StepSizeMode, Timeline,
+    Ddnm, Ddpg, Ddrm, DdrmSampler, Estimate, Fdgr, Guidance, Problem, Progress, Run, Sampler, Step, StepSizeMode, Timeline, Travel,
     schedule::{self, Betas},
 };
 use serde::Deserialize;
@@ -118,7 +118,8 @@ fn operators() {
         for case in &cases {
             let a = operator(case, &golden, [height, width], device);
             let singular = format!("{case}.singular_values_sorted_unique_channel");
-            if let (true, Some(mut actual)) = (golden.has(&singular), a.singular_values()) {
+            if let (true, Some(spectral)) = (golden.has(&singular), a.spectral()) {
+                let mut actual = spectral.singular_values();
                 let mut expected = golden.values(&singular).to_vec();
                 actual.sort_by(f32::total_cmp);
                 expected.sort_by(f32::total_cmp);
@@ -335,23 +336,174 @@ struct Case {
     sigma_y: f64,
     #[serde(rename = "T")]
     steps: usize,
+    #[serde(default = "once")]
+    travel_length: usize,
+    #[serde(default = "once")]
+    travel_repeat: usize,
     #[serde(flatten)]
-    guided: Option<Guided>,
+    method: Method,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// Parameters tell the method.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Method {
+    Guided(Box<Guided>),
+    Ddrm(Ddrm),
+    Ddnm(Ddnm),
 }
 
 #[derive(Deserialize)]
 struct Guided {
+    mode: Mode,
+    alpha: f64,
+    sigma_g: f64,
+    lam: f64,
     gamma: f64,
     eta_tilde: f64,
     xi: f64,
     scale_ls: f64,
     step_size_mode: u8,
-    mode: Mode,
-    alpha: f64,
-    sigma_g: f64,
-    lam: f64,
     inject_noise: u8,
     zeta: f64,
+}
+
+impl Case {
+    fn sampler(&self, name: &str, size: [usize; 2], device: &Device) -> Box<dyn Sampler> {
+        let guided = match &self.method {
+            Method::Guided(guided) => guided,
+            Method::Ddrm(parameters) => return Box::new(DdrmSampler::new(*parameters)),
+            Method::Ddnm(method) if self.sigma_y > 0.0 => {
+                return Box::new(ReferenceDdnmPlus(*method, Components::of(&self.deg, size)));
+            }
+            Method::Ddnm(method) => return Box::new(*method),
+        };
+        let guidance = Guidance {
+            gamma: guided.gamma,
+            eta_tilde: guided.eta_tilde,
+            xi: guided.xi,
+            zeta: guided.zeta,
+            scale_ls: guided.scale_ls,
+            step_size_mode: StepSizeMode::try_from(guided.step_size_mode).unwrap(),
+            inject_noise: guided.inject_noise == 1,
+        };
+        let regularization =
+            Regularization { mode: guided.mode, lam: guided.lam, alpha: guided.alpha, sigma_g: guided.sigma_g };
+        if name.starts_with("fdgr") {
+            Box::new(Fdgr::new(guidance, regularization.build(size[0], size[1], device).unwrap()))
+        } else {
+            Box::new(Ddpg::new(guidance))
+        }
+    }
+}
+
+/// The reference's basis of singular components, in which DDNM+ and DDRM draw their noise. Where all singular values of a
+/// block of `scale` x `scale` pixels but one are 0, it is the Householder reflection that LAPACK's full decomposition of one
+/// row gives.
+struct Components {
+    scale: usize,
+    size: [usize; 2],
+}
+
+impl Components {
+    fn of(deg: &str, size: [usize; 2]) -> Self {
+        match deg {
+            "denoising" => Self { scale: 1, size },
+            "sr_averagepooling" => Self { scale: 4, size },
+            _ => panic!("the reference's components of {deg} are not known here"),
+        }
+    }
+
+    fn blocks(&self) -> usize {
+        3 * self.size[0] * self.size[1] / (self.scale * self.scale)
+    }
+
+    fn pixel(&self, block: usize, i: usize) -> usize {
+        let ([height, width], s) = (self.size, self.scale);
+        let (channel, place) = (block * s * s / (height * width), block % (height * width / (s * s)));
+        let (top, left) = (place / (width / s) * s, place % (width / s) * s);
+        (channel * height + top + i / s) * width + left + i % s
+    }
+
+    /// `V c`, where component `j` of a block is `c[place(block, j)]`.
+    fn image(&self, c: &[f32], place: impl Fn(usize, usize) -> usize) -> Vec<f32> {
+        if self.scale == 1 {
+            return c.to_vec();
+        }
+        let (n, r) = (self.scale * self.scale, self.scale as f32);
+        let v = |i: usize, j: usize| match (i, j) {
+            (0, _) | (_, 0) => -1.0 / r,
+            _ => f32::from(u8::from(i == j)) - 1.0 / (n as f32 + r),
+        };
+        let mut image = vec![0.0; c.len()];
+        for (block, i) in (0..self.blocks()).flat_map(|block| (0..n).map(move |i| (block, i))) {
+            image[self.pixel(block, i)] = (0..n).map(|j| v(i, j) * c[place(block, j)]).sum();
+        }
+        image
+    }
+
+    /// DDRM orders components by their singular values: the measured ones of all blocks first.
+    fn sorted(&self, c: &[f32]) -> Vec<f32> {
+        let (n, blocks) = (self.scale * self.scale, self.blocks());
+        self.image(c, |block, j| if j == 0 { block } else { blocks + block * (n - 1) + j - 1 })
+    }
+}
+
+/// DDNM+ with an oversight of the reference: `Lambda_noise` scales the predicted noise's components without having
+/// transformed it into components, so that it takes the pixels of a block for them (the paper's eq. 51 has `V diag Vᵀ`).
+struct ReferenceDdnmPlus(Ddnm, Components);
+
+impl Sampler for ReferenceDdnmPlus {
+    fn step(
+        &mut self,
+        step: &Step,
+        x_t: Tensor<4>,
+        estimate: Estimate,
+        problem: &Problem,
+        noise: &mut dyn Noise,
+    ) -> Tensor<4> {
+        let (shape, device) = (estimate.eps.dims(), estimate.eps.device());
+        let image = self.1.image(&values(estimate.eps), |block, j| self.1.pixel(block, j));
+        let eps = Tensor::from_data(TensorData::new(image, shape), &device);
+        self.0.step(step, x_t, Estimate::new(eps, estimate.x0), problem, noise)
+    }
+}
+
+/// Recorded noise of a method whose reference draws it for singular components.
+struct ComponentTape {
+    tape: std::vec::IntoIter<Vec<f32>>,
+    components: Components,
+    /// DDRM: noise of the measurement, and that of the next state at each step, for the measured components.
+    ddrm: Option<(f64, std::vec::IntoIter<f64>)>,
+}
+
+impl Noise for ComponentTape {
+    fn draw(&mut self, shape: [usize; 4], device: &Device) -> Tensor<4> {
+        let mut next = || self.tape.next().expect("a noise tape longer than the run");
+        let components = &self.components;
+        let image = match &mut self.ddrm {
+            // DDNM+ takes the pixels of a block for its components.
+            None => components.image(&next(), |block, j| components.pixel(block, j)),
+            // DDRM draws three times a step: for all components, for those measured worse than the state knows them, and for
+            // all measured ones, of which it takes those measured better.
+            Some((sigma_y, sigmas)) => {
+                let (mut drawn, worse, better) = (next(), next(), next());
+                let sigma = sigmas.next().expect("a draw a step");
+                let measured = ..components.blocks();
+                if sigma > *sigma_y {
+                    drawn[measured].copy_from_slice(&better[measured]);
+                } else if sigma < *sigma_y {
+                    drawn[measured].copy_from_slice(&worse[measured]);
+                }
+                components.sorted(&drawn)
+            }
+        };
+        Tensor::from_data(TensorData::new(image, shape), device)
+    }
 }
 
 /// The exact denoiser of images drawn from `N(0, 0.25 I)`.
@@ -405,48 +557,50 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
     on_devices(|_, device| assert!(prior(device).predict_noise(golden.tensor("x_T", device), 0).dims()[1] == 3));
     for name in guided {
         let case: Case = serde_json::from_str(&golden.metadata[name]).expect(name);
-        // DDNM and DDRM cases have no such parameters.
-        let Some(parameters) = &case.guided else { continue };
         on_devices(|on, device| {
             let a = operator(&case.deg, golden, [height, width], device);
             let ground_truth = golden.tensor("ground_truth", device);
             let like = a.apply(ground_truth);
             let y = measurement(golden.values(&format!("{name}.y")), &case, golden, &like);
-            let guidance = Guidance {
-                gamma: parameters.gamma,
-                eta_tilde: parameters.eta_tilde,
-                xi: parameters.xi,
-                zeta: parameters.zeta,
-                scale_ls: parameters.scale_ls,
-                step_size_mode: StepSizeMode::try_from(parameters.step_size_mode).unwrap(),
-                inject_noise: parameters.inject_noise == 1,
-            };
-            let regularization = Regularization {
-                mode: parameters.mode,
-                lam: parameters.lam,
-                alpha: parameters.alpha,
-                sigma_g: parameters.sigma_g,
-            };
-            let sampler: Box<dyn Sampler> = if name.starts_with("fdgr") {
-                Box::new(Fdgr::new(guidance, regularization.build(height, width, device).unwrap()))
-            } else {
-                Box::new(Ddpg::new(guidance))
-            };
-            let timeline = Timeline::new(Betas::Linear, case.steps, 1.0).unwrap();
+            let travel = Travel { length: case.travel_length, repeat: case.travel_repeat };
+            let timeline = Timeline::new(Betas::Linear, case.steps, 1.0, travel).unwrap();
             let problem = Problem { operator: a.as_ref(), y, sigma_y: 2.0 * case.sigma_y };
             let denoiser = prior(device);
             let run = Run {
                 prior: denoiser.as_ref(),
                 guidance: None,
-                sampler: sampler.as_ref(),
                 problem: &problem,
                 timeline: &timeline,
+                clip: false,
             };
-            let from = |x_t: Tensor<4>| {
-                let noise: &mut dyn Noise = &mut Tape::new(tape.clone());
-                values(run.sample(x_t, false, noise, &mut |_| ControlFlow::Continue(())).expect(name))
+            // Who draws noise for singular components.
+            let components = match case.method {
+                Method::Ddnm(_) if case.sigma_y == 0.0 => None,
+                Method::Ddnm(_) | Method::Ddrm(_) => Some(|| Components::of(&case.deg, [height, width])),
+                Method::Guided(_) => None,
             };
-            let start = golden.tensor("x_T", device);
+            let is_ddrm = matches!(case.method, Method::Ddrm(_));
+            let noise = || -> Box<dyn Noise> {
+                let Some(components) = &components else { return Box::new(Tape::new(tape.clone())) };
+                let components = components();
+                let singular = 1.0 / components.scale as f64;
+                let sigma = |a: f64| singular * ((1.0 - a) / a).sqrt();
+                let sigmas: Vec<f64> = timeline.steps().map(|step| sigma(step.a_next)).collect();
+                let ddrm = is_ddrm.then(|| (problem.sigma_y, sigmas.into_iter()));
+                Box::new(ComponentTape { tape: tape.clone().into_iter(), components, ddrm })
+            };
+            let from = |z: Tensor<4>| {
+                let mut sampler = case.sampler(name, [height, width], device);
+                let observer = &mut |_: &Progress| ControlFlow::Continue(());
+                values(run.sample(sampler.as_mut(), z, None, noise().as_mut(), observer).expect(name))
+            };
+            let start = match &components {
+                Some(components) if is_ddrm => {
+                    let image = components().sorted(golden.values("x_T"));
+                    Tensor::from_data(TensorData::new(image, [1, 3, height, width]), device)
+                }
+                _ => golden.tensor("x_T", device),
+            };
             let out = from(start.clone());
             let expected = golden.values(&format!("{name}.out"));
             if relative_error(&out, expected) > 1e-3 {

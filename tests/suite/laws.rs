@@ -78,11 +78,31 @@ fn a_batch_is_its_pictures() {
 #[test]
 fn singular_values_bound_the_operator() {
     for_every_operator(|name, a, x, _| {
-        let Some(singular) = a.singular_values() else { return };
+        let Some(spectral) = a.spectral() else { return };
+        let singular = spectral.singular_values();
         let largest = f64::from(singular.iter().fold(0f32, |m, &s| m.max(s)));
         let ax = a.apply(x.clone());
         let gain = (dot(ax.clone(), ax) / dot(x.clone(), x)).sqrt();
         assert!(gain <= largest * (1.0 + 1e-4), "{name}: gain {gain} above {largest}");
+    });
+}
+
+#[test]
+fn functions_of_singular_values_are_functions_of_the_operator() {
+    for_every_operator(|name, a, x, _| {
+        let Some(spectral) = a.spectral() else { return };
+        let compare = |what: &str, f: &dyn Fn(f64) -> f64, expected: Tensor<4>| {
+            let actual = values(spectral.filter(x.clone(), f));
+            assert_close(&format!("{name}, {what}"), &actual, &values(expected), 1e-4);
+        };
+        compare("1", &|_| 1.0, x.clone());
+        compare("s²", &|s| s * s, a.adjoint(a.apply(x.clone())));
+        let damped = |s: f64| s * s / (s * s + 0.01);
+        compare("s² / (s² + eta)", &damped, a.regularized_inverse(a.apply(x.clone()), 0.01));
+        let unseen = x.clone() - a.regularized_inverse(a.apply(x.clone()), 0.01);
+        compare("eta / (s² + eta)", &|s| 1.0 - damped(s), unseen);
+        let twice = spectral.filter(spectral.filter(x.clone(), &|s| 2.0 - s), &|s| 3.0 * s + 0.5);
+        compare("a product", &|s| (2.0 - s) * (3.0 * s + 0.5), twice);
     });
 }
 
