@@ -171,6 +171,11 @@ impl Timeline {
         Ok(Self(times(run, travel.length, travel.repeat).windows(2).map(moved).collect()))
     }
 
+    /// One step and nothing else.
+    pub fn single(step: Step) -> Self {
+        Self(vec![Move::Denoise(step)])
+    }
+
     /// All moves, noisiest first.
     pub fn moves(&self) -> &[Move] {
         &self.0

@@ -20,7 +20,7 @@ use fdgr::sampler::{
 };
 use serde::Deserialize;
 
-use crate::support::{Golden, aloud, assert_close, golden_dir, on_devices, relative_error, values};
+use crate::support::{GaussianPrior, Golden, aloud, assert_close, golden_dir, on_devices, relative_error, values};
 
 #[test]
 fn schedules() {
@@ -506,16 +506,6 @@ impl Noise for ComponentTape {
     }
 }
 
-/// The exact denoiser of images drawn from `N(0, 0.25 I)`.
-struct GaussianPrior(Vec<f64>);
-
-impl Denoiser for GaussianPrior {
-    fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
-        let a = self.0[t + 1];
-        x_t * ((1.0 - a).sqrt() / (0.25 * a + 1.0 - a))
-    }
-}
-
 /// The measurement `y` as the operator returns it, from the reference's flattened form.
 fn measurement(flat: &[f32], case: &Case, golden: &Golden, like: &Tensor<4>) -> Tensor<4> {
     let [b, c, h, w] = like.dims();
@@ -623,7 +613,7 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
 #[test]
 fn samplers_with_an_analytic_prior() {
     let golden = Golden::named("samplers_32");
-    assert!(sampler_cases(&golden, &|_| Box::new(GaussianPrior(Betas::Linear.alpha_bar()))) > 0);
+    assert!(sampler_cases(&golden, &|_| Box::new(GaussianPrior::new(0.25))) > 0);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod checkpoints;
 mod cli;
 mod golden;
 mod laws;
+mod methods;
 mod models;
 mod parity;
 mod pictures;

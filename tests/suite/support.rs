@@ -7,6 +7,8 @@ use std::sync::{Mutex, OnceLock};
 use burn::tensor::{Device, Tensor, TensorData};
 use fdgr::device;
 use fdgr::noise::{Noise, Seeded, Stream};
+use fdgr::prior::Denoiser;
+use fdgr::sampler::schedule::Betas;
 use safetensors::SafeTensors;
 
 /// Runs `test` on the CPU, and on the adapter of this machine if there is one. Without one the test says so, and fails
@@ -139,4 +141,23 @@ pub fn assert_close(what: &str, actual: &[f32], expected: &[f32], tolerance: f64
 /// A seeded standard normal tensor.
 pub fn random(shape: [usize; 4], seed: u64, device: &Device) -> Tensor<4> {
     Seeded::new(seed, Stream::Measurement).draw(shape, device)
+}
+
+/// The exact denoiser of images drawn from `N(0, variance I)`.
+pub struct GaussianPrior {
+    variance: f64,
+    alpha_bar: Vec<f64>,
+}
+
+impl GaussianPrior {
+    pub fn new(variance: f64) -> Self {
+        Self { variance, alpha_bar: Betas::Linear.alpha_bar() }
+    }
+}
+
+impl Denoiser for GaussianPrior {
+    fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
+        let a = self.alpha_bar[t + 1];
+        x_t * ((1.0 - a).sqrt() / (self.variance * a + 1.0 - a))
+    }
 }
