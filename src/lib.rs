@@ -13,6 +13,7 @@ pub mod device;
 pub mod error;
 pub mod kernel;
 pub mod metrics;
+pub mod model;
 pub mod noise;
 pub mod picture;
 pub mod prior;

@@ -290,7 +290,8 @@ impl Restorer {
         if config.method.needs_spectrum(config.sigma) && operator.spectral().is_none() {
             return Err(Error::Mismatch {
                 what: format!("--method {}", config.method.name()),
-                fact: "it needs the singular values of the blur, which light from beyond a photograph's border hides".into(),
+                fact: "it needs the singular values of the blur, which light from beyond a photograph's border hides"
+                    .into(),
                 remedy: "pass --border periodic, or choose another method".into(),
             });
         }

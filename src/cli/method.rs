@@ -149,10 +149,9 @@ impl Args {
         };
         let base = if name == default.name() { default.clone() } else { Method::published(name) };
         Ok(match base {
-            Method::Fdgr { .. } => Method::Fdgr {
-                guidance: self.guidance(guidance)?,
-                regularization: self.regularization(regularization),
-            },
+            Method::Fdgr { .. } => {
+                Method::Fdgr { guidance: self.guidance(guidance)?, regularization: self.regularization(regularization) }
+            }
             Method::Ddpg { .. } => {
                 Method::Ddpg { guidance: Guidance { inject_noise: true, ..self.guidance(guidance)? } }
             }

@@ -11,11 +11,10 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use super::{note, say};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::model::{self, EMBEDDED, Installed, ModelFolder, ModelRecord, Subject, catalog};
 use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::write_atomically;
-use crate::prior::{
-    self, Architecture, Denoiser, EMBEDDED, Installed, ModelFolder, ModelRecord, Precision, PriorFile, Subject, catalog,
-};
+use crate::prior::{self, Architecture, Denoiser, Precision, PriorFile};
 
 /// Largest difference between devices that is rounding, relative to the largest magnitude.
 const TOLERANCE: f64 = 1e-3;
@@ -110,6 +109,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What can be installed.
+fn examine(path: &Path) -> Result<PathBuf> {
+    PriorFile::examine(path)
+}
+
 fn list(folder: &ModelFolder) -> Result<()> {
     say("built in:");
     say(format!("  {EMBEDDED:<26} {}", Subject::Photos.suits()));
@@ -143,7 +147,7 @@ fn add(folder: &ModelFolder, path: &Path, name: Option<&str>) -> Result<()> {
         subject: known.as_ref().map(|known| known.subject),
     };
     let bar = Transfer::new(name);
-    let installed = folder.add(path, name, record, &mut |done, all| bar.show(done, all))?;
+    let installed = folder.add(path, name, record, &examine, &mut |done, all| bar.show(done, all))?;
     drop(bar);
     say_installed(&installed);
     Ok(())
@@ -161,7 +165,7 @@ fn pull(folder: &ModelFolder, name: &str) -> Result<()> {
     };
     note(format!("{}: {}, {} MB, licence: {}", known.name, known.title, known.megabytes, known.licence));
     let bar = Transfer::new(name);
-    let installed = prior::pull(folder, known, &mut |done, all| bar.show(done, all))?;
+    let installed = model::pull(folder, known, &examine, &mut |done, all| bar.show(done, all))?;
     drop(bar);
     say_installed(&installed);
     Ok(())

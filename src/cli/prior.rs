@@ -1,7 +1,8 @@
 //! Flags that choose the prior, and what is said of it.
 
 use super::note;
-use crate::prior::{EMBEDDED, Precision, Prior, Subject};
+use crate::model::Subject;
+use crate::prior::{EMBEDDED, Precision, Prior};
 use crate::restore::PriorChoice;
 
 #[derive(clap::Args)]

@@ -8,8 +8,8 @@ use anyhow::Context;
 use super::{DeviceArgs, measurement, method, note, prior, progress, say, task};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::model::sha256;
 use crate::picture::Picture;
-use crate::prior::sha256;
 use crate::recipe::{Input, PriorRecord, Recipe};
 use crate::restore::{PriorChoice, RestoreConfig, Restorer};
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Network;
 use super::adm::{AdmConfig, AdmOptions, AdmUnet};
 use super::classifier::{Classifier, ClassifierConfig};
 use super::ddpm::{DdpmConfig, DdpmUnet};
-use super::layers::{Precision, Weights, same_shape};
-use super::{Checkpoint, Network};
+use super::layers::{Precision, Weights};
 use crate::error::Result;
+use crate::model::{Checkpoint, Comparison};
 
 /// A network and its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,21 +105,9 @@ impl Architecture {
         }
     }
 
-    /// What does not agree between the network and a checkpoint, one line each.
+    /// What does not agree between the network and a checkpoint.
     pub fn compare(&self, checkpoint: &Checkpoint) -> Comparison {
-        let wanted = self.tensors();
-        let mut comparison = Comparison::default();
-        for (name, shape) in &wanted {
-            match checkpoint.find(name) {
-                None => comparison.missing.push(name.clone()),
-                Some(found) if !same_shape(found, shape) => {
-                    comparison.misshaped.push(format!("{name} is of shape {found:?} and should be {shape:?}"));
-                }
-                Some(_) => {}
-            }
-        }
-        comparison.extra = checkpoint.names().filter(|name| !wanted.contains_key(*name)).map(str::to_owned).collect();
-        comparison
+        Comparison::new(&self.tensors(), checkpoint)
     }
 
     /// Reads a denoiser; a classifier is none.
@@ -142,33 +131,6 @@ impl Architecture {
                 return Err(Checkpoint::refusal(checkpoint.path(), fact.into()));
             }
         })
-    }
-}
-
-/// Differences between a network and a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
-    /// Tensors that the file lacks.
-    pub missing: Vec<String>,
-    /// Tensors that the network does not have.
-    pub extra: Vec<String>,
-    /// Tensors of another shape, with both.
-    pub misshaped: Vec<String>,
-}
-
-impl Comparison {
-    /// Refuses files that cannot fill the network; tensors too many do no harm.
-    ///
-    /// # Errors
-    /// The first of what is missing or mis-shaped, and how many more.
-    pub fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let more = |count: usize| if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-        let fact = match (self.misshaped.first(), self.missing.first()) {
-            (Some(first), _) => format!("{first}{}, which does not fit", more(self.misshaped.len())),
-            (None, Some(first)) => format!("it has no tensor {first}{}", more(self.missing.len())),
-            (None, None) => return Ok(()),
-        };
-        Err(Checkpoint::refusal(checkpoint.path(), fact))
     }
 }
 

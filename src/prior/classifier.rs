@@ -5,10 +5,11 @@ use burn::tensor::{
     activation::{log_softmax, silu},
 };
 
+use super::ClassGradient;
 use super::adm::{AdmConfig, AdmOptions, Trunk, split_attention};
 use super::layers::{Linear, Norm, Precision, Weights};
-use super::{Checkpoint, ClassGradient};
 use crate::error::Result;
+use crate::model::Checkpoint;
 
 const EPSILON: f32 = 1e-5;
 

@@ -4,9 +4,10 @@
 use burn::tensor::{Device, Tensor, activation::silu};
 
 use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, sinusoid};
-use super::{Checkpoint, Denoiser, Network};
+use super::{Denoiser, Network};
 use crate::error::Result;
 use crate::kernel::convolution::{Sampling, concatenate};
+use crate::model::Checkpoint;
 
 const EPSILON: f32 = 1e-6;
 

@@ -13,10 +13,10 @@ use half::f16;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Checkpoint;
 use crate::error::{Error, Result};
 use crate::kernel::convolution::{Sampling, convolve, convolve_add};
 use crate::kernel::{self, normalization::GroupNorm};
+use crate::model::{Checkpoint, same_shape};
 
 /// Groups of every normalisation.
 pub(super) const GROUPS: usize = 32;
@@ -172,12 +172,6 @@ impl<'a> Weights<'a> {
             epsilon,
         })
     }
-}
-
-/// Whether shapes are equal but for axes of length 1 at their ends.
-pub(super) fn same_shape(a: &[usize], b: &[usize]) -> bool {
-    let significant = |shape: &[usize]| shape.iter().rposition(|&n| n != 1).map_or(0, |last| last + 1);
-    a[..significant(a)] == b[..significant(b)]
 }
 
 /// Weights as they are kept.

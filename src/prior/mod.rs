@@ -6,37 +6,26 @@
 
 mod adm;
 mod architecture;
-mod catalog;
-mod checkpoint;
 mod classes;
 mod classifier;
 mod ddpm;
 mod diffusers;
-mod download;
-mod folder;
 mod layers;
-mod pickle;
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use sha2::{Digest, Sha256};
-
 use crate::error::{Error, Result};
+use crate::model::{Checkpoint, ModelFolder, Subject, catalog};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
+pub use crate::model::EMBEDDED;
 pub use adm::{AdmConfig, AdmOptions, AdmUnet};
-pub use architecture::{Architecture, Comparison};
-pub use catalog::{Known, Subject, catalog};
-pub use checkpoint::Checkpoint;
+pub use architecture::Architecture;
 pub use classes::{find as find_class, name as class_name};
 pub use classifier::{Classifier, ClassifierConfig};
 pub use ddpm::{DdpmConfig, DdpmUnet};
-pub use download::pull;
-pub use folder::{Installed, ModelFolder, ModelRecord};
 pub use layers::Precision;
 
-/// Name of the prior compiled into the program.
-pub const EMBEDDED: &str = "photo";
 static EMBEDDED_FILE: &[u8] = include_bytes!("../../assets/prior/photo.safetensors");
 
 /// `v` to `Jᵀ v` with `J` the derivative of a predicted noise by the state it was predicted from, all `[b, c, h, w]`.
@@ -149,6 +138,16 @@ impl PriorFile {
     /// The name it was found by.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The weights file at `path`, of a network that can be used and lacks nothing: what installs a prior.
+    ///
+    /// # Errors
+    /// As [`PriorFile::find`], and files that lack tensors.
+    pub fn examine(path: &Path) -> Result<PathBuf> {
+        let found = Self::open(path)?;
+        found.architecture.compare(&found.checkpoint).check(&found.checkpoint)?;
+        Ok(found.checkpoint.path().into())
     }
 
     /// Its tensors.
@@ -317,13 +316,4 @@ fn extend(x: Tensor<4>, axis: usize, length: usize) -> Tensor<4> {
     let indices: Vec<i32> = (0..length).map(fold).collect();
     let device = x.device();
     x.select(axis, Tensor::<1, Int>::from_data(TensorData::from(indices.as_slice()), &device))
-}
-
-/// SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

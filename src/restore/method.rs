@@ -114,10 +114,7 @@ impl Method {
 
     /// Whether it has jumps back to noise.
     pub fn travels(&self) -> bool {
-        matches!(
-            self,
-            Self::Fdgr { .. } | Self::Ddpg { .. } | Self::Idpg { .. } | Self::Ddnm(_) | Self::DiffPir(_)
-        )
+        matches!(self, Self::Fdgr { .. } | Self::Ddpg { .. } | Self::Idpg { .. } | Self::Ddnm(_) | Self::DiffPir(_))
     }
 
     /// Whether it differentiates through the prior.

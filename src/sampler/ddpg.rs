@@ -75,8 +75,7 @@ impl Guidance {
     };
 
     /// The defaults of the reference's command line.
-    pub const REFERENCE: Self =
-        Self { step_size_mode: StepSizeMode::Scheduled, inject_noise: true, ..Self::DEFAULT };
+    pub const REFERENCE: Self = Self { step_size_mode: StepSizeMode::Scheduled, inject_noise: true, ..Self::DEFAULT };
 
     /// # Errors
     /// Parameters outside their range.

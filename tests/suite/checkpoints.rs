@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use burn::tensor::Device;
-use fdgr::prior::{Checkpoint, Precision, PriorFile};
+use fdgr::model::Checkpoint;
+use fdgr::prior::{Precision, PriorFile};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::support::golden_dir;

@@ -9,13 +9,13 @@ use fdgr::degradation::{
     WalshHadamard,
 };
 use fdgr::metrics;
+use fdgr::model::Checkpoint;
 use fdgr::noise::{Noise, Tape};
-use fdgr::prior::{
-    AdmOptions, AdmUnet, Checkpoint, ClassGradient, Classifier, DdpmUnet, Denoiser, Precision, Prior, PriorFile,
-};
+use fdgr::prior::{AdmOptions, AdmUnet, ClassGradient, Classifier, DdpmUnet, Denoiser, Precision, Prior, PriorFile};
 use fdgr::regularizer::{Mode, Regularization};
 use fdgr::sampler::{
-    Ddnm, Ddpg, Ddrm, DdrmSampler, Estimate, Fdgr, Guidance, Problem, Progress, Run, Sampler, Step, StepSizeMode, Timeline, Travel,
+    Ddnm, Ddpg, Ddrm, DdrmSampler, Estimate, Fdgr, Guidance, Problem, Progress, Run, Sampler, Step, StepSizeMode,
+    Timeline, Travel,
     schedule::{self, Betas},
 };
 use serde::Deserialize;
@@ -556,13 +556,8 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
             let timeline = Timeline::new(Betas::Linear, case.steps, 1.0, travel).unwrap();
             let problem = Problem { operator: a.as_ref(), y, sigma_y: 2.0 * case.sigma_y };
             let denoiser = prior(device);
-            let run = Run {
-                prior: denoiser.as_ref(),
-                guidance: None,
-                problem: &problem,
-                timeline: &timeline,
-                clip: false,
-            };
+            let run =
+                Run { prior: denoiser.as_ref(), guidance: None, problem: &problem, timeline: &timeline, clip: false };
             // Who draws noise for singular components.
             let components = match case.method {
                 Method::Ddnm(_) if case.sigma_y == 0.0 => None,

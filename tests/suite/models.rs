@@ -301,7 +301,7 @@ fn a_transfer_that_breaks_off_is_resumed() {
     assert_eq!(*starts.lock().unwrap(), [0, 100_000, 300_000]);
     assert_eq!(std::fs::read(shelf.path("models/served/weights.pt")).unwrap(), file);
     let record = std::fs::read_to_string(shelf.path("models/served/model.json")).unwrap();
-    assert!(record.contains(&fdgr::prior::sha256(&file)) && said.contains("--model served"), "{record}");
+    assert!(record.contains(&fdgr::model::sha256(&file)) && said.contains("--model served"), "{record}");
     shelf.succeeds(&["models", "verify", "served"]);
     let left: Vec<_> = std::fs::read_dir(shelf.path("models")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["served"], "nothing else is left behind");
@@ -310,7 +310,7 @@ fn a_transfer_that_breaks_off_is_resumed() {
 #[test]
 fn damaged_and_foreign_downloads_are_thrown_away() {
     let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();
-    let hash = fdgr::prior::sha256(&file);
+    let hash = fdgr::model::sha256(&file);
     // Damage in the weights shows in the archive's own sums, or in a published hash.
     for (published, word) in [(None, "damaged"), (Some(hash.as_str()), "SHA-256")] {
         let shelf = Shelf::new();

@@ -1,4 +1,4 @@
-//! Fetching published priors, resumed where a transfer broke off.
+//! Fetching published weights, resumed where a transfer broke off.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use ureq::http::{StatusCode, header};
 
-use super::folder::{Installed, ModelFolder, ModelRecord, Transferred, hash};
-use super::{Known, PriorFile};
+use super::Known;
+use super::folder::{Examine, Installed, ModelFolder, ModelRecord, Transferred, hash};
 use crate::error::{Error, Result};
 
-/// Fetches a published prior into the folder. A transfer that broke off goes on where it stopped; nothing is installed that is
+/// Fetches published weights into the folder. A transfer that broke off goes on where it stopped; nothing is installed that is
 /// incomplete, damaged or no checkpoint. The first complete file's SHA-256 is recorded, where none is published.
 ///
 /// # Errors
 /// Places that do not answer or send something else, and folders that cannot be written.
-pub fn pull(folder: &ModelFolder, known: &Known, progress: &mut Transferred) -> Result<Installed> {
+pub fn pull(folder: &ModelFolder, known: &Known, examine: Examine, progress: &mut Transferred) -> Result<Installed> {
     folder.check_free(&known.name)?;
     let staged = folder.staging()?;
     // Outside the staging folder, so that it survives an interruption.
@@ -39,10 +39,8 @@ pub fn pull(folder: &ModelFolder, known: &Known, progress: &mut Transferred) -> 
         let fact = format!("{source} sent a file with SHA-256 {sha256}, which is not the published one");
         return Err(refusal(known, fact, "it was thrown away; try again, or another mirror"));
     }
-    let found = PriorFile::open(&target)?;
-    found.architecture().compare(found.checkpoint()).check(found.checkpoint())?;
+    examine(&target)?;
     check_archive(&target)?;
-    drop(found);
     let record = ModelRecord {
         file: known.file.clone(),
         sha256,

@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EMBEDDED, PriorFile, Subject, hexadecimal};
+use super::{EMBEDDED, Subject, hexadecimal};
 use crate::error::{Error, Result};
 use crate::picture::write_atomically;
 
@@ -58,6 +58,9 @@ impl Installed {
         self.folder.join(&self.record.file)
     }
 }
+
+/// Tells the weights file at a path, if it is one of a network that can be used, and lacks nothing.
+pub type Examine<'a> = &'a dyn Fn(&Path) -> Result<PathBuf>;
 
 /// Called with bytes done and bytes in all.
 pub type Transferred<'a> = dyn FnMut(u64, u64) + 'a;
@@ -139,18 +142,17 @@ impl ModelFolder {
         path: &Path,
         name: &str,
         mut record: ModelRecord,
+        examine: Examine,
         progress: &mut Transferred,
     ) -> Result<Installed> {
         self.check_free(name)?;
-        let found = PriorFile::open(path)?;
-        found.architecture().compare(found.checkpoint()).check(found.checkpoint())?;
-        let weights = found.checkpoint().path();
+        let weights = &examine(path)?;
         let folder = self.staging()?;
         record.file = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let target = folder.path().join(&record.file);
         (record.sha256, record.bytes) = copy(weights, &target, progress)?;
         for config in [weights.with_extension("json"), weights.with_file_name(CONFIG)] {
-            if config.is_file() && config != weights {
+            if config.is_file() && config != *weights {
                 copy(&config, &folder.path().join(CONFIG), &mut |_, _| {})?;
                 break;
             }

@@ -155,7 +155,7 @@ impl Checkpoint {
 
     /// The same tensors under other names; those without one are left out.
     #[must_use]
-    pub(super) fn renamed(mut self, rename: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> Option<String>) -> Self {
         let tensors = std::mem::take(&mut self.tensors);
         self.tensors = tensors.into_iter().filter_map(|(name, entry)| Some((rename(&name)?, entry))).collect();
         self
@@ -252,7 +252,7 @@ impl Checkpoint {
     }
 
     /// The error for a file that is not what is needed.
-    pub(super) fn refusal(path: &Path, fact: String) -> Error {
+    pub(crate) fn refusal(path: &Path, fact: String) -> Error {
         Error::Checkpoint {
             path: path.into(),
             fact,
