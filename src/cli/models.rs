@@ -11,7 +11,8 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use super::{note, say};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::model::{self, EMBEDDED, Installed, ModelFolder, ModelRecord, Subject, catalog};
+use crate::metrics::Network;
+use crate::model::{self, Checkpoint, Comparison, EMBEDDED, Installed, ModelFolder, ModelRecord, Subject, catalog};
 use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::write_atomically;
 use crate::prior::{self, Architecture, Denoiser, Precision, PriorFile};
@@ -111,7 +112,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// What can be installed.
 fn examine(path: &Path) -> Result<PathBuf> {
+    if path.is_file() {
+        let checkpoint = Checkpoint::open(path)?;
+        if let Some(network) = Network::recognise(&checkpoint) {
+            network.compare(&checkpoint).check(&checkpoint)?;
+            return Ok(path.into());
+        }
+    }
     PriorFile::examine(path)
+}
+
+/// The metric's network of a name or file, if it is one.
+fn metric_network(folder: &ModelFolder, model: &str) -> Result<Option<(Checkpoint, Network)>> {
+    let installed = folder.find(model)?.map(|installed| installed.path());
+    let path = installed.or_else(|| Some(PathBuf::from(model)).filter(|path| path.is_file()));
+    let Some(checkpoint) = path.map(|path| Checkpoint::open(&path)).transpose()? else { return Ok(None) };
+    Ok(Network::recognise(&checkpoint).map(|network| (checkpoint, network)))
 }
 
 fn list(folder: &ModelFolder) -> Result<()> {
@@ -136,7 +152,9 @@ fn list(folder: &ModelFolder) -> Result<()> {
 
 fn add(folder: &ModelFolder, path: &Path, name: Option<&str>) -> Result<()> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = name.unwrap_or(&stem);
+    // Metrics find their networks by name.
+    let network = metric_network(folder, &path.display().to_string())?.map(|(_, network)| network.model());
+    let name = name.or(network).unwrap_or(&stem);
     let known = catalog()?.into_iter().find(|known| known.name == name);
     let record = ModelRecord {
         file: String::new(),
@@ -178,6 +196,10 @@ fn say_installed(model: &Installed) {
     }
     say(match model.record.subject {
         Some(Subject::Classifier) => format!("use it with --classifier {} beside --class", model.name),
+        Some(Subject::Metric) => match Network::of_model(&model.name) {
+            Some(_) => "`fdgr eval` and `fdgr experiment` use it from now on".into(),
+            None => format!("metrics look for it under its own name; remove {}, and add it without --name", model.name),
+        },
         _ => format!("use it with --model {}", model.name),
     });
 }
@@ -206,20 +228,42 @@ fn verify(folder: &ModelFolder, name: Option<&str>) -> anyhow::Result<()> {
 }
 
 fn info(folder: &ModelFolder, model: &str) -> anyhow::Result<()> {
+    let installed = folder.find(model)?;
+    if let Some((checkpoint, network)) = metric_network(folder, model)? {
+        let parameters = network.tensors().values().map(|shape| shape.iter().product::<usize>()).sum();
+        let licence = installed.and_then(|model| model.record.licence);
+        let texts = [network.describe(), licence.as_deref().unwrap_or("not known"), Subject::Metric.suits()];
+        return describe(&checkpoint, &network.compare(&checkpoint), parameters, texts, &[]);
+    }
     let file = PriorFile::find(model)?;
     let (checkpoint, architecture) = (file.checkpoint(), file.architecture());
-    let comparison = architecture.compare(checkpoint);
+    let licence = installed.as_ref().and_then(|model| model.record.licence.clone());
+    let licence = licence.unwrap_or_else(|| licence_of(model).into());
+    let heads =
+        "attention heads of 64 channels, as in the published checkpoints; a config.json beside it may say otherwise";
+    let remarks: &[&str] = if file.assumed_heads() { &[heads] } else { &[] };
+    let (network, suits) = (architecture.describe(), suits(&file, installed.as_ref()));
+    let texts = [network.as_str(), &licence, &suits];
+    describe(checkpoint, &architecture.compare(checkpoint), architecture.parameters(), texts, remarks)
+}
+
+/// Prints what a file holds; `texts` are its network, its licence and what it suits.
+fn describe(
+    checkpoint: &Checkpoint,
+    comparison: &Comparison,
+    parameters: usize,
+    [network, licence, suits]: [&str; 3],
+    remarks: &[&str],
+) -> anyhow::Result<()> {
     say(format!("file          {}", checkpoint.path().display()));
     if let Some(origin) = checkpoint.origin() {
         say(format!("weights from  {origin}"));
     }
-    say(format!("network       {}", architecture.describe()));
-    if file.assumed_heads() {
-        say(
-            "              attention heads of 64 channels, as in the published checkpoints; a config.json beside it may say otherwise",
-        );
+    say(format!("network       {network}"));
+    for remark in remarks {
+        say(format!("              {remark}"));
     }
-    say(format!("parameters    {:.1} M in {}", architecture.parameters() as f64 / 1e6, checkpoint.precision()));
+    say(format!("parameters    {:.1} M in {}", parameters as f64 / 1e6, checkpoint.precision()));
     for (what, names) in
         [("missing", &comparison.missing), ("mis-shaped", &comparison.misshaped), ("not needed", &comparison.extra)]
     {
@@ -228,10 +272,8 @@ fn info(folder: &ModelFolder, model: &str) -> anyhow::Result<()> {
             say(format!("{what:<13} {}{more}", names[..names.len().min(5)].join(", ")));
         }
     }
-    let installed = folder.find(model)?;
-    let licence = installed.as_ref().and_then(|model| model.record.licence.clone());
-    say(format!("licence       {}", licence.unwrap_or_else(|| licence_of(model).into())));
-    say(format!("suits         {}", suits(&file, installed.as_ref())));
+    say(format!("licence       {licence}"));
+    say(format!("suits         {suits}"));
     comparison.check(checkpoint)?;
     say("complete      every tensor of the network is there, in its shape");
     Ok(())

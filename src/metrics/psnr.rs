@@ -2,7 +2,7 @@
 
 use image::Rgb32FImage;
 
-use super::planes;
+use super::planes::rgb;
 
 /// `-10 log10 mean((a - b)²)` in dB, over RGB in `[0, 1]`; infinite for equal pictures.
 ///
@@ -10,7 +10,9 @@ use super::planes;
 /// If the sizes differ.
 pub fn psnr(a: &Rgb32FImage, b: &Rgb32FImage) -> f64 {
     assert_eq!(a.dimensions(), b.dimensions(), "pictures of one size");
-    let (a, b) = (planes(a), planes(b));
-    let squares = a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b).powi(2));
-    -10.0 * (squares.sum::<f64>() / (3 * a[0].len()) as f64).log10()
+    let (a, b) = (rgb(a), rgb(b));
+    let values = |planes: &[_; 3]| planes.each_ref().map(|plane: &super::planes::Plane| plane.values.clone()).concat();
+    let (a, b) = (values(&a), values(&b));
+    let squares = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2));
+    -10.0 * (squares.sum::<f64>() / a.len() as f64).log10()
 }

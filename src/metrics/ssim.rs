@@ -1,13 +1,15 @@
-//! Structural similarity (Z. Wang et al., 2004).
+//! Structural similarity (Z. Wang et al., 2004), at one scale and at several (Z. Wang et al., 2003).
 
 use image::Rgb32FImage;
 
-use super::planes;
+use super::planes::{Plane, rgb};
 
 const WINDOW: usize = 11;
 const SIGMA: f64 = 1.5;
 const C1: f64 = 0.01 * 0.01;
 const C2: f64 = 0.03 * 0.03;
+/// Exponents of the scales, finest first.
+const SCALES: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 
 /// Mean structural similarity of RGB in `[0, 1]`: a Gaussian window of 11 pixels and sigma 1.5, only where it fits, mean
 /// over the channels. `None` for pictures smaller than the window.
@@ -16,23 +18,58 @@ const C2: f64 = 0.03 * 0.03;
 /// If the sizes differ.
 pub fn ssim(a: &Rgb32FImage, b: &Rgb32FImage) -> Option<f64> {
     assert_eq!(a.dimensions(), b.dimensions(), "pictures of one size");
-    let (width, height) = (a.width() as usize, a.height() as usize);
-    if width < WINDOW || height < WINDOW {
+    let pairs = rgb(a).into_iter().zip(rgb(b));
+    let similarities: Option<Vec<f64>> = pairs.map(|(a, b)| similarity(&a, &b).map(|s| s.structural)).collect();
+    similarities.map(|s| s.iter().sum::<f64>() / 3.0)
+}
+
+/// The product of contrast similarities at five scales and the structural similarity at the coarsest, each to its power,
+/// mean over the channels. `None` for pictures whose sixteenth is smaller than the window.
+///
+/// # Panics
+/// If the sizes differ.
+pub fn ms_ssim(a: &Rgb32FImage, b: &Rgb32FImage) -> Option<f64> {
+    assert_eq!(a.dimensions(), b.dimensions(), "pictures of one size");
+    let of_channel = |(mut a, mut b): (Plane, Plane)| {
+        let mut product = 1.0;
+        for (scale, power) in SCALES.into_iter().enumerate() {
+            if scale > 0 {
+                (a, b) = (a.halved(), b.halved());
+            }
+            let Similarity { structural, contrast } = similarity(&a, &b)?;
+            let factor: f64 = if scale + 1 == SCALES.len() { structural } else { contrast };
+            product *= factor.max(0.0).powf(power);
+        }
+        Some(product)
+    };
+    let products: Option<Vec<f64>> = rgb(a).into_iter().zip(rgb(b)).map(of_channel).collect();
+    products.map(|p| p.iter().sum::<f64>() / 3.0)
+}
+
+/// Means over a plane.
+struct Similarity {
+    structural: f64,
+    contrast: f64,
+}
+
+fn similarity(a: &Plane, b: &Plane) -> Option<Similarity> {
+    if a.width < WINDOW || a.height < WINDOW {
         return None;
     }
-    let smooth = |plane: &[f64]| filter(plane, width, height);
-    let of_plane = |(a, b): (Vec<f64>, Vec<f64>)| {
-        let product = |x: &[f64], y: &[f64]| -> Vec<f64> { x.iter().zip(y).map(|(x, y)| x * y).collect() };
-        let (mean_a, mean_b) = (smooth(&a), smooth(&b));
-        let (aa, bb, ab) = (smooth(&product(&a, &a)), smooth(&product(&b, &b)), smooth(&product(&a, &b)));
-        let at = |i: usize| {
-            let (ma, mb) = (mean_a[i], mean_b[i]);
-            let (va, vb, covariance) = (aa[i] - ma * ma, bb[i] - mb * mb, ab[i] - ma * mb);
-            (2.0 * ma * mb + C1) * (2.0 * covariance + C2) / ((ma * ma + mb * mb + C1) * (va + vb + C2))
-        };
-        (0..mean_a.len()).map(at).sum::<f64>() / mean_a.len() as f64
-    };
-    Some(planes(a).into_iter().zip(planes(b)).map(of_plane).sum::<f64>() / 3.0)
+    let product = |x: &Plane, y: &Plane| -> Vec<f64> { x.values.iter().zip(&y.values).map(|(x, y)| x * y).collect() };
+    let smooth = |values: &[f64]| filter(values, a.width, a.height);
+    let (mean_a, mean_b) = (smooth(&a.values), smooth(&b.values));
+    let (aa, bb, ab) = (smooth(&product(a, a)), smooth(&product(b, b)), smooth(&product(a, b)));
+    let mut sums = Similarity { structural: 0.0, contrast: 0.0 };
+    for i in 0..mean_a.len() {
+        let (ma, mb) = (mean_a[i], mean_b[i]);
+        let (va, vb, covariance) = (aa[i] - ma * ma, bb[i] - mb * mb, ab[i] - ma * mb);
+        let contrast = (2.0 * covariance + C2) / (va + vb + C2);
+        sums.contrast += contrast;
+        sums.structural += (2.0 * ma * mb + C1) / (ma * ma + mb * mb + C1) * contrast;
+    }
+    let n = mean_a.len() as f64;
+    Some(Similarity { structural: sums.structural / n, contrast: sums.contrast / n })
 }
 
 /// Correlation with the window, only where it fits.

@@ -24,7 +24,7 @@ pub struct Known {
     pub urls: Vec<String>,
     /// Size, about.
     pub megabytes: u64,
-    /// SHA-256 in hexadecimal, where it is known.
+    /// SHA-256 in hexadecimal, or its first digits, where they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// Who allows what.
@@ -47,6 +47,8 @@ pub enum Subject {
     Objects,
     /// It judges pictures and restores none.
     Classifier,
+    /// A metric takes features from it.
+    Metric,
 }
 
 impl Subject {
@@ -57,6 +59,7 @@ impl Subject {
             Self::Faces => "faces, aligned and cropped as in CelebA-HQ, at 256x256",
             Self::Objects => "pictures of one object, as in ImageNet, at 256x256",
             Self::Classifier => "guiding a class-conditional prior; it restores nothing by itself",
+            Self::Metric => "measuring how alike pictures are; it restores nothing",
         }
     }
 }

@@ -8,7 +8,6 @@ use fdgr::degradation::{
     Colorization, Convolution, Degradation, Denoising, Form, Inpainting, LinearOperator, Mask, Psf, Separable,
     WalshHadamard,
 };
-use fdgr::metrics;
 use fdgr::model::Checkpoint;
 use fdgr::noise::{Noise, Tape};
 use fdgr::prior::{AdmOptions, AdmUnet, ClassGradient, Classifier, DdpmUnet, Denoiser, Precision, Prior, PriorFile};
@@ -618,21 +617,4 @@ fn samplers_with_the_embedded_prior() {
         Box::new(Prior::open(fdgr::prior::EMBEDDED, device).expect("the embedded prior"))
     };
     assert!(sampler_cases(&golden, &prior) > 0);
-}
-
-#[test]
-fn picture_metrics() {
-    let golden = Golden::named("metrics");
-    let picture = |name: &str| {
-        let [_, _, h, w] = golden.shape(name)[..] else { panic!("an image") };
-        let values = golden.values(name);
-        image::Rgb32FImage::from_fn(w as u32, h as u32, |x, y| {
-            let i = y as usize * w + x as usize;
-            image::Rgb([0, 1, 2].map(|c| values[c * h * w + i]))
-        })
-    };
-    let (a, b) = (picture("a"), picture("b"));
-    assert_close("psnr", &[metrics::psnr(&a, &b) as f32], golden.values("psnr"), 1e-4);
-    let ssim = metrics::ssim(&a, &b).expect("pictures larger than the window");
-    assert_close("ssim", &[ssim as f32], golden.values("ssim_piqa"), 1e-4);
 }

@@ -7,6 +7,7 @@ mod cli;
 mod golden;
 mod laws;
 mod methods;
+mod metrics;
 mod models;
 mod parity;
 mod pictures;

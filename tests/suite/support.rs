@@ -161,3 +161,11 @@ impl Denoiser for GaussianPrior {
         x_t * ((1.0 - a).sqrt() / (self.variance * a + 1.0 - a))
     }
 }
+
+/// `unit(i, k)` of the formula that fills networks without files: in `[-1, 1)`, from splitmix64.
+pub fn unit(i: usize, k: usize) -> f64 {
+    let x = (i as u64).wrapping_add((k as u64) << 32).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    2.0 * ((x ^ x >> 31) >> 40) as f64 / f64::from(1 << 24) - 1.0
+}
