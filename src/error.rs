@@ -46,6 +46,12 @@ pub enum Error {
     /// The run was interrupted; nothing was written.
     #[error("stopped at step {step} of {steps}; nothing was written for this picture")]
     Stopped { step: usize, steps: usize },
+    /// A configuration file of another form.
+    #[error("{path}: {fact}; {remedy}")]
+    Config { path: PathBuf, fact: String, remedy: String },
+    /// A folder of results that does not fit what is asked of it.
+    #[error("{path}: {fact}; {remedy}")]
+    Results { path: PathBuf, fact: String, remedy: String },
     /// A recipe that cannot be repeated.
     #[error("{path}: {fact}; {remedy}")]
     Recipe { path: PathBuf, fact: String, remedy: String },

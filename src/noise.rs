@@ -47,6 +47,34 @@ impl Noise for Seeded {
     }
 }
 
+/// The numbers of several pictures, each its own, so that a picture's do not depend on the others beside it.
+#[derive(Debug)]
+pub struct PerPicture(Vec<Seeded>);
+
+impl PerPicture {
+    /// The numbers of a batch whose pictures have these seeds.
+    pub fn new(seeds: &[u64], stream: Stream) -> Self {
+        Self(seeds.iter().map(|&seed| Seeded::new(seed, stream)).collect())
+    }
+}
+
+impl Noise for PerPicture {
+    /// # Panics
+    /// If the shape is of another number of pictures.
+    fn draw(&mut self, [batch, c, h, w]: [usize; 4], device: &Device) -> Tensor<4> {
+        assert_eq!(batch, self.0.len(), "noise for as many pictures as there are");
+        Tensor::cat(self.0.iter_mut().map(|noise| noise.draw([1, c, h, w], device)).collect(), 0)
+    }
+}
+
+/// The seed of a picture of a set, by its place (splitmix64 of both, so that neighbouring seeds share no noise).
+pub fn picture_seed(seed: u64, index: usize) -> u64 {
+    let x = seed ^ (index as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}
+
 /// Recorded noise, for comparison with another implementation: each draw takes the next entry, cut to the size needed.
 #[derive(Debug)]
 pub struct Tape {

@@ -5,10 +5,10 @@ use crate::model::Subject;
 use crate::prior::{EMBEDDED, Precision, Prior};
 use crate::restore::PriorChoice;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "What is known of pictures")]
 pub(super) struct Args {
-    /// Prior: photo (built in), a name of `fdgr models list`, or a checkpoint file or folder [default: photo]
+    /// Prior: photo (built in), a name of `fdgr models list`, or a checkpoint file or folder [default: photo, or what an experiment's configuration asks for]
     #[arg(long, value_name = "NAME|PATH")]
     model: Option<String>,
     /// How its weights are kept [default: f32 where it fits the memory]
@@ -29,6 +29,11 @@ impl Args {
     /// Whether any flag was given.
     pub fn any(&self) -> bool {
         self.choice() != PriorChoice::named(EMBEDDED)
+    }
+
+    /// Whether a prior was named.
+    pub fn chooses_model(&self) -> bool {
+        self.model.is_some()
     }
 
     pub fn choice(&self) -> PriorChoice {

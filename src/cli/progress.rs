@@ -24,6 +24,64 @@ pub(super) fn stopped() -> bool {
     STOPPED.load(Ordering::SeqCst)
 }
 
+/// A bar for many pictures, which moves with every step.
+pub(super) struct Pictures {
+    bar: ProgressBar,
+    /// Pictures done.
+    done: std::cell::Cell<u64>,
+}
+
+/// Parts that a picture's share of the bar has.
+const PARTS: u64 = 1000;
+
+impl Pictures {
+    /// A bar labelled with what works; hidden where standard error is no terminal.
+    pub fn new(label: &str) -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {msg}, {eta} left, {prefix}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(label.to_owned());
+        Self { bar, done: 0.into() }
+    }
+
+    /// There are so many pictures to do.
+    pub fn begin(&self, pictures: usize) {
+        self.bar.set_length(pictures as u64 * PARTS);
+        self.tell("");
+    }
+
+    /// A step of a batch.
+    pub fn step(&self, pictures: usize, progress: &Progress) {
+        let parts = PARTS * pictures as u64 * progress.done as u64 / progress.steps.max(1) as u64;
+        self.bar.set_position(self.done.get() * PARTS + parts);
+        self.tell(&format!(", step {} of {}", progress.done, progress.steps));
+    }
+
+    /// A picture is done.
+    pub fn picture(&self) {
+        self.done.set(self.done.get() + 1);
+        self.bar.set_position(self.done.get() * PARTS);
+        self.tell("");
+    }
+
+    /// Prints beside the bar.
+    pub fn print(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    fn tell(&self, step: &str) {
+        let all = self.bar.length().unwrap_or(0) / PARTS;
+        self.bar.set_message(format!("{} of {all} pictures{step}", self.done.get()));
+    }
+}
+
+impl Drop for Pictures {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// A bar for one picture.
 pub(super) struct Bar(ProgressBar);
 

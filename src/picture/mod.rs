@@ -99,6 +99,13 @@ impl Picture {
         self
     }
 
+    /// The picture as files of 8 bits hold it.
+    #[must_use]
+    pub fn in_eight_bits(mut self) -> Self {
+        self.pixels.iter_mut().for_each(|v| *v = (v.clamp(0.0, 1.0) * 255.0).round() / 255.0);
+        self
+    }
+
     /// The picture enlarged by bicubic interpolation (Keys' kernel with a = -1/2).
     #[must_use]
     pub fn enlarged(&self, scale: usize) -> Self {

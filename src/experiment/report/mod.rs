@@ -1,0 +1,282 @@
+//! A page about one run or several: settings, tables, distributions, pictures, differences. Everything is in one file.
+
+mod chart;
+mod run;
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::results::Record;
+use super::statistics::{Difference, Mean};
+use crate::metrics::{About, named};
+
+pub use chart::{histogram, lines};
+pub use run::Run;
+
+const STYLE: &str = include_str!("../../../assets/report/report.css");
+const SCRIPT: &str = include_str!("../../../assets/report/report.js");
+/// Pictures shown of a run: of more, the best, the worst and some between.
+const SHOWN: usize = 12;
+
+/// The page about `runs`, which are compared with the first of them where there are several.
+pub fn page(runs: &[Run]) -> String {
+    let title = match runs {
+        [run] => run.name.clone(),
+        _ => format!("{} runs", runs.len()),
+    };
+    let metrics = metrics_of(runs);
+    let ranked = ranked(&runs[0], &metrics);
+    let body = html! {
+        header {
+            h1 { (title) }
+            p { "fdgr " (runs[0].settings.version) ", " (pictures(runs)) }
+        }
+        section id="summary" { h2 { "Results" } (summary(runs, &metrics)) (skipped(runs)) }
+        @if runs.len() > 1 {
+            section id="differences" { h2 { "Differences from " (runs[0].name) } (differences(runs, &metrics)) }
+        }
+        section id="pictures" {
+            h2 { "Pictures" }
+            p class="note" {
+                "Left of the line the measurement, right of it the restored picture; drag it. "
+                @if ranked.len() < runs[0].records.len() { "Shown are the best, the worst and some between." }
+            }
+            @for &(index, remark) in &ranked { (comparison(runs, index, remark, &metrics)) }
+        }
+        section id="distributions" { h2 { "Distributions" } (distributions(runs, &metrics)) }
+        section id="settings" { h2 { "Settings" } (settings(runs)) }
+    };
+    document(&title, &body)
+}
+
+/// A complete page around its body.
+pub fn document(title: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main { (body) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn pictures(runs: &[Run]) -> String {
+    let counts: Vec<usize> = runs.iter().map(|run| run.done().count()).collect();
+    match counts[..] {
+        [1] => "1 picture".into(),
+        [count] => format!("{count} pictures"),
+        _ => format!("{} pictures", counts.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Metrics that any run has, in the order of tables.
+fn metrics_of(runs: &[Run]) -> Vec<About> {
+    let has = |about: &About| runs.iter().any(|run| run.done().any(|record| record.metrics.contains_key(about.name)));
+    crate::metrics::ALL.into_iter().filter(has).collect()
+}
+
+fn shown(about: &About, value: f64) -> String {
+    format!("{value:.*}", about.decimals)
+}
+
+/// `mean ± half width` as people read it.
+pub fn shown_mean(about: &About, mean: &Mean) -> String {
+    let digits = about.decimals;
+    match mean.half_width {
+        Some(half) => format!("{:.digits$} ± {half:.digits$}", mean.mean),
+        None => format!("{:.digits$}", mean.mean),
+    }
+}
+
+fn arrow(about: &About) -> &'static str {
+    if about.higher_is_better { "↑" } else { "↓" }
+}
+
+fn summary(runs: &[Run], metrics: &[About]) -> Markup {
+    let means: Vec<BTreeMap<String, Mean>> = runs.iter().map(Run::means).collect();
+    let best = |about: &About| {
+        let values = means.iter().filter_map(|means| Some(means.get(about.name)?.mean));
+        let better = |a: f64, b: f64| if about.higher_is_better == (a > b) { a } else { b };
+        values.reduce(better).filter(|_| runs.len() > 1)
+    };
+    html! {
+        div class="wide" { table {
+            thead { tr {
+                th { "run" } th { "pictures" }
+                @for about in metrics { th { (about.title) " " (arrow(about)) } }
+                @for name in sets(runs) { th { (named(&name).map_or(name.clone(), |a| a.title.into())) " ↓" } }
+                th { "seconds a picture" }
+            } }
+            tbody { @for (run, means) in runs.iter().zip(&means) { tr {
+                th { (run.name) } td { (run.done().count()) }
+                @for about in metrics { td class=[(means.get(about.name).map(|m| m.mean) == best(about)).then_some("best")] {
+                    @if let Some(mean) = means.get(about.name) { (shown_mean(about, mean)) }
+                } }
+                @for name in sets(runs) { td {
+                    @if let (Some(value), Some(about)) = (run.sets.get(&name), named(&name)) { (shown(&about, *value)) }
+                } }
+                td { @if let Some(mean) = Mean::of(&run.done().map(|r| r.seconds).collect::<Vec<_>>()) { (format!("{:.1}", mean.mean)) } }
+            } } }
+        } }
+        p class="note" { "Means with their 95% confidence intervals over pictures. ↑ more is better, ↓ less is better." }
+    }
+}
+
+fn sets(runs: &[Run]) -> Vec<String> {
+    let mut names: Vec<String> = runs.iter().flat_map(|run| run.sets.keys().cloned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn skipped(runs: &[Run]) -> Markup {
+    let skipped: Vec<&Record> = runs
+        .iter()
+        .flat_map(|run| run.records.values().map(|(record, _)| record))
+        .filter(|r| r.error.is_some())
+        .collect();
+    html! {
+        @if !skipped.is_empty() {
+            p { (skipped.len()) " pictures were skipped:" }
+            ul { @for record in skipped { li { (record.error.as_deref().unwrap_or_default()) } } }
+        }
+    }
+}
+
+fn differences(runs: &[Run], metrics: &[About]) -> Markup {
+    let pairs = |run: &Run, about: &About| -> Vec<(f64, f64)> {
+        let of = |run: &Run, index: usize| run.records.get(&index)?.0.metrics.get(about.name).copied();
+        runs[0].records.keys().filter_map(|&index| Some((of(&runs[0], index)?, of(run, index)?))).collect()
+    };
+    html! {
+        div class="wide" { table {
+            thead { tr { th { "run" } @for about in metrics { th { (about.title) " " (arrow(about)) } } } }
+            tbody { @for run in &runs[1..] { tr {
+                th { (run.name) }
+                @for about in metrics { td {
+                    @if let Some(Difference { mean, p }) = Difference::of(&pairs(run, about)) {
+                        @let better = (mean.mean > 0.0) == about.higher_is_better && mean.mean != 0.0;
+                        @let sure = p.is_some_and(|p| p < 0.05);
+                        span class=[sure.then_some(if better { "better" } else { "worse" })] {
+                            (format!("{:+.*}", about.decimals, mean.mean))
+                        }
+                        @if let Some(p) = p { br; small { (probability(p)) } }
+                    }
+                } }
+            } } }
+        } }
+        p class="note" {
+            "On the pictures that both runs have. p is the probability of a difference as large by chance (paired t-test, \
+             two-sided, not corrected for the number of comparisons); coloured where it is below 0.05."
+        }
+    }
+}
+
+fn probability(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
+}
+
+/// Indices to show, and why: best first.
+fn ranked(run: &Run, metrics: &[About]) -> Vec<(usize, &'static str)> {
+    // By LPIPS where it is at hand, which is nearer to what people see.
+    let judge = metrics
+        .iter()
+        .find(|about| about.name == "lpips_alex")
+        .or_else(|| metrics.iter().find(|about| about.name == "psnr"));
+    let mut done: Vec<&Record> = run.done().collect();
+    if let Some(judge) = judge {
+        let value = |record: &Record| record.metrics.get(judge.name).copied().unwrap_or(f64::NAN);
+        done.sort_by(|a, b| value(a).total_cmp(&value(b)));
+        if judge.higher_is_better {
+            done.reverse();
+        }
+    }
+    let n = done.len();
+    let places: Vec<usize> =
+        if n <= SHOWN { (0..n).collect() } else { (0..SHOWN).map(|i| i * (n - 1) / (SHOWN - 1)).collect() };
+    let remark = |place: usize| match place {
+        0 if n > 1 => "best",
+        place if place + 1 == n && n > 1 => "worst",
+        _ => "",
+    };
+    places.into_iter().map(|place| (done[place].index, remark(place))).collect()
+}
+
+fn comparison(runs: &[Run], index: usize, remark: &str, metrics: &[About]) -> Markup {
+    let name = runs[0].records.get(&index).map(|(record, _)| record.path.display().to_string()).unwrap_or_default();
+    html! {
+        article {
+            h3 { (name) @if !remark.is_empty() { " " span class="badge" { (remark) } } }
+            div class="row" {
+                @if let Some(original) = runs.iter().find_map(|run| run.embedded(index, |results| results.original(index))) {
+                    figure { img src=(original) alt="original"; figcaption { "original" } }
+                }
+                @for run in runs { @if let Some(restored) = run.embedded(index, |results| results.restored(index)) {
+                    figure {
+                        @let measured = run.embedded(index, |r| r.measured(index)).or_else(|| run.embedded(index, |r| r.inverse(index)));
+                        @if let Some(measured) = measured {
+                            div class="slider" {
+                                img src=(restored) alt="restored";
+                                img class="before" src=(measured) alt="measured";
+                                input type="range" min="0" max="100" value="50" aria-label="measured on the left, restored on the right";
+                            }
+                        } @else { img src=(restored) alt="restored"; }
+                        figcaption {
+                            @if runs.len() > 1 { b { (run.name) } br; }
+                            (values(run, index, metrics))
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn values(run: &Run, index: usize, metrics: &[About]) -> String {
+    let Some((record, _)) = run.records.get(&index) else { return String::new() };
+    let value = |about: &About| Some(format!("{} {}", about.title, shown(about, *record.metrics.get(about.name)?)));
+    metrics.iter().filter_map(value).collect::<Vec<_>>().join(", ")
+}
+
+fn distributions(runs: &[Run], metrics: &[About]) -> Markup {
+    html! {
+        div class="charts" {
+            @for about in metrics {
+                @let series: Vec<(&str, Vec<f64>)> = runs.iter().map(|run| {
+                    (run.name.as_str(), run.done().filter_map(|r| r.metrics.get(about.name).copied()).collect())
+                }).collect();
+                figure { (PreEscaped(histogram(about.title, &series))) }
+            }
+        }
+    }
+}
+
+fn settings(runs: &[Run]) -> Markup {
+    html! {
+        @for run in runs {
+            details open[runs.len() == 1] {
+                summary { (run.name) }
+                table class="settings" { tbody {
+                    @for (name, value) in run.described() { tr { th { (name) } td { (value) } } }
+                } }
+            }
+        }
+    }
+}
+
+/// A PNG as an address that holds it.
+fn data_address(bytes: &[u8]) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(bytes))
+}
