@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use clap::ValueEnum;
 
 use super::{DeviceArgs, method, note, prior, progress, say};
@@ -341,10 +342,8 @@ fn describe(settings: &Settings) -> String {
 
 /// A line about a picture, as the reference logs it.
 fn line(record: &Record, verbose: Verbose) -> String {
-    let value = |about: &metrics::About| {
-        let value = record.metrics.get(about.name)?;
-        Some(format!("{} {:.*}", about.title, about.decimals, value))
-    };
+    let value =
+        |about: &metrics::About| Some(format!("{} {}", about.title, about.shown(*record.metrics.get(about.name)?)));
     let values: Vec<String> = metrics::ALL.iter().filter_map(value).collect();
     let seconds = if verbose == Verbose::Debug { format!(", {:.2} s", record.seconds) } else { String::new() };
     format!("{}: {}{seconds}", record.index, values.join(", "))
@@ -355,11 +354,11 @@ pub(super) fn say_means(records: &[Record], sets: &std::collections::BTreeMap<St
     let means = crate::experiment::results::means(records);
     for about in metrics::ALL.iter().filter(|about| means.contains_key(about.name)) {
         let mean = &means[about.name];
-        say(format!("{:<26} {} over {} pictures", about.title, report::shown_mean(about, mean), mean.count));
+        say(format!("{:<18} {} over {} pictures", about.title, report::shown_mean(about, mean), mean.count));
     }
     for about in [metrics::FID, metrics::KID] {
         if let Some(value) = sets.get(about.name) {
-            say(format!("{:<26} {value:.*}", about.title, about.decimals));
+            say(format!("{:<18} {}", about.title, about.shown(*value)));
         }
     }
 }
@@ -404,6 +403,8 @@ fn measurement(args: &Args, side: usize) -> Result<Measurement> {
 
 fn restore_config(args: &Args, file: &Config, measurement: &Measurement, first: usize) -> Result<RestoreConfig> {
     let degradation = measurement.of_picture(first, args.seed)?;
+    // Sizes that do not fit are said before a prior is loaded.
+    degradation.build(file.data.image_size, file.data.image_size, &Device::flex())?;
     let base = RestoreConfig::new(degradation, args.sigma_y);
     let mut config = match args.defaults {
         Defaults::Restore => base,

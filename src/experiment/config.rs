@@ -219,10 +219,18 @@ impl Config {
     /// Text of another form, by the key that does not fit.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let refuse = |fact: String, remedy: &str| Error::Config { path: path.into(), fact, remedy: remedy.into() };
-        let config: Self = serde_saphyr::from_str(text).map_err(|e| {
+        let compare = "compare it with the reference's celeba_hq.yml";
+        let mut place = String::new();
+        let read = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+            serde_path_to_error::deserialize(deserializer).map_err(|e| {
+                place = e.path().to_string();
+                e.into_inner()
+            })
+        });
+        let config: Self = read.map_err(|e| {
             let reason = e.without_snippet().to_string();
-            let first = reason.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            refuse(first, "compare it with the reference's celeba_hq.yml")
+            let reason = reason.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            refuse(if place.is_empty() || place == "." { reason } else { format!("{place}: {reason}") }, compare)
         })?;
         let Data { channels, rescaled, logit_transform, uniform_dequantization, gaussian_dequantization, .. } =
             config.data;

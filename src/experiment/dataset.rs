@@ -138,7 +138,12 @@ struct Bytes {
 }
 
 impl Bytes {
+    /// As Pillow does it: rows first, rounded to 8 bits, then columns.
     fn resized(&self, width: usize, height: usize, filter: FilterType) -> Result<Self> {
+        self.resized_at_once(width, self.height, filter)?.resized_at_once(width, height, filter)
+    }
+
+    fn resized_at_once(&self, width: usize, height: usize, filter: FilterType) -> Result<Self> {
         if (width, height) == (self.width, self.height) {
             return Ok(self.clone());
         }

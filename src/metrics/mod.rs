@@ -34,30 +34,41 @@ pub struct About {
     pub name: &'static str,
     /// Its name for people.
     pub title: &'static str,
+    /// What its values are counted in, if in anything.
+    pub unit: &'static str,
     /// Whether larger values are better.
     pub higher_is_better: bool,
     /// Digits behind the point that are worth showing.
     pub decimals: usize,
 }
 
+impl About {
+    /// A value as people read it.
+    pub fn shown(&self, value: f64) -> String {
+        let space = if self.unit.is_empty() { "" } else { " " };
+        format!("{value:.*}{space}{}", self.decimals, self.unit)
+    }
+}
+
 const fn about(name: &'static str, title: &'static str, higher_is_better: bool, decimals: usize) -> About {
-    About { name, title, higher_is_better, decimals }
+    About { name, title, unit: "", higher_is_better, decimals }
 }
 
 /// Every metric of single pictures, in the order of tables. `consistency` is computed where a measurement is at hand.
 pub const ALL: [About; 9] = [
-    about("psnr", "PSNR, dB", true, 2),
+    About { unit: "dB", ..about("psnr", "PSNR", true, 2) },
     about("ssim", "SSIM", true, 4),
     about("ms_ssim", "MS-SSIM", true, 4),
     about("gmsd", "GMSD", false, 4),
     about("haarpsi", "HaarPSI", true, 4),
-    about("lpips_alex", "LPIPS, AlexNet", false, 4),
-    about("lpips_vgg", "LPIPS, VGG16", false, 4),
-    about("lpips_squeeze", "LPIPS, SqueezeNet", false, 4),
-    about(CONSISTENCY, "rms of A x - y, of [0, 1]", false, 4),
+    about("lpips_alex", "LPIPS (AlexNet)", false, 4),
+    about("lpips_vgg", "LPIPS (VGG16)", false, 4),
+    about("lpips_squeeze", "LPIPS (SqueezeNet)", false, 4),
+    about(CONSISTENCY, "rms(A x - y)", false, 4),
 ];
 
-/// Name of the distance between what the restored picture would have given and the measurement.
+/// Name of the root mean square, of pixels in `[0, 1]`, of what the restored picture would have given less the measurement; with
+/// the true picture it would be the noise.
 pub const CONSISTENCY: &str = "consistency";
 /// The Fréchet distance of sets of pictures.
 pub const FID: About = about("fid", "FID", false, 2);

@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod cli;
+mod experiments;
 mod golden;
 mod laws;
 mod methods;

@@ -87,16 +87,11 @@ fn metrics_of(runs: &[Run]) -> Vec<About> {
     crate::metrics::ALL.into_iter().filter(has).collect()
 }
 
-fn shown(about: &About, value: f64) -> String {
-    format!("{value:.*}", about.decimals)
-}
-
 /// `mean ± half width` as people read it.
 pub fn shown_mean(about: &About, mean: &Mean) -> String {
-    let digits = about.decimals;
     match mean.half_width {
-        Some(half) => format!("{:.digits$} ± {half:.digits$}", mean.mean),
-        None => format!("{:.digits$}", mean.mean),
+        Some(half) => format!("{:.*} ± {}", about.decimals, mean.mean, about.shown(half)),
+        None => about.shown(mean.mean),
     }
 }
 
@@ -125,7 +120,7 @@ fn summary(runs: &[Run], metrics: &[About]) -> Markup {
                     @if let Some(mean) = means.get(about.name) { (shown_mean(about, mean)) }
                 } }
                 @for name in sets(runs) { td {
-                    @if let (Some(value), Some(about)) = (run.sets.get(&name), named(&name)) { (shown(&about, *value)) }
+                    @if let (Some(value), Some(about)) = (run.sets.get(&name), named(&name)) { (about.shown(*value)) }
                 } }
                 td { @if let Some(mean) = Mean::of(&run.done().map(|r| r.seconds).collect::<Vec<_>>()) { (format!("{:.1}", mean.mean)) } }
             } } }
@@ -246,7 +241,7 @@ fn comparison(runs: &[Run], index: usize, remark: &str, metrics: &[About]) -> Ma
 
 fn values(run: &Run, index: usize, metrics: &[About]) -> String {
     let Some((record, _)) = run.records.get(&index) else { return String::new() };
-    let value = |about: &About| Some(format!("{} {}", about.title, shown(about, *record.metrics.get(about.name)?)));
+    let value = |about: &About| Some(format!("{} {}", about.title, about.shown(*record.metrics.get(about.name)?)));
     metrics.iter().filter_map(value).collect::<Vec<_>>().join(", ")
 }
 
