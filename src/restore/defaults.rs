@@ -43,7 +43,7 @@ pub(super) fn steps(degradation: &Degradation, quality: Quality, start: f64) -> 
     (f64::from(calls) / start).round().min(TRAINING_STEPS as f64) as usize
 }
 
-/// Settled on pictures that the prior was not trained on (`cargo bench --bench quality`), from the papers' parameters.
+/// Settled by `fdgr sweep` on pictures that the prior was not trained on, from the papers' parameters.
 pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
     let sigma_y = 2.0 * sigma;
     let fdgr = |gamma, eta_tilde, lam| Method::Fdgr {
@@ -62,9 +62,8 @@ pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
         }
         Degradation::Deblur { .. } => (deblur(8.0, 0.6), 0.3),
         Degradation::Inpainting { .. } | Degradation::Colorization => {
-            let guidance = Guidance { zeta: 0.7, inject_noise: true, ..Guidance::DEFAULT };
-            let start = if degradation == Degradation::Colorization { 0.6 } else { 0.3 };
-            (Method::Ddpg { guidance }, start)
+            let (zeta, start) = if degradation == Degradation::Colorization { (0.7, 0.4) } else { (1.0, 0.3) };
+            (Method::Ddpg { guidance: Guidance { zeta, inject_noise: true, ..Guidance::DEFAULT } }, start)
         }
         Degradation::CsWalshhadamard { .. } | Degradation::CsBlockbased { .. } => {
             (fdgr(8.0, 0.7, Regularization::DEFAULT.lam), 0.3)

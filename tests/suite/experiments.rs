@@ -461,6 +461,31 @@ fn configurations_of_the_seeds_are_read_as_they_are() {
     assert_eq!((config.steps(), config.travel().length, config.travel().repeat), (Some(50), 2, 3));
 }
 
+/// `examples/cluster/ray_shards.py` with Ray of `FDGR_PYTHON`, or of `python3`.
+#[test]
+fn ray_runs_every_shard() {
+    let lab = Lab::new();
+    let python = std::env::var("FDGR_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has_ray = Command::new(&python).args(["-c", "import ray"]).output().is_ok_and(|output| output.status.success());
+    if !has_ray {
+        assert!(!std::env::var("FDGR_REQUIRE_RAY").is_ok_and(|value| value == "1"), "{python} has no ray");
+        return aloud("SKIPPED with Ray: there is none on this machine");
+    }
+    lab.experiment("--deg denoising -i whole");
+    let script = std::env::current_dir().unwrap().join("examples/cluster/ray_shards.py");
+    let output = Command::new(&python)
+        .arg(script)
+        .args(["--fdgr", env!("CARGO_BIN_EXE_fdgr"), "--shards", "2", "--cpus", "1", "--"])
+        .args(Lab::flags().split_whitespace())
+        .args(["--deg", "denoising", "-i", "ray"])
+        .current_dir(lab.0.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("part 2 of 2 is done"));
+    assert_eq!(lab.pixels("ray"), lab.pixels("whole"));
+}
+
 /// A browser opens the page, its script runs, and everything it shows is in it.
 #[test]
 fn reports_open_in_a_browser() {

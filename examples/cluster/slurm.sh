@@ -1,0 +1,18 @@
+#!/bin/bash
+# Eight parts of an experiment as a Slurm job array:
+#
+#     sbatch examples/cluster/slurm.sh --recipe ddpg/celeba/deblur_gauss/0.05 -i deblur
+#
+# All parts write to the same folder of results, which must lie on a file system that they share. A part that was stopped
+# goes on where it was when it is submitted again (--shard never deletes anything). After the array:
+#
+#     fdgr report exp/image_samples/deblur
+#
+#SBATCH --job-name=fdgr
+#SBATCH --array=1-8
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=8G
+#SBATCH --requeue
+set -euo pipefail
+
+exec fdgr experiment "$@" --ni --shard "${SLURM_ARRAY_TASK_ID}/${SLURM_ARRAY_TASK_COUNT}"
