@@ -104,7 +104,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Action::Info { model } => return info(&folder, model),
         Action::Pull { name } => pull(&folder, name)?,
         Action::Verify { name } => return verify(&folder, name.as_deref()),
-        Action::Remove { name } => say(format!("removed {}", folder.remove(name)?.name)),
+        Action::Remove { name } => {
+            folder.remove(name)?;
+            say(format!("removed {name}"));
+        }
         Action::Check(args) => return check(args),
     }
     Ok(())
@@ -133,7 +136,9 @@ fn metric_network(folder: &ModelFolder, model: &str) -> Result<Option<(Checkpoin
 fn list(folder: &ModelFolder) -> Result<()> {
     say("built in:");
     say(format!("  {EMBEDDED:<26} {}", Subject::Photos.suits()));
-    let installed = folder.installed()?;
+    let (installed, damaged): (Vec<_>, Vec<_>) = folder.installed().into_iter().partition(Result::is_ok);
+    let installed: Vec<Installed> = installed.into_iter().flatten().collect();
+    damaged.into_iter().filter_map(Result::err).for_each(note);
     say(format!("installed in {}:", folder.root().display()));
     for model in &installed {
         let suits = model.record.subject.map_or("not known what it suits", Subject::suits);
@@ -155,7 +160,9 @@ fn add(folder: &ModelFolder, path: &Path, name: Option<&str>) -> Result<()> {
     // Metrics find their networks by name.
     let network = metric_network(folder, &path.display().to_string())?.map(|(_, network)| network.model());
     let name = name.or(network).unwrap_or(&stem);
-    let known = catalog()?.into_iter().find(|known| known.name == name);
+    let known = catalog()?
+        .into_iter()
+        .find(|known| known.name == name || path.file_name().is_some_and(|f| f == known.file.as_str()));
     let record = ModelRecord {
         file: String::new(),
         sha256: String::new(),
@@ -207,7 +214,10 @@ fn say_installed(model: &Installed) {
 fn verify(folder: &ModelFolder, name: Option<&str>) -> anyhow::Result<()> {
     let names = match name {
         Some(name) => vec![name.to_owned()],
-        None => folder.installed()?.into_iter().map(|model| model.name).collect(),
+        None => {
+            let found = folder.installed().into_iter().map(|model| model.map(|model| model.name));
+            found.collect::<Result<Vec<String>>>()?
+        }
     };
     let mut changed = 0;
     for name in &names {
@@ -315,7 +325,15 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let classes = file.architecture().classes();
     let class = match (&args.class, classes) {
         (Some(text), Some(classes)) => Some(prior::find_class(text, classes)?),
-        _ => None,
+        (Some(_), None) => {
+            return Err(Error::Mismatch {
+                what: "--class".into(),
+                fact: "this prior knows no classes".into(),
+                remedy: "leave it out".into(),
+            }
+            .into());
+        }
+        (None, _) => None,
     };
     drop(file);
     let input = args.input.as_deref().map(|path| read_input(path, args.t)).transpose()?;
@@ -344,6 +362,16 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
         let loaded = PriorFile::find(&args.model)?.load(args.precision, class, &selected.device)?;
         let load = begun.elapsed().as_secs_f64();
         let pixels = shape[2] * shape[3];
+        let needed = loaded.working_memory(pixels, shape[0], false);
+        if needed > selected.memory {
+            note(format!(
+                "{}: not run, because it takes {} MiB of memory, and {} MiB are free; try a smaller --size",
+                selected.description,
+                needed >> 20,
+                selected.memory >> 20
+            ));
+            continue;
+        }
         if let Some(limit) = selected.max_tensor.filter(|&limit| loaded.largest_tensor(pixels, shape[0]) > limit) {
             note(format!(
                 "{}: not run, because a tensor of {} MiB is larger than its buffers of {} MiB; try a smaller --size",
@@ -379,6 +407,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
         }
         write_output(path, shape, eps)?;
     }
+    anyhow::ensure!(reference.is_some(), "no device had the memory to run it");
     anyhow::ensure!(differ.is_empty(), "results differ by more than {TOLERANCE:.0e}: {}", differ.join(", "));
     Ok(())
 }

@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 /// Largest description of tensors that is read: that of a network of a billion parameters takes a few hundred kilobytes.
 pub(super) const MAX_DESCRIPTION: u64 = 16 << 20;
 
+/// How many times as large as a file its tensors may be.
+const MAX_SHARING: u64 = 4;
+
 /// Named tensors of a file, left in it until they are asked for.
 pub struct Checkpoint {
     path: PathBuf,
@@ -130,6 +133,7 @@ impl Checkpoint {
             let (from, to) = info.data_offsets;
             let (shape, storage) = (info.shape.clone(), start + from as u64..start + to as u64);
             let strides = contiguous(&shape);
+            let name = unwrapped(&name).to_owned();
             tensors.insert(name, Entry { element, shape, strides, storage, offset: 0 });
         }
         let metadata = description.metadata().clone().unwrap_or_default().into_iter().collect();
@@ -138,8 +142,13 @@ impl Checkpoint {
 
     fn pytorch(path: &Path, source: Source, pickled: Pickled, storages: &Storages) -> Result<Self> {
         let mut tensors = BTreeMap::new();
+        let length = source.length().map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
+        let mut held = 0u64;
         for (name, tensor) in pickled.tensors {
-            let name = name.strip_prefix("module.").unwrap_or(&name).to_owned();
+            if tensor.shape.contains(&0) {
+                continue;
+            }
+            let name = unwrapped(&name).to_owned();
             let storage = storages.get(&*tensor.storage).cloned().ok_or_else(|| {
                 Self::refusal(path, format!("the data of {name} is missing; the file looks truncated"))
             })?;
@@ -147,6 +156,14 @@ impl Checkpoint {
             let entry = Entry { element: tensor.element, shape, strides, storage, offset: tensor.offset };
             if !entry.fits() {
                 return Err(Self::refusal(path, format!("{name} reaches past the end of its data")));
+            }
+            // Tensors may share their data, but not so many of them that a small file makes a large network.
+            held = held.saturating_add(entry.shape.iter().product::<usize>() as u64 * entry.element.bytes() as u64);
+            if held > MAX_SHARING * length {
+                return Err(Self::refusal(
+                    path,
+                    "its tensors share their data to appear many times as large as it".into(),
+                ));
             }
             tensors.insert(name, entry);
         }
@@ -319,6 +336,14 @@ impl Write for Hashing<'_> {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// A tensor's name without what data-parallel training puts before it.
+fn unwrapped(mut name: &str) -> &str {
+    while let Some(rest) = name.strip_prefix("module.") {
+        name = rest;
+    }
+    name
 }
 
 fn contiguous(shape: &[usize]) -> Vec<usize> {

@@ -7,6 +7,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::download::check_archive;
 use super::{EMBEDDED, Subject, hexadecimal};
 use crate::error::{Error, Result};
 use crate::picture::write_atomically;
@@ -87,12 +88,9 @@ impl ModelFolder {
         &self.root
     }
 
-    /// All installed models, by name.
-    ///
-    /// # Errors
-    /// Records that cannot be read.
-    pub fn installed(&self) -> Result<Vec<Installed>> {
-        let Ok(entries) = std::fs::read_dir(&self.root) else { return Ok(Vec::new()) };
+    /// All installed models, by name, or what is wrong with their records.
+    pub fn installed(&self) -> Vec<Result<Installed>> {
+        let Ok(entries) = std::fs::read_dir(&self.root) else { return Vec::new() };
         let mut names: Vec<String> = entries
             .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
             .filter(|name| !name.starts_with('.') && self.root.join(name).join(RECORD).is_file())
@@ -147,6 +145,7 @@ impl ModelFolder {
     ) -> Result<Installed> {
         self.check_free(name)?;
         let weights = &examine(path)?;
+        check_archive(weights)?;
         let folder = self.staging()?;
         record.file = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let target = folder.path().join(&record.file);
@@ -216,11 +215,13 @@ impl ModelFolder {
     ///
     /// # Errors
     /// Names of nothing installed, and folders that cannot be deleted.
-    pub fn remove(&self, name: &str) -> Result<Installed> {
-        let installed = self.get(name)?;
-        std::fs::remove_dir_all(&installed.folder)
-            .map_err(|e| Error::Unwritable { path: installed.folder.clone(), reason: e.to_string() })?;
-        Ok(installed)
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let folder = self.root.join(name);
+        // Also what has a damaged record, or none.
+        if check_name(name).is_err() || !folder.is_dir() {
+            self.get(name)?;
+        }
+        std::fs::remove_dir_all(&folder).map_err(|e| Error::Unwritable { path: folder.clone(), reason: e.to_string() })
     }
 }
 

@@ -4,7 +4,7 @@
 //! other is refused by name. All values live in one arena, so that neither deep nesting nor shared references cost more
 //! than the file's own size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::rc::Rc;
@@ -86,7 +86,7 @@ enum Value {
 pub(super) fn tensors(reader: &mut dyn Read, length: u64) -> Result<Pickled> {
     let mut machine = Machine::new(reader, length);
     let root = machine.run()?;
-    machine.state_dict(&root, 3).ok_or_else(|| "it holds no dictionary of tensors".into())
+    machine.state_dict(&root, 3, &mut HashSet::new()).ok_or_else(|| "it holds no dictionary of tensors".into())
 }
 
 /// Whether a file starts like one of PyTorch before 1.6: a pickled magic number.
@@ -104,7 +104,7 @@ pub(super) fn legacy_form(mut reader: impl Read + Seek, length: u64) -> Result<(
         machine.run()
     };
     let (_magic, _version, _system, root, keys) = (next()?, next()?, next()?, next()?, next()?);
-    let pickled = machine.state_dict(&root, 3).ok_or("it holds no dictionary of tensors")?;
+    let pickled = machine.state_dict(&root, 3, &mut HashSet::new()).ok_or("it holds no dictionary of tensors")?;
     let keys = machine.items(&keys)?.to_vec();
     let (sizes, mut at) = (std::mem::take(&mut machine.storages), machine.at);
     let mut storages = Storages::new();
@@ -396,40 +396,54 @@ impl<'a> Machine<'a> {
         self.items(value)?.iter().map(size).collect()
     }
 
-    /// The tensors of the dictionary `value`, or of the best one inside it: exponential moving averages first. Of a list,
-    /// the last dictionary counts, because that is where trainers append the averages.
-    fn state_dict(&self, value: &Value, depth: usize) -> Option<Pickled> {
-        const WRAPPERS: [&str; 7] = ["ema", "ema_state_dict", "state_dict_ema", "state_dict", "model", "module", "net"];
-        match value {
-            Value::Dictionary(place) => {
-                let pairs = self.arena[*place].chunks_exact(2);
-                let tensors: Vec<_> = pairs
-                    .clone()
-                    .filter_map(|pair| match pair {
-                        [Value::Text(name), Value::Tensor(tensor)] => Some((name.clone(), tensor.clone())),
-                        _ => None,
-                    })
-                    .collect();
-                if !tensors.is_empty() || depth == 0 {
-                    return (!tensors.is_empty()).then_some(Pickled { tensors, origin: None });
-                }
-                WRAPPERS.iter().find_map(|wanted| {
-                    let inner =
-                        pairs.clone().find(|pair| matches!(&pair[0], Value::Text(name) if **name == **wanted))?;
-                    let found = self.state_dict(&inner[1], depth - 1)?;
-                    let averaged = if wanted.contains("ema") { ", exponential moving averages" } else { "" };
-                    Some(found.within(format!("the entry \"{wanted}\" of its dictionary{averaged}")))
-                })
-            }
-            Value::Sequence(place) if depth > 0 => {
-                let items = &self.arena[*place];
-                let found = |i: usize| Some((i, self.state_dict(&items[i], depth - 1)?));
-                let (i, last) = (0..items.len()).rev().find_map(found)?;
-                let averaged = if i == 0 { "" } else { ", where trainers keep exponential moving averages" };
-                Some(last.within(format!("entry {} of its list of {}{averaged}", i + 1, items.len())))
-            }
-            _ => None,
+    /// The tensors of the dictionary `value`, or of the best one inside it: exponential moving averages first, unless others
+    /// have more tensors. Of a list, the last large dictionary counts, because that is where trainers append the averages.
+    /// What was `seen` without success at a depth is not looked at again, however often it is referred to.
+    fn state_dict(&self, value: &Value, depth: usize, seen: &mut HashSet<(usize, usize)>) -> Option<Pickled> {
+        const WRAPPERS: [&str; 9] = [
+            "ema",
+            "ema_state_dict",
+            "state_dict_ema",
+            "model_ema",
+            "ema_model",
+            "state_dict",
+            "model",
+            "module",
+            "net",
+        ];
+        let (Value::Dictionary(place) | Value::Sequence(place)) = value else { return None };
+        if !seen.insert((*place, depth)) {
+            return None;
         }
+        let items = &self.arena[*place];
+        if let Value::Sequence(_) = value {
+            if depth == 0 {
+                return None;
+            }
+            let found: Vec<(usize, Pickled)> =
+                (0..items.len()).filter_map(|i| Some((i, self.state_dict(&items[i], depth - 1, seen)?))).collect();
+            let most = found.iter().map(|(_, pickled)| pickled.tensors.len()).max()?;
+            let (i, last) = found.into_iter().rev().find(|(_, pickled)| 2 * pickled.tensors.len() >= most)?;
+            let averaged = if i == 0 { "" } else { ", where trainers keep exponential moving averages" };
+            return Some(last.within(format!("entry {} of its list of {}{averaged}", i + 1, items.len())));
+        }
+        let pairs = items.chunks_exact(2);
+        let tensors: Vec<_> = pairs
+            .clone()
+            .filter_map(|pair| match pair {
+                [Value::Text(name), Value::Tensor(tensor)] => Some((name.clone(), tensor.clone())),
+                _ => None,
+            })
+            .collect();
+        // A tensor or two may stand beside the weights, such as a loss.
+        let inner = WRAPPERS.iter().filter(|_| depth > 0).find_map(|wanted| {
+            let inner = pairs.clone().find(|pair| matches!(&pair[0], Value::Text(name) if **name == **wanted))?;
+            let found = self.state_dict(&inner[1], depth - 1, seen)?;
+            let averaged = if wanted.contains("ema") { ", exponential moving averages" } else { "" };
+            (found.tensors.len() > tensors.len())
+                .then(|| found.within(format!("the entry \"{wanted}\" of its dictionary{averaged}")))
+        });
+        inner.or_else(|| (!tensors.is_empty()).then_some(Pickled { tensors, origin: None }))
     }
 }
 

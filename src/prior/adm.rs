@@ -4,7 +4,9 @@
 use burn::tensor::{Device, Tensor, activation::silu, module::avg_pool2d, ops::AvgPoolOptions};
 use serde::Deserialize;
 
-use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, double, sinusoid};
+use super::layers::{
+    Conv, Footprint, Linear, MAX_LEVELS, Norm, Precision, TimeEmbedding, Weights, attend, double, sinusoid,
+};
 use super::{Denoiser, Network};
 use crate::error::Result;
 use crate::kernel::convolution::{Sampling, concatenate};
@@ -125,6 +127,10 @@ impl AdmConfig {
         let blocks =
             blocks.ok_or_else(|| refuse(format!("its {count} input blocks do not form levels, which does not fit")))?;
         let levels = count / (blocks + 1);
+        if inputs != 3 || levels > MAX_LEVELS {
+            let fact = format!("a network of {inputs} input channels and {levels} levels does not fit RGB pictures");
+            return Err(refuse(fact));
+        }
         let first = |level: usize| 1 + level * (blocks + 1);
         let width = |level: usize| checkpoint.shape::<4>(&residual(first(level))).map(|[outputs, ..]| outputs);
         let widths = (0..levels).map(width).collect::<Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@
 
 use burn::tensor::{Device, Tensor, activation::silu};
 
-use super::layers::{Conv, Footprint, Linear, Norm, Precision, TimeEmbedding, Weights, attend, sinusoid};
+use super::layers::{Conv, Footprint, Linear, MAX_LEVELS, Norm, Precision, TimeEmbedding, Weights, attend, sinusoid};
 use super::{Denoiser, Network};
 use crate::error::Result;
 use crate::kernel::convolution::{Sampling, concatenate};
@@ -57,6 +57,12 @@ impl DdpmConfig {
         }
         let block = |level: usize, block: usize| format!("down.{level}.block.{block}.conv1.weight");
         let levels = (0..).take_while(|&i| checkpoint.contains(&block(i, 0))).count().max(1);
+        if levels > MAX_LEVELS {
+            return Err(Checkpoint::refusal(
+                checkpoint.path(),
+                format!("a network of {levels} levels does not fit pictures"),
+            ));
+        }
         let width = |level| checkpoint.shape::<4>(&block(level, 0)).map(|[outputs, ..]| outputs);
         Ok(Self {
             channels,

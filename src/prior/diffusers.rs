@@ -15,10 +15,10 @@ pub(super) fn is_diffusers(checkpoint: &Checkpoint) -> bool {
     checkpoint.contains("down_blocks.0.resnets.0.conv1.weight")
 }
 
-/// The weights of a folder, and its configuration where there is one.
+/// The weights of a folder.
 ///
 /// # Errors
-/// Folders without weights, and configurations of other networks.
+/// Folders without weights.
 pub(super) fn weights_file(folder: &Path) -> Result<PathBuf> {
     let folder = if folder.join("unet").is_dir() { folder.join("unet") } else { folder.to_owned() };
     let found = WEIGHTS.iter().map(|name| folder.join(name)).find(|path| path.is_file());
@@ -27,8 +27,15 @@ pub(super) fn weights_file(folder: &Path) -> Result<PathBuf> {
         fact: format!("there is neither {} nor {} in it", WEIGHTS[0], WEIGHTS[1]),
         remedy: "pass a folder of the diffusers library, or the checkpoint file itself".into(),
     })?;
-    Config::check(&folder.join("config.json"))?;
     Ok(file)
+}
+
+/// Refuses weights whose configuration beside them is that of another network.
+///
+/// # Errors
+/// That configuration.
+pub(super) fn check_beside(weights: &Path) -> Result<()> {
+    Config::check(&weights.with_file_name("config.json"))
 }
 
 /// The settings that change the arithmetic; shapes tell the rest.

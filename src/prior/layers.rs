@@ -18,6 +18,8 @@ use crate::kernel::convolution::{Sampling, convolve, convolve_add};
 use crate::kernel::{self, normalization::GroupNorm};
 use crate::model::{Checkpoint, same_shape};
 
+/// More levels, each at half the resolution of the one before, than any network for pictures has.
+pub(super) const MAX_LEVELS: usize = 8;
 /// Groups of every normalisation.
 pub(super) const GROUPS: usize = 32;
 

@@ -128,7 +128,12 @@ impl PriorFile {
     }
 
     fn recognise(name: &str, checkpoint: Checkpoint, options: Option<AdmOptions>) -> Result<Self> {
-        let checkpoint = if diffusers::is_diffusers(&checkpoint) { diffusers::as_ddpm(checkpoint) } else { checkpoint };
+        let checkpoint = if diffusers::is_diffusers(&checkpoint) {
+            diffusers::check_beside(checkpoint.path())?;
+            diffusers::as_ddpm(checkpoint)
+        } else {
+            checkpoint
+        };
         let options = options.map_or_else(|| options_beside(&checkpoint), Ok)?;
         let architecture = Architecture::recognise(&checkpoint, options)?;
         let assumed_heads = options.assumed() && !matches!(architecture, Architecture::Ddpm(_));

@@ -332,3 +332,21 @@ fn damaged_and_foreign_downloads_are_thrown_away() {
     shelf.fails(&["models", "pull", "unknown"], &["unknown", "served"]);
     assert!(Path::new(&shelf.path("models/served")).is_dir());
 }
+
+#[test]
+fn damaged_records_and_files_are_survived() {
+    let shelf = Shelf::new();
+    shelf.succeeds(&["models", "add", &golden("simple_unet_32.pt"), "--name", "good"]);
+    shelf.succeeds(&["models", "add", &golden("simple_unet_32.pt"), "--name", "torn"]);
+    std::fs::write(shelf.path("models/torn/model.json"), "{").unwrap();
+    assert!(shelf.succeeds(&["models", "list"]).contains("good"), "one damaged record does not hide the others");
+    shelf.succeeds(&["models", "remove", "torn"]);
+    assert!(!Path::new(&shelf.path("models/torn")).exists());
+    // One bit of the weights.
+    let mut bytes = std::fs::read(golden("simple_unet_32.pt")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(shelf.path("rotten.pt"), bytes).unwrap();
+    shelf.fails(&["models", "add", &shelf.path("rotten.pt").display().to_string()], &["rotten.pt", "damaged"]);
+    shelf.fails(&["models", "check", "photo", "--size", "4096", "--class", "3"], &["--class", "no classes"]);
+}
