@@ -164,8 +164,21 @@ pub(super) struct Loaded {
 
 impl Args {
     /// Where the results go.
-    pub fn folder(&self) -> PathBuf {
-        self.exp.join("image_samples").join(&self.image_folder)
+    pub fn folder(&self) -> Result<PathBuf> {
+        let name = Path::new(&self.image_folder);
+        let inside = name.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if !inside || self.image_folder.is_empty() {
+            let fact = "it must be a name below EXP/image_samples; --exp chooses another place";
+            return Err(Error::parameter("-i", &self.image_folder, fact));
+        }
+        Ok(self.exp.join("image_samples").join(name))
+    }
+
+    /// Reads everything that flags say, without loading a prior.
+    pub fn check(&self) -> Result<()> {
+        let file = Config::find(&self.config)?;
+        let pictures = subset(self, dataset::list(&self.exp, &self.path_y, &file)?)?;
+        restore_config(self, &file, &measurement(self, file.data.image_size)?, pictures[0].index).map(drop)
     }
 
     pub fn seed(&self) -> u64 {
@@ -186,7 +199,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     progress::stop_on_ctrl_c();
-    let folder = args.folder();
+    let folder = args.folder()?;
     let mut loaded = None;
     let (results, outcome) = experiment(args, &folder, &mut loaded)?;
     let metrics = &loaded.as_ref().expect("loaded for the run").metrics;
@@ -194,7 +207,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for unavailable in &metrics.unavailable {
         note(unavailable);
     }
-    let place = results.root().join("report.html");
+    let place = results.report();
     let runs = Run::open(&[results.root().to_owned()])?;
     if runs[0].done().next().is_some() {
         write_atomically(&place, report::page(&runs).as_bytes())?;
@@ -204,7 +217,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if skipped > 0 {
         note(format!("{skipped} of {} pictures were skipped; --resume tries them again", outcome.records.len()));
     }
-    anyhow::ensure!(skipped < outcome.records.len(), "no picture was restored");
+    // A shard may have nothing to do.
+    anyhow::ensure!(outcome.records.is_empty() || skipped < outcome.records.len(), "no picture was restored");
     Ok(())
 }
 
@@ -226,6 +240,7 @@ pub(super) fn experiment(
     let side = config_file.data.image_size;
     let measurement = measurement(args, side)?;
     let config = restore_config(args, &config_file, &measurement, pictures[0].index)?;
+    refuse_own_results(folder, &pictures)?;
     let existing = existing(args, folder)?;
     let choice = prior_choice(args, &config_file)?;
     load(args, choice, loaded)?;
@@ -233,8 +248,15 @@ pub(super) fn experiment(
     if args.verbose <= Verbose::Warning {
         prior::hint(restorer.prior(), [side; 2]);
     }
-    let wanted = args.batch.unwrap_or(config_file.sampling.batch_size).max(1);
-    let batch = if measurement.differs_by_picture() { 1 } else { restorer.batch_that_fits(&config, [side; 2], wanted) };
+    // Results that are there say how many pictures share a batch, whatever memory this machine has.
+    let kept = Results::open(folder).ok().filter(|_| existing == Existing::Resume && args.batch.is_none());
+    let kept = kept.map(|results| results.settings.batch);
+    let wanted = args.batch.or(kept).unwrap_or(config_file.sampling.batch_size).max(1);
+    let batch = if measurement.differs_by_picture() {
+        1
+    } else {
+        kept.unwrap_or_else(|| restorer.batch_that_fits(&config, [side; 2], wanted))
+    };
     if batch < wanted && args.verbose <= Verbose::Warning {
         note(match measurement.differs_by_picture() {
             true => "one picture at a time, because each has a kernel of its own".to_owned(),
@@ -254,6 +276,14 @@ pub(super) fn experiment(
         batch,
         pictures,
     };
+    let (method, steps) = (settings.config.method.name(), settings.config.steps);
+    if args.defaults == Defaults::Reference && 2 * steps < method.published_steps() && args.verbose <= Verbose::Warning
+    {
+        let published = method.published_steps();
+        note(format!(
+            "{method} was published with {published} steps, and {steps} will be run; --steps {published} runs as many"
+        ));
+    }
     if args.verbose <= Verbose::Info {
         say(describe(&settings));
     }
@@ -296,6 +326,13 @@ pub(super) fn experiment(
     };
     let records = if sets.is_empty() { records } else { results.summarize(&sets)? };
     Ok((results, Outcome { records, sets }))
+}
+
+/// Refuses pictures that are results of the run itself.
+fn refuse_own_results(folder: &Path, pictures: &[dataset::Entry]) -> Result<()> {
+    let Ok(folder) = folder.canonicalize() else { return Ok(()) };
+    let own = |entry: &&dataset::Entry| entry.path.canonicalize().is_ok_and(|path| path.starts_with(&folder));
+    pictures.iter().find(own).map_or(Ok(()), |entry| Err(Error::Overwrites { path: entry.path.clone() }))
 }
 
 /// Loads the prior of `choice`, unless it is loaded.
@@ -412,7 +449,7 @@ fn restore_config(args: &Args, file: &Config, measurement: &Measurement, first: 
             method: Method::published(args.method.method.unwrap_or(MethodName::Fdgr)),
             steps: file.steps().unwrap_or(100),
             start: 1.0,
-            clip: false,
+            clip: args.method.method.is_some_and(MethodName::published_clip),
             travel: file.travel(),
             ..base
         },

@@ -48,8 +48,9 @@ pub(super) fn run(args: &Args, with: &dyn Fn(&[String]) -> anyhow::Result<Args>)
     let flags =
         |point: &sweep::Point| point.iter().map(|(name, value)| format!("--{name}={value}")).collect::<Vec<_>>();
     let runs = points.iter().map(|point| with(&flags(point))).collect::<anyhow::Result<Vec<_>>>()?;
+    runs.iter().try_for_each(|run| run.experiment.check())?;
     progress::stop_on_ctrl_c();
-    let root = args.experiment.folder();
+    let root = args.experiment.folder()?;
     let mut loaded = None;
     let mut rows = Vec::new();
     for (i, (point, run)) in points.iter().zip(&runs).enumerate() {

@@ -168,7 +168,7 @@ fn check_scale(scale: usize, height: usize, width: usize) -> Result<()> {
         return Err(Error::Mismatch {
             what: format!("{width}x{height}"),
             fact: format!("the scale {scale} does not divide both sides"),
-            remedy: format!("crop it to {}x{}, or pass another --scale", width / scale * scale, height / scale * scale),
+            remedy: format!("crop it to {}x{}, or choose another scale", width / scale * scale, height / scale * scale),
         });
     }
     Ok(())

@@ -24,8 +24,8 @@ pub struct Entry {
 
 /// The pictures of a set, in order.
 ///
-/// `path_y` is a folder, or the name of one in `EXP/datasets/`, with pictures or with folders of pictures in it; where the
-/// configuration says ImageNet's subset, `EXP/imagenet_val.txt` lists those of `EXP/datasets/imagenet/imagenet/`. Files are
+/// `path_y` is a folder, or the name of one in `EXP/datasets/`, with pictures or with folders of pictures in it; of `imagenet`,
+/// where the configuration says its subset, `EXP/imagenet_val.txt` lists those of `EXP/datasets/imagenet/imagenet/`. Files are
 /// sorted by their paths. (The reference shuffles them with the generators of NumPy and PyTorch.)
 ///
 /// # Errors

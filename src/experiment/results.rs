@@ -20,6 +20,7 @@ const SETTINGS: &str = "experiment.json";
 const RECORDS: &str = "records";
 const SUMMARY: &str = "results.json";
 const TABLE: &str = "results.csv";
+const REPORT: &str = "report.html";
 const BESIDE: &str = "Apy";
 
 /// What to do where there are results already.
@@ -152,6 +153,11 @@ impl Results {
         self.root.join(BESIDE).join(format!("y_{index}.png"))
     }
 
+    /// The page about them.
+    pub fn report(&self) -> PathBuf {
+        self.root.join(REPORT)
+    }
+
     /// The regularised inverse of the measurement.
     pub fn inverse(&self, index: usize) -> PathBuf {
         self.root.join(BESIDE).join(format!("Apy_{index}.png"))
@@ -243,9 +249,25 @@ fn table(records: &[Record]) -> Result<Vec<u8>> {
     writer.into_inner().map_err(|e| failed(&e))
 }
 
-/// Deletes a folder of results, which it is known to be.
+/// Deletes results, and nothing else that may lie beside them.
 fn remove(root: &Path) -> Result<()> {
-    std::fs::remove_dir_all(root).map_err(|e| Error::Unwritable { path: root.into(), reason: e.to_string() })
+    let unwritable = |path: &Path| {
+        let path = path.to_owned();
+        move |e: std::io::Error| Error::Unwritable { path: path.clone(), reason: e.to_string() }
+    };
+    let restored = |name: &str| name.strip_suffix("_0.png").is_some_and(|i| i.parse::<usize>().is_ok());
+    for entry in std::fs::read_dir(root).map_err(unwritable(root))? {
+        let path = entry.map_err(unwritable(root))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if [RECORDS, BESIDE].contains(&name.as_str()) && path.is_dir() {
+            std::fs::remove_dir_all(&path).map_err(unwritable(&path))?;
+        } else if [SUMMARY, TABLE, REPORT].contains(&name.as_str()) || restored(&name) {
+            std::fs::remove_file(&path).map_err(unwritable(&path))?;
+        }
+    }
+    // Last, so that what is half deleted is still known for what it is.
+    let settings = root.join(SETTINGS);
+    std::fs::remove_file(&settings).map_err(unwritable(&settings))
 }
 
 /// Writes JSON for people.

@@ -74,6 +74,22 @@ pub enum MethodName {
     RedDiff,
 }
 
+impl MethodName {
+    /// Calls of the network that its publication makes, where its parameters are for that number.
+    pub fn published_steps(self) -> usize {
+        match self {
+            Self::Dps | Self::RedDiff => 1000,
+            Self::Ddrm => 20,
+            _ => 100,
+        }
+    }
+
+    /// Whether its publication limits estimates to `[-1, 1]`.
+    pub fn published_clip(self) -> bool {
+        matches!(self, Self::Dps | Self::PiGdm | Self::DiffPir | Self::RedDiff)
+    }
+}
+
 impl std::fmt::Display for MethodName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
@@ -92,7 +108,7 @@ impl Method {
             MethodName::Ddrm => Self::Ddrm(Ddrm::DEFAULT),
             MethodName::Dps => Self::Dps(Dps::DEFAULT),
             MethodName::PiGdm => Self::PiGdm(PiGdm::DEFAULT),
-            MethodName::DiffPir => Self::DiffPir(DiffPir::DEFAULT),
+            MethodName::DiffPir => Self::DiffPir(DiffPir::PUBLISHED),
             MethodName::RedDiff => Self::RedDiff(RedDiff::DEFAULT),
         }
     }

@@ -21,7 +21,9 @@ pub struct DiffPir {
 }
 
 impl DiffPir {
-    /// All noise redrawn.
+    /// The published configurations of super-resolution and deblurring.
+    pub const PUBLISHED: Self = Self { lambda: 1.0, zeta: 0.1 };
+    /// All noise redrawn, which denoises best with the embedded prior.
     pub const DEFAULT: Self = Self { lambda: 1.0, zeta: 1.0 };
 
     /// # Errors

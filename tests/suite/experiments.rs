@@ -260,7 +260,16 @@ fn a_killed_run_goes_on_with_the_same_pixels() {
     assert!(String::from_utf8_lossy(&said.stderr).contains("2 pictures are done already"));
     assert_eq!(lab.pixels("killed"), lab.pixels("whole"));
     lab.fails(&format!("{words} --resume --seed 5"), &["other settings", "the method or a parameter"]);
+    // Overwriting deletes results, and nothing beside them.
+    lab.experiment(&format!("{task} -i killed/inside --steps 2"));
+    std::fs::write(lab.results("killed").join("notes.txt"), "mine").unwrap();
     lab.succeeds(&format!("{words} --overwrite --steps 2"));
+    assert!(lab.results("killed/inside").join("0_0.png").exists() && lab.results("killed").join("notes.txt").exists());
+    lab.fails(
+        &format!("experiment {} --path_y exp/image_samples/killed -i killed --overwrite", Lab::flags()),
+        &["overwrite an input"],
+    );
+    assert!(lab.results("killed").join("0_0.png").exists());
 }
 
 #[test]
@@ -279,6 +288,8 @@ fn shards_do_not_overlap_and_reports_merge_them() {
     let said = lab.succeeds("report exp/image_samples/part1 exp/image_samples/part2 -o merged.html");
     assert!(said.contains("part1: 3 pictures"), "{said}");
     lab.fails(&format!("experiment {} --shard 3/2", Lab::flags()), &["--shard", "I/N"]);
+    // More parts than pictures: some have nothing to do, which is no failure.
+    lab.experiment("--deg deblur_gauss -i sparse --shard 9/9");
 }
 
 #[test]
@@ -377,6 +388,9 @@ fn bad_input_gets_a_sentence() {
     lab.fails("eval photos", &["no pairs"]);
     lab.fails(&format!("sweep {} --vary nothing=1", Lab::flags()), &["--nothing"]);
     lab.fails(&format!("sweep {} --vary lam", Lab::flags()), &["--vary lam", "NAME="]);
+    lab.fails(&format!("sweep {} --vary gamma=8,-3 -i late", Lab::flags()), &["gamma", "-3"]);
+    assert!(!lab.results("late").exists(), "all values are checked before the first run");
+    lab.fails(&format!("experiment {} -i ../outside", Lab::flags()), &["-i", "image_samples"]);
 }
 
 #[test]
