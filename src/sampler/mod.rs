@@ -91,7 +91,8 @@ impl Estimate<'_> {
 
 /// A method.
 pub trait Sampler {
-    /// Whether its steps ask for derivatives through the prior, which cost about two more calls of the network.
+    /// Whether its steps ask for derivatives through the prior. They go through Burn's own convolutions instead of ours, and
+    /// take some twelve times as long on the CPU.
     fn differentiates(&self) -> bool {
         false
     }
