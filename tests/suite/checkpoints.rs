@@ -140,9 +140,9 @@ fn state_dictionaries_are_found_where_trainers_put_them() {
         let start = [b"}(".as_slice(), &text("epoch"), b"K\x05", &text(key)].concat();
         wrap(&start, pickle, b"u")
     };
-    let prefixed = |mut pickle: Vec<u8>| {
+    let prefixed = |prefix: &str, mut pickle: Vec<u8>| {
         for name in &names {
-            let (old, new) = (text(name), text(&format!("module.{name}")));
+            let (old, new) = (text(name), text(&format!("{prefix}{name}")));
             let at = pickle.windows(old.len()).position(|window| window == old).expect("every name is in the pickle");
             pickle.splice(at..at + old.len(), new);
         }
@@ -151,8 +151,10 @@ fn state_dictionaries_are_found_where_trainers_put_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wrapped.ckpt");
     type Change<'a> = (&'a str, Box<dyn Fn(Vec<u8>) -> Vec<u8> + 'a>, Option<&'a str>);
-    let changes: [Change; 5] = [
-        ("module. prefixes", Box::new(prefixed), None),
+    let changes: [Change; 7] = [
+        ("module. prefixes twice", Box::new(|pickle| prefixed("module.module.", pickle)), None),
+        ("averages beside the model", Box::new(|p| in_dictionary("model_ema", p)), Some("moving averages")),
+        ("module. prefixes", Box::new(|pickle| prefixed("module.", pickle)), None),
         ("state_dict", Box::new(|pickle| in_dictionary("state_dict", pickle)), Some("state_dict")),
         ("ema in a dictionary", Box::new(|pickle| in_dictionary("ema", pickle)), Some("moving averages")),
         (
@@ -174,6 +176,31 @@ fn state_dictionaries_are_found_where_trainers_put_them() {
         assert!(origin.map_or(said.is_empty(), |origin| said.contains(origin)), "{what}: {said}");
         use_file(&path).expect(what);
     }
+}
+
+#[test]
+fn networks_that_are_none_for_pictures_are_refused() {
+    // More levels than a picture can be halved.
+    let mut deep = photo_prior();
+    let block = deep["down.0.block.0.conv1.weight"].clone();
+    for level in 4..20 {
+        deep.insert(format!("down.{level}.block.0.conv1.weight"), block.clone());
+    }
+    assert!(load(&deep).unwrap_err().contains("20 levels"));
+    // A guided-diffusion network of pictures of one channel.
+    let mut gray = photo_prior();
+    gray.clear();
+    let golden = Checkpoint::open(&golden_dir().join("adm_unet_32.pt")).unwrap();
+    for name in golden.names() {
+        let mut shape = golden.find(name).unwrap().to_vec();
+        let mut values = golden.values(name).unwrap();
+        if name == "input_blocks.0.0.weight" {
+            shape[1] = 1;
+            values.truncate(shape.iter().product());
+        }
+        gray.insert(name.into(), (Dtype::F32, shape, bytemuck::cast_slice(&values).to_vec()));
+    }
+    assert!(load(&gray).unwrap_err().contains("does not fit"));
 }
 
 #[test]

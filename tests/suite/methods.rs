@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use fdgr::degradation::{Degradation, Form, LinearOperator};
 use fdgr::noise::{Noise, Seeded, Stream};
-use fdgr::prior::{Denoiser, EMBEDDED, Prior};
+use fdgr::prior::{ClassGradient, Denoiser, EMBEDDED, Prior};
 use fdgr::restore::{Method, MethodName};
-use fdgr::sampler::{Dps, Problem, Progress, RedDiff, Run, Step, Timeline, Travel, schedule::Betas};
+use fdgr::sampler::{ClassGuidance, Dps, Problem, Progress, RedDiff, Run, Step, Timeline, Travel, schedule::Betas};
 
 use crate::support::{GaussianPrior, assert_close, on_devices, random, values};
 
@@ -75,6 +75,45 @@ fn guidance_through_the_prior_is_the_papers() {
             let actual = run.sample(sampler.as_mut(), x_t.clone(), None, noise, observer).unwrap();
             assert_close(&format!("{name} on {on}"), &values(actual), &values(expected), 1e-5);
         }
+    });
+}
+
+/// A classifier whose logarithmic probability is `x · direction`.
+struct Linear(Tensor<4>);
+
+impl ClassGradient for Linear {
+    fn gradient(&self, _: Tensor<4>, _: usize, class: usize) -> Tensor<4> {
+        assert_eq!(class, 3);
+        self.0.clone()
+    }
+}
+
+#[test]
+fn a_class_guides_as_dhariwal_and_nichol_say() {
+    // eps -= scale sqrt(1 - a) gradient, so that the estimate moves by scale (1 - a) / sqrt(a) gradient: towards the class.
+    on_devices(|on, device| {
+        let a = Degradation::Denoising.build(8, 8, device).unwrap();
+        let (x_t, direction) = (random([1, 3, 8, 8], 1, device), random([1, 3, 8, 8], 2, device));
+        let problem = Problem { operator: a.as_ref(), y: x_t.clone(), sigma_y: 0.1 };
+        let step = Step { t: 400, a: Betas::Linear.alpha_bar()[401], a_next: 1.0 };
+        let (prior, timeline, classifier) =
+            (GaussianPrior::new(1.0), Timeline::single(step), Linear(direction.clone()));
+        let estimate = |guidance: Option<&ClassGuidance>| {
+            let run = Run { prior: &prior, guidance, problem: &problem, timeline: &timeline, clip: false };
+            let mut seen = Vec::new();
+            let mut sampler = Method::published(MethodName::Ddnm).sampler([8, 8], device).unwrap();
+            let noise = &mut Seeded::new(5, Stream::Sampling);
+            let observer = &mut |progress: &Progress| {
+                seen = values(progress.x0.clone());
+                ControlFlow::Continue(())
+            };
+            run.sample(sampler.as_mut(), x_t.clone(), None, noise, observer).unwrap();
+            seen
+        };
+        let guided = estimate(Some(&ClassGuidance { classifier: &classifier, class: 3, scale: 2.0 }));
+        let moved: Vec<f32> = guided.iter().zip(estimate(None)).map(|(guided, plain)| guided - plain).collect();
+        let expected = values(direction * (2.0 * (1.0 - step.a) / step.a.sqrt()));
+        assert_close(&format!("on {on}"), &moved, &expected, 1e-4);
     });
 }
 
