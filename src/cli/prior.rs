@@ -65,8 +65,15 @@ pub(super) fn describe(prior: &Prior) -> String {
 /// Says which pictures a specialised prior suits, where this one may be none of them.
 pub(super) fn hint(prior: &Prior, [height, width]: [usize; 2]) {
     const TRAINED: usize = 256;
-    let Some(subject @ (Subject::Faces | Subject::Objects)) = prior.subject() else { return };
     let name = prior.name();
+    let Some(subject @ (Subject::Faces | Subject::Objects)) = prior.subject() else {
+        if let Some(side) = prior.published_side().filter(|&side| [height, width] != [side; 2]) {
+            note(format!(
+                "{name} has the shape of networks trained on {side}x{side} pictures of one kind; at {width}x{height} it may see less"
+            ));
+        }
+        return;
+    };
     if height.max(width) * 4 > height.min(width) * 5 {
         let remedy = "crop the photo, or leave --model out for the prior of all kinds of photographs";
         note(format!("{name} suits {}, and this picture is {width}x{height}: {remedy}", subject.suits()));

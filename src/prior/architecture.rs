@@ -69,6 +69,16 @@ impl Architecture {
         }
     }
 
+    /// Side of the pictures that the published networks of this shape were trained on.
+    pub fn published_side(&self) -> Option<usize> {
+        let published = match self {
+            Self::Ddpm(config) => *config == DdpmConfig::celeba_hq(),
+            Self::GuidedDiffusion(config, _) => AdmConfig { classes: None, ..config.clone() } == AdmConfig::imagenet(),
+            Self::Classifier(_) => false,
+        };
+        published.then_some(256)
+    }
+
     /// What it is, in words.
     pub fn describe(&self) -> String {
         let shape = |channels: usize, widths: &[usize], blocks: usize, attends: &[bool]| {

@@ -193,7 +193,8 @@ impl PriorFile {
         let network = architecture.load(&checkpoint, class, precision, device)?;
         let sha256 = checkpoint.sha256()?;
         let (parameters, origin) = (architecture.parameters(), checkpoint.origin().map(str::to_owned));
-        Ok(Prior { network, name, sha256, parameters, origin, precision, subject, conditional })
+        let side = architecture.published_side();
+        Ok(Prior { network, name, sha256, parameters, origin, precision, subject, side, conditional })
     }
 
     /// Reads the classifier onto a device.
@@ -238,6 +239,7 @@ pub struct Prior {
     origin: Option<String>,
     precision: Precision,
     subject: Option<Subject>,
+    side: Option<usize>,
     conditional: bool,
 }
 
@@ -278,6 +280,11 @@ impl Prior {
     /// What it was trained on, where that is known.
     pub fn subject(&self) -> Option<Subject> {
         self.subject
+    }
+
+    /// Side of the pictures it was trained on, where its shape is that of a published network.
+    pub fn published_side(&self) -> Option<usize> {
+        self.side
     }
 
     /// Whether it was trained with classes.
