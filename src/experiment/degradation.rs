@@ -97,10 +97,10 @@ impl Measurement {
     pub fn of_picture(&self, index: usize, seed: u64) -> Result<Degradation> {
         let Self { deg, deg_scale: scale, operator_imp: form, mask } = self;
         let (scale, form) = (*scale, *form);
-        let out_of_range = |fact: &str| Err(Error::parameter(&format!("--deg_scale of {deg}"), scale, fact));
+        let out_of_range = |fact: &str| Error::parameter(&format!("--deg_scale of {deg}"), scale, fact);
         let factor = || match scale {
             s if s.fract() == 0.0 && (1.0..=64.0).contains(&s) => Ok(s as usize),
-            _ => out_of_range("it must be a whole number from 1 to 64, such as 4").map(|()| 0),
+            _ => Err(out_of_range("it must be a whole number from 1 to 64, such as 4")),
         };
         let blur = |psf: Psf| Degradation::Deblur { psf, form };
         Ok(match deg {
@@ -128,8 +128,7 @@ impl Measurement {
             // The reference seeds its kernels with ten times the index, too.
             Name::MotionDeblur => blur(Psf::Random { size: MOTION.0, intensity: MOTION.1, seed: 10 * index as u64 }),
             Name::CsWalshhadamard | Name::CsBlockbased if !(scale > 0.0 && scale <= 1.0) => {
-                return out_of_range("it must be a share above 0 and at most 1, such as 0.25")
-                    .map(|()| Degradation::Denoising);
+                return Err(out_of_range("it must be a share above 0 and at most 1, such as 0.25"));
             }
             // As the reference rounds it.
             Name::CsWalshhadamard => Degradation::CsWalshhadamard { ratio: 1.0 / (1.0 / scale).round(), seed },
