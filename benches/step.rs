@@ -6,18 +6,21 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use burn::tensor::{Device, Tensor};
 use clap::Parser;
-use common::{median, wait};
+use common::{median, middle, wait};
 use fdgr::degradation::{Degradation, Form, Psf};
 use fdgr::device;
 use fdgr::kernel::Fft2;
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
-use fdgr::sampler::{Estimate, Fdgr, Guidance, Problem, Sampler, Timeline, Travel, schedule::Betas};
+use fdgr::sampler::{Fdgr, Guidance, Problem, Progress, Run, Timeline, Travel, schedule::Betas};
 
 #[derive(Parser)]
 struct Args {
@@ -60,8 +63,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
 
-    let timeline = Timeline::new(Betas::Linear, 100, 0.3, Travel::NONE)?;
-    let step = timeline.first();
+    let timeline = Timeline::new(Betas::Linear, STEPS, 0.3, Travel::NONE)?;
     for (task, degradation) in [
         ("super-resolution", Degradation::SrBicubic { scale: 4, form: Form::Svd }),
         ("deblurring", Degradation::Deblur { psf: Psf::REFERENCE_GAUSSIAN, form: Form::Fft }),
@@ -69,15 +71,28 @@ fn main() -> Result<()> {
         let operator = degradation.build(side, side, device)?;
         let y = operator.apply(x.clone());
         let problem = Problem { operator: operator.as_ref(), y, sigma_y: 0.1 };
-        for mode in [Mode::Spatial, Mode::Frequency] {
+        for (mode, inject_noise) in [(Mode::Spatial, false), (Mode::Frequency, false), (Mode::Spatial, true)] {
             let regularization = Regularization { mode, ..Regularization::DEFAULT };
-            let mut sampler = Fdgr::new(Guidance::DEFAULT, regularization.build(side, side, device)?);
-            let around = median(device, || {
-                let estimate = Estimate::new(x.clone(), x.clone());
-                sampler.step(&step, x.clone(), estimate, &problem, &mut Seeded::new(1, Stream::Sampling))
-            })?;
+            let guidance = Guidance { inject_noise, ..Guidance::DEFAULT };
+            let mut sampler = Fdgr::new(guidance, regularization.build(side, side, device)?);
+            let timed = Timed { prior: &prior, device, network: Cell::new(0.0) };
+            let run = Run { prior: &timed, guidance: None, problem: &problem, timeline: &timeline, clip: false };
+            let mut around = Vec::new();
+            let mut last = Instant::now();
+            let mut record = |_: &Progress| {
+                // A device that fails shows in the result.
+                _ = device.sync();
+                around.push(last.elapsed().as_secs_f64() - timed.network.take());
+                last = Instant::now();
+                ControlFlow::Continue(())
+            };
+            let mut noise = Seeded::new(1, Stream::Sampling);
+            run.sample(&mut sampler, x.clone(), Some(x.clone()), &mut noise, &mut record)?;
+            // The first step may compile kernels.
+            let around = middle(around.split_off(1));
             let share = 100.0 * around / (around + network);
-            println!("{task}, {mode:?}: {around:.4} s around the network, {share:.1}% of a step");
+            let injection = if inject_noise { ", noise injected" } else { "" };
+            println!("{task}, {mode:?}{injection}: {:.2} ms around the network, {share:.1}% of a step", 1e3 * around);
         }
     }
     let power_of_two = side.next_power_of_two();
@@ -92,4 +107,27 @@ fn main() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Steps of a run of which the median is taken.
+const STEPS: usize = 12;
+
+/// A prior whose time is taken, so that the rest of a step can be told from it.
+struct Timed<'a> {
+    prior: &'a Prior,
+    device: &'a Device,
+    /// Seconds since it was last looked at.
+    network: Cell<f64>,
+}
+
+impl Denoiser for Timed<'_> {
+    fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
+        // A device that fails shows in the result.
+        _ = self.device.sync();
+        let begun = Instant::now();
+        let eps = self.prior.predict_noise(x_t, t);
+        _ = self.device.sync();
+        self.network.set(self.network.get() + begun.elapsed().as_secs_f64());
+        eps
+    }
 }

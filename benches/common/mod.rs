@@ -27,8 +27,13 @@ pub fn median(device: &Device, mut work: impl FnMut() -> Tensor<4>) -> Result<f6
         wait(work())?;
         times.push(begun.elapsed().as_secs_f64());
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[RUNS / 2])
+    Ok(middle(times))
+}
+
+/// The median of numbers.
+pub fn middle(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 /// Waits until a result is there, by looking at one number of it: data that is not looked at may still be on its way.
