@@ -16,7 +16,7 @@ use clap::Parser;
 use common::{RUNS, median};
 use fdgr::device;
 use fdgr::kernel::convolution::{self, Sampling, convolve};
-use fdgr::kernel::gradient::{self, Penalty};
+use fdgr::kernel::gradient::{self, Derivatives, Penalty};
 use fdgr::kernel::{Fft2, fft, normalization::GroupNorm};
 use fdgr::noise::{Noise, Seeded, Stream};
 use pulp::{Arch, Simd, WithSimd};
@@ -113,23 +113,26 @@ fn main() -> Result<()> {
     }
     for [h, w] in [[256, 256], [257, 257], [480, 640], [512, 512], [1000, 1000], [1024, 1024]] {
         let (plan, x) = (Fft2::new(h, w, device), random([1, 3, h, w]));
-        let ours = median(device, || plan.forward(x.clone()).narrow(4, 0, 1).reshape([1, 3, h, w]))?;
-        let matrices = (h == 256).then(|| {
-            let field = Tensor::stack(vec![x.clone(), x.zeros_like()], 4);
-            median(device, || fft::specification(field.clone(), false).narrow(4, 0, 1).reshape([1, 3, h, w]))
-        });
+        let ours = median(device, || plan.forward(x.clone()))?;
+        let matrices = (h == 256).then(|| median(device, || fft::specification(x.clone())));
         let name = format!("forward transform, 3x{h}x{w} ({:.1} ns an element)", 1e9 * ours / (3 * h * w) as f64);
-        // Real numbers in, complex ones out, read and written again between rows and columns.
-        report(&name, 3 * h * w * (1 + 2 + 2 + 2), ours, matrices.transpose()?);
+        // Real numbers in, half as many complex ones out, read and written again between rows and columns.
+        report(&name, 3 * h * w * 4, ours, matrices.transpose()?);
     }
     let x = random([1, 3, 256, 256]) * 0.3;
     let penalty = Penalty { alpha: 0.2, sigma_g: 0.8 };
     let ours = median(device, || gradient::spatial(x.clone(), 1.3, penalty))?;
     let specification = median(device, || gradient::spatial_specification(x.clone(), 1.3, penalty))?;
     report("G+, 3x256x256", 2 * 3 * 256 * 256, ours, Some(specification));
+    let derivatives = Derivatives::new(256, 256, device);
+    let ours = median(device, || gradient::frequency(&derivatives, x.clone(), -0.09, penalty))?;
+    let specification = median(device, || gradient::frequency_specification(x.clone(), -0.09, penalty))?;
+    report("G-, 3x256x256", 2 * 3 * 256 * 256, ours, Some(specification));
     let plan = Fft2::new(256, 256, device);
-    let ours = median(device, || gradient::frequency(&plan, x.clone(), -0.09, penalty))?;
-    report("G-, 3x256x256", 2 * 3 * 256 * 256, ours, None);
+    let transfer = plan.forward(x.clone().narrow(1, 0, 1)).squeeze_dims::<3>(&[0, 1]);
+    let ours = median(device, || plan.filter(x.clone(), &transfer))?;
+    let specification = median(device, || fft::filter_specification(x.clone(), &transfer))?;
+    report("circular convolution, 3x256x256", 2 * 3 * 256 * 256, ours, Some(specification));
     Ok(())
 }
 

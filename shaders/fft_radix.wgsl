@@ -1,14 +1,14 @@
 // One Stockham pass of radix RADIX over many lines at once (decimation in time, self-sorting).
 //
-//   dispatch     one thread per butterfly: planes * lines * length / RADIX of them
-//   source       Source: vec2<f32>, or f32 for the first pass over a real image
-//   destination  Destination: vec2<f32>, or f32 where only the real part is kept
+//   dispatch     one thread per butterfly: lines * length / RADIX of them
+//   source       complex lines, or pairs of real lines in the first pass (access/load_*.wgsl)
+//   destination  the same in the last pass (access/store_*.wgsl)
 //   table        table[k] = exp(-2 pi i k / length)
 //   constants    RADIX, INVERSE, WORKGROUP, set in front of this text; `butterfly` is one of butterfly/
 //   matches      kernel::fft::specification, after all passes over both axes
 //
-// Element i of a line is at `outer * length * inner + i * inner + (line mod inner)`: `inner` is 1 along rows and the
-// width along columns.
+// Element i of a complex line is at `outer * length * inner + i * inner + (line mod inner)`: `inner` is 1 along rows and the
+// number of lines beside each other along columns.
 
 struct Parameters {
     threads: u32,
@@ -16,6 +16,8 @@ struct Parameters {
     inner: u32,
     span: u32,      // product of the radices already done
     scale: f32,     // 1, or 1 / length in the last pass of an inverse
+    lines: u32,     // real lines, and distance of neighbours on them
+    stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> source: array<Source>;
@@ -45,19 +47,23 @@ fn element(thread: u32) {
     let inner = parameters.inner;
     let span = parameters.span;
     let butterflies = length / RADIX;
-    let line = thread / inner;
-    let j = line % butterflies;
-    let base = (line / butterflies) * length * inner + thread % inner;
+    let row = thread / inner;
+    let j = row % butterflies;
+    let outer = row / butterflies;
+    let base = outer * length * inner + thread % inner;
+    let pair = outer * inner + thread % inner;
 
     let k = j % span;
     let turn = k * (butterflies / span);
     var v: array<vec2<f32>, RADIX>;
     for (var r = 0u; r < RADIX; r++) {
-        v[r] = multiply(load(source[base + (j + r * butterflies) * inner]), root(turn * r));
+        let i = j + r * butterflies;
+        v[r] = multiply(load(base + i * inner, pair, i, length), root(turn * r));
     }
     v = butterfly(v, length);
     let first = (j / span) * span * RADIX + k;
     for (var r = 0u; r < RADIX; r++) {
-        destination[base + (first + r * span) * inner] = store(v[r] * parameters.scale);
+        let i = first + r * span;
+        store(base + i * inner, pair, i, length, v[r] * parameters.scale);
     }
 }

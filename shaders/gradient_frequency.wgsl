@@ -1,9 +1,9 @@
-// phi' of the gradient field of the G- regulariser, both directions with one joint magnitude.
+// Weights of the gradient in the G- regulariser, both directions with one joint magnitude.
 //
 //   dispatch     one thread per pixel
-//   field        du + i dv of a real image
-//   penalised    phi'(du) + i phi'(dv) with s = du^2 + dv^2 + 2e-4, clamped to [1e-4, 100]
-//   matches      kernel::gradient::penalty_specification
+//   du, dv       Fourier derivatives of a real image along the width and the height
+//   weights      scale phi'(d) / d with s = du^2 + dv^2 + 2e-4, clamped to [1e-4, 100]
+//   matches      kernel::gradient::joint_weight_specification
 
 struct Parameters {
     threads: u32,
@@ -12,12 +12,12 @@ struct Parameters {
     scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> field: array<vec2<f32>>;
-@group(0) @binding(1) var<storage, read_write> penalised: array<vec2<f32>>;
-@group(0) @binding(2) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<storage, read_write> du: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(2) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(3) var<uniform> parameters: Parameters;
 
 fn element(thread: u32) {
-    let d = field[thread];
-    let s = clamp(dot(d, d) + 2e-4, 1e-4, 100.0);
-    penalised[thread] = penalty_weight(s, parameters.alpha, parameters.rate) * parameters.scale * d;
+    let s = clamp(du[thread] * du[thread] + dv[thread] * dv[thread] + 2e-4, 1e-4, 100.0);
+    weights[thread] = penalty_weight(s, parameters.alpha, parameters.rate) * parameters.scale;
 }

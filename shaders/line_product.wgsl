@@ -1,11 +1,11 @@
 // Product of every line with one table, the line cut or filled with zeros to a new length on the way.
 //
 //   dispatch     one thread per element of the destination
-//   source       lines of `length_in` complex numbers; `inner` as in fft_radix.wgsl
+//   source       lines of `length_in` complex numbers, or pairs of real lines (access/load_*.wgsl); `inner` as in fft_radix.wgsl
 //   table        table[offset + i], shared by all lines, conjugated where CONJUGATE
-//   destination  lines of `length_out`: source * table * scale, 0 from `length_in` on
+//   destination  lines of `length_out`, complex or pairs: source * table * scale, 0 from `length_in` on
 //   constants    CONJUGATE, WORKGROUP, set in front of this text
-//   matches      the chirps of kernel::fft (Bluestein), and kernel::fft::multiply (a plane is one line)
+//   matches      the chirps of kernel::fft (Bluestein), and the products with transfer functions there (a plane is one line)
 
 struct Parameters {
     threads: u32,
@@ -14,6 +14,8 @@ struct Parameters {
     inner: u32,
     offset: u32,
     scale: f32,
+    lines: u32,     // real lines, and distance of neighbours on them
+    stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> source: array<Source>;
@@ -23,13 +25,15 @@ struct Parameters {
 
 fn element(thread: u32) {
     let inner = parameters.inner;
-    let line = thread / inner;
-    let i = line % parameters.length_out;
-    if i >= parameters.length_in {
-        destination[thread] = store(vec2(0.0));
-        return;
+    let row = thread / inner;
+    let i = row % parameters.length_out;
+    let outer = row / parameters.length_out;
+    let pair = outer * inner + thread % inner;
+    var product = vec2(0.0);
+    if i < parameters.length_in {
+        let from_ = (outer * parameters.length_in + i) * inner + thread % inner;
+        let factor = conjugate_if(CONJUGATE, table[parameters.offset + i]) * parameters.scale;
+        product = multiply(load(from_, pair, i, parameters.length_in), factor);
     }
-    let from_ = ((line / parameters.length_out) * parameters.length_in + i) * inner + thread % inner;
-    let factor = conjugate_if(CONJUGATE, table[parameters.offset + i]) * parameters.scale;
-    destination[thread] = store(multiply(load(source[from_]), factor));
+    store(thread, pair, i, parameters.length_out, product);
 }

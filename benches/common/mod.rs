@@ -18,7 +18,7 @@ pub const RUNS: usize = 7;
 ///
 /// # Errors
 /// A device that fails.
-pub fn median(device: &Device, mut work: impl FnMut() -> Tensor<4>) -> Result<f64> {
+pub fn median<const D: usize>(device: &Device, mut work: impl FnMut() -> Tensor<D>) -> Result<f64> {
     wait(work())?;
     let mut times = Vec::new();
     for _ in 0..RUNS {
@@ -40,7 +40,7 @@ pub fn middle(mut numbers: Vec<f64>) -> f64 {
 ///
 /// # Errors
 /// A device that fails.
-pub fn wait(x: Tensor<4>) -> Result<f32> {
-    let first = x.slice([0..1, 0..1, 0..1, 0..1]).try_into_vec_as::<f32>();
+pub fn wait<const D: usize>(x: Tensor<D>) -> Result<f32> {
+    let first = x.slice([0..1; D]).try_into_vec_as::<f32>();
     first.map(|first| std::hint::black_box(first[0])).map_err(|e| anyhow::anyhow!("the device gave no result: {e}"))
 }

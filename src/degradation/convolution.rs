@@ -5,7 +5,7 @@ use rustfft::{FftPlanner, num_complex::Complex};
 
 use super::{LinearOperator, Spectral, psf::Kernel};
 use crate::error::Result;
-use crate::kernel::Fft2;
+use crate::kernel::{Fft2, fft::half};
 
 /// Singular values below this count as 0 where nothing else damps them: inverted in f32, they would turn rounding into
 /// pictures.
@@ -19,10 +19,10 @@ pub struct Convolution {
     fft: Fft2,
     transfer: Tensor<3>,
     conjugate: Tensor<3>,
-    /// Transform of the measured size, and the spectrum of `A Aᵀ` there, `[h, w, 1]`.
+    /// Transform of the measured size, and half the spectrum of `A Aᵀ` there, `[h, w / 2 + 1, 1]`.
     measured_fft: Fft2,
     measured_power: Tensor<3>,
-    /// Roots of that spectrum.
+    /// Roots of the whole of that spectrum.
     singular: Vec<f64>,
 }
 
@@ -53,11 +53,12 @@ impl Convolution {
             power[i / width % h * w + i % width % w] += value.norm_sqr() / (scale * scale) as f64;
         }
         let upload = |sign: f64| {
-            let pairs: Vec<f32> = spectrum.iter().flat_map(|c| [c.re as f32, (sign * c.im) as f32]).collect();
-            Tensor::from_data(TensorData::new(pairs, [height, width, 2]), device)
+            let halves = halves(&spectrum, width);
+            let pairs: Vec<f32> = halves.flat_map(|c| [c.re as f32, (sign * c.im) as f32]).collect();
+            Tensor::from_data(TensorData::new(pairs, [height, half(width), 2]), device)
         };
         let singular: Vec<f64> = power.iter().map(|p| p.sqrt()).collect();
-        let power: Vec<f32> = power.into_iter().map(|p| p as f32).collect();
+        let power: Vec<f32> = halves(&power, w).map(|p| p as f32).collect();
         Ok(Self {
             size: [height, width],
             scale,
@@ -65,7 +66,7 @@ impl Convolution {
             transfer: upload(1.0),
             conjugate: upload(-1.0),
             measured_fft: Fft2::new(h, w, device),
-            measured_power: Tensor::from_data(TensorData::new(power, [h, w, 1]), device),
+            measured_power: Tensor::from_data(TensorData::new(power, [h, half(w), 1]), device),
             singular,
         })
     }
@@ -123,9 +124,10 @@ impl Spectral for Convolution {
     fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
         let seen = |s: f64| if s < NEGLIGIBLE { 0.0 } else { f(s) - f(0.0) };
         let divisor = |s: f64| if self.scale == 1 || s < NEGLIGIBLE { 1.0 } else { s * s };
-        let gains: Vec<f32> = self.singular.iter().flat_map(|&s| [(seen(s) / divisor(s)) as f32, 0.0]).collect();
-        let [h, w, _] = self.measured_power.dims();
-        let gains = Tensor::from_data(TensorData::new(gains, [h, w, 2]), &x.device());
+        let singular = halves(&self.singular, self.size[1] / self.scale);
+        let gains: Vec<f32> = singular.flat_map(|s| [(seen(s) / divisor(s)) as f32, 0.0]).collect();
+        let [h, half, _] = self.measured_power.dims();
+        let gains = Tensor::from_data(TensorData::new(gains, [h, half, 2]), &x.device());
         let seen = if self.scale == 1 {
             self.fft.filter(x.clone(), &gains)
         } else {
@@ -133,6 +135,11 @@ impl Spectral for Convolution {
         };
         seen + x * f(0.0)
     }
+}
+
+/// The half of a spectrum `[h, width]` that transforms of real images have.
+fn halves<T: Copy>(spectrum: &[T], width: usize) -> impl Iterator<Item = T> {
+    spectrum.chunks_exact(width).flat_map(move |row| &row[..half(width)]).copied()
 }
 
 /// Every `s`-th pixel of both axes.

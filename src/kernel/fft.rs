@@ -1,22 +1,25 @@
-//! Two-dimensional discrete Fourier transforms of any size.
+//! Two-dimensional discrete Fourier transforms of real images of any size, and circular convolutions by them.
 //!
 //! `X[k] = sum_n x[n] exp(-2 pi i k n / N)`; the inverse carries the factor `1 / N`, so that `inverse(forward(x)) = x`.
-//! Frequencies are in the order of `fftfreq`: 0, 1, ..., then the negative ones.
+//! Frequencies are in the order of `fftfreq`: 0, 1, ..., then the negative ones. Spectra of images are halves, `w / 2 + 1`
+//! numbers a row (rounded down): the rest follows from `X[-ky, -kx] = conj(X[ky, kx])`.
 //!
-//! On wgpu lines are transformed by Stockham passes of radix 8, 4, 2, 3, 5, 7, 11 and 13; lengths with a larger prime
-//! factor go through Bluestein's chirp transform. On the CPU the work is done by `rustfft`.
+//! On wgpu lines are transformed by Stockham passes of radix 8, 4, 2, 3, 5, 7, 11 and 13, two real lines as one complex one;
+//! lengths with a larger prime factor go through Bluestein's chirp transform. On the CPU the work is done by `rustfft` and
+//! `realfft`.
 
 use std::f64::consts::TAU;
 
 use burn::backend::Dispatch;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Shape, Tensor, TensorData};
 use rustfft::{FftPlanner, num_complex::Complex};
 
 use super::Kernels;
 
-/// A plan for transforms of `height` x `width` planes on one device.
+/// A plan for transforms of `height` x `width` images on one device.
 #[derive(Clone, Debug)]
 pub struct Fft2 {
+    width: usize,
     columns: Tensor<1>,
     rows: Tensor<1>,
 }
@@ -24,64 +27,127 @@ pub struct Fft2 {
 impl Fft2 {
     /// Prepares the twiddle tables.
     pub fn new(height: usize, width: usize, device: &Device) -> Self {
-        let upload = |n| Tensor::from_data(TensorData::from(table(n).as_slice()), device);
-        Self { columns: upload(height), rows: upload(width) }
+        Self { width, columns: uploaded_table(height, device), rows: uploaded_table(width, device) }
     }
 
-    /// Spectrum `[b, c, h, w, 2]` of a real image `[b, c, h, w]`.
+    /// Spectrum `[b, c, h, w / 2 + 1, 2]` of an image `[b, c, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<5> {
-        let rows = Dispatch::fft_lines(x.into_dispatch(), self.rows.clone().into_dispatch(), 3, false, false);
-        self.lines(Tensor::from_dispatch(rows), 2, false)
+        let (rows, columns) = self.tables();
+        Tensor::from_dispatch(Dispatch::fft2(x.into_dispatch(), rows.into_dispatch(), columns.into_dispatch()))
     }
 
-    /// Spectrum of a complex field, both `[b, c, h, w, 2]`.
-    pub fn forward_complex(&self, x: Tensor<5>) -> Tensor<5> {
-        let rows = self.lines(x, 3, false);
-        self.lines(rows, 2, false)
+    /// Image `[b, c, h, w]` of a spectrum `[b, c, h, w / 2 + 1, 2]`.
+    pub fn inverse(&self, x: Tensor<5>) -> Tensor<4> {
+        let (rows, columns) = self.tables();
+        let (rows, columns) = (rows.into_dispatch(), columns.into_dispatch());
+        Tensor::from_dispatch(Dispatch::inverse_fft2(x.into_dispatch(), rows, columns, self.width))
     }
 
-    /// Complex field of a spectrum, both `[b, c, h, w, 2]`.
-    pub fn inverse(&self, x: Tensor<5>) -> Tensor<5> {
-        let columns = self.lines(x, 2, true);
-        self.lines(columns, 3, true)
-    }
-
-    /// Real part `[b, c, h, w]` of the field of a spectrum `[b, c, h, w, 2]`.
-    pub fn inverse_real(&self, x: Tensor<5>) -> Tensor<4> {
-        let columns = self.lines(x, 2, true);
-        let rows = self.rows.clone().into_dispatch();
-        Tensor::from_dispatch(Dispatch::fft_lines(columns.into_dispatch(), rows, 3, true, true))
-    }
-
-    /// Circular convolution: the image whose spectrum is that of `x` times `transfer` `[h, w, 2]`.
+    /// Circular convolution: the image whose spectrum is that of `x` times `transfer` `[h, w / 2 + 1, 2]`.
     pub fn filter(&self, x: Tensor<4>, transfer: &Tensor<3>) -> Tensor<4> {
-        self.inverse_real(multiply(self.forward(x), transfer))
+        let (rows, columns) = self.tables();
+        let (rows, columns) = (rows.into_dispatch(), columns.into_dispatch());
+        Tensor::from_dispatch(Dispatch::filter(x.into_dispatch(), rows, columns, transfer.clone().into_dispatch()))
     }
 
-    fn lines(&self, x: Tensor<5>, axis: usize, inverse: bool) -> Tensor<5> {
-        let table = if axis == 2 { &self.columns } else { &self.rows };
-        let table = table.clone().into_dispatch();
-        Tensor::from_dispatch(Dispatch::fft_lines(x.into_dispatch(), table, axis, inverse, false))
+    fn tables(&self) -> (Tensor<1>, Tensor<1>) {
+        (self.rows.clone(), self.columns.clone())
     }
 }
 
-/// Product of every plane of `x` `[b, c, h, w, 2]` with the transfer function `[h, w, 2]`.
-pub fn multiply(x: Tensor<5>, transfer: &Tensor<3>) -> Tensor<5> {
-    Tensor::from_dispatch(Dispatch::transfer_product(x.into_dispatch(), transfer.clone().into_dispatch()))
+/// A circular convolution of all lines along one axis of an image.
+#[derive(Clone, Debug)]
+pub struct LineFilter {
+    axis: usize,
+    table: Tensor<1>,
+    transfer: Tensor<2>,
 }
 
-/// What [`Fft2`] must compute, as products with the DFT matrices: `x` and the result are `[b, c, h, w, 2]`.
-pub fn specification(x: Tensor<5>, inverse: bool) -> Tensor<5> {
-    let [b, c, h, w, _] = x.dims();
-    let device = x.device();
-    let part = |x: &Tensor<5>, i: usize| x.clone().narrow(4, i, 1).reshape([b, c, h, w]);
-    let (re, im) = (part(&x, 0), part(&x, 1));
+impl LineFilter {
+    /// Along `axis` (2: height, 3: width), by the transfer function of a real kernel: `transfer[-k] = conj(transfer[k])`.
+    pub fn new(axis: usize, transfer: &[Complex<f64>], device: &Device) -> Self {
+        let n = transfer.len();
+        let values = TensorData::new(pairs(transfer.iter().copied()), [n, 2]);
+        Self { axis, table: uploaded_table(n, device), transfer: Tensor::from_data(values, device) }
+    }
 
+    /// The convolution of `x` `[b, c, h, w]`.
+    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let (table, transfer) = (self.table.clone().into_dispatch(), self.transfer.clone().into_dispatch());
+        Tensor::from_dispatch(Dispatch::filter_lines(x.into_dispatch(), table, transfer, self.axis))
+    }
+}
+
+fn uploaded_table(length: usize, device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::from(table(length).as_slice()), device)
+}
+
+/// Numbers of a row of a half spectrum.
+pub fn half(width: usize) -> usize {
+    width / 2 + 1
+}
+
+/// Shape of the spectrum of an image.
+pub(super) fn spectrum_shape(image: &Shape) -> Shape {
+    Shape::from([image[0], image[1], image[2], half(image[3]), 2])
+}
+
+/// Shape of the image of a spectrum.
+pub(super) fn image_shape(spectrum: &Shape, width: &usize) -> Shape {
+    Shape::from([spectrum[0], spectrum[1], spectrum[2], *width])
+}
+
+/// What [`Fft2::forward`] must compute, as products with the DFT matrices.
+pub fn specification(x: Tensor<4>) -> Tensor<5> {
+    let [_, _, h, w] = x.dims();
+    let zeros = x.zeros_like();
+    let (re, im) = complex_specification((x, zeros), [h, w], false);
+    Tensor::stack::<5>(vec![re, im], 4).narrow(3, 0, half(w))
+}
+
+/// What [`Fft2::inverse`] must compute.
+pub fn inverse_specification(x: Tensor<5>, width: usize) -> Tensor<4> {
+    let [b, c, h, half, _] = x.dims();
+    let part = |i: usize| -> Tensor<4> { x.clone().narrow(4, i, 1).reshape([b, c, h, half]) };
+    // The other half: conjugates, both axes reversed but for frequency 0.
+    let others = width - half;
+    let reversed = |part: Tensor<4>| {
+        let columns = part.narrow(3, 1, others).flip([3]);
+        if h == 1 {
+            columns
+        } else {
+            Tensor::cat(vec![columns.clone().narrow(2, 0, 1), columns.narrow(2, 1, h - 1).flip([2])], 2)
+        }
+    };
+    let whole = |part: Tensor<4>, sign: f32| {
+        if others == 0 { part } else { Tensor::cat(vec![part.clone(), reversed(part) * sign], 3) }
+    };
+    complex_specification((whole(part(0), 1.0), whole(part(1), -1.0)), [h, width], true).0
+}
+
+/// What [`Fft2::filter`] must compute.
+pub fn filter_specification(x: Tensor<4>, transfer: &Tensor<3>) -> Tensor<4> {
+    let width = x.dims()[3];
+    let spectrum = specification(x);
+    let [h, half, _] = transfer.dims();
+    let part = |x: &Tensor<5>, i: usize| x.clone().narrow(4, i, 1);
+    let transfer: Tensor<5> = transfer.clone().reshape([1, 1, h, half, 2]);
+    let [a, b, c, d] = [part(&spectrum, 0), part(&spectrum, 1), part(&transfer, 0), part(&transfer, 1)];
+    let product = vec![a.clone() * c.clone() - b.clone() * d.clone(), a * d + b * c];
+    inverse_specification(Tensor::cat(product, 4), width)
+}
+
+/// The transform `(re, im)` of `[b, c, h, w]`.
+fn complex_specification(
+    (re, im): (Tensor<4>, Tensor<4>),
+    [h, w]: [usize; 2],
+    inverse: bool,
+) -> (Tensor<4>, Tensor<4>) {
+    let device = re.device();
     let (cos, sin) = dft_matrix(w, inverse, &device);
     let (re, im) = (re.clone().matmul(cos.clone()) - im.clone().matmul(sin.clone()), re.matmul(sin) + im.matmul(cos));
     let (cos, sin) = dft_matrix(h, inverse, &device);
-    let (re, im) = (cos.clone().matmul(re.clone()) - sin.clone().matmul(im.clone()), sin.matmul(re) + cos.matmul(im));
-    Tensor::stack(vec![re, im], 4)
+    (cos.clone().matmul(re.clone()) - sin.clone().matmul(im.clone()), sin.matmul(re) + cos.matmul(im))
 }
 
 /// Real and imaginary part `[1, 1, n, n]` of `exp(-+ 2 pi i j k / n)`, divided by `n` for the inverse.

@@ -7,9 +7,10 @@
 use std::f64::consts::TAU;
 
 use burn::backend::Dispatch;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use rustfft::num_complex::Complex;
 
-use super::{Fft2, Kernels};
+use super::{Kernels, LineFilter};
 
 /// Added to a squared difference in G+.
 pub(super) const SPATIAL_EPSILON: f32 = 1e-6;
@@ -39,26 +40,49 @@ pub fn spatial(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::gradient_spatial(x.into_dispatch(), lam as f32, alpha, rate))
 }
 
-/// G- of an image `[b, c, h, w]`: `lam` times the negative divergence of `phi'` of the Fourier derivatives.
-pub fn frequency(fft: &Fft2, x: Tensor<4>, lam: f64, shape: Penalty) -> Tensor<4> {
-    let field = fft.inverse(spectral_derivative(fft.forward(x), false));
-    let spectrum = fft.forward_complex(penalty(field, lam, shape));
-    fft.inverse_real(spectral_derivative(spectrum, true))
-}
-
-/// Fourier derivatives of both axes in one complex product, on spectra `[b, c, h, w, 2]`.
+/// The Fourier derivatives of images of one size, along the width and along the height.
 ///
-/// With `divergence` false, `X -> 2 pi i (fx + i fy) X`, the spectrum of `du/dx + i du/dy` of a real `u`; with it,
-/// `P -> -2 pi i (fx - i fy) P`, whose field has the real part `-(d Re p/dx + d Im p/dy)`. Frequencies are those of
-/// `fftfreq`; the Nyquist frequency counts as 0, because its derivative has no real part.
-pub fn spectral_derivative(x: Tensor<5>, divergence: bool) -> Tensor<5> {
-    Tensor::from_dispatch(Dispatch::spectral_derivative(x.into_dispatch(), divergence))
+/// `X[k] -> 2 pi i f X[k]` with the frequencies `f` of `fftfreq`, in cycles a pixel; the Nyquist frequency counts as 0,
+/// because its derivative has no real part.
+#[derive(Clone, Debug)]
+pub struct Derivatives {
+    along_width: LineFilter,
+    along_height: LineFilter,
 }
 
-/// `scale phi'` of a gradient field `du + i dv` `[b, c, h, w, 2]`, with `s = du² + dv² + 2e-4` clamped to `[1e-4, 100]`.
-pub fn penalty(field: Tensor<5>, scale: f64, penalty: Penalty) -> Tensor<5> {
+impl Derivatives {
+    /// Of images of `height` x `width`.
+    pub fn new(height: usize, width: usize, device: &Device) -> Self {
+        let filter = |axis, n| {
+            let transfer: Vec<_> = (0..n).map(|k| Complex::new(0.0, TAU * frequency_of(k, n))).collect();
+            LineFilter::new(axis, &transfer, device)
+        };
+        Self { along_width: filter(3, width), along_height: filter(2, height) }
+    }
+
+    /// `du/dx` and `du/dy` of an image `[b, c, h, w]`.
+    pub fn gradient(&self, u: Tensor<4>) -> [Tensor<4>; 2] {
+        [self.along_width.apply(u.clone()), self.along_height.apply(u)]
+    }
+
+    /// `dp/dx + dq/dy` of a field `(p, q)`.
+    pub fn divergence(&self, [p, q]: [Tensor<4>; 2]) -> Tensor<4> {
+        self.along_width.apply(p) + self.along_height.apply(q)
+    }
+}
+
+/// G- of an image `[b, c, h, w]`: `lam` times the negative divergence of `phi'` of the Fourier derivatives.
+pub fn frequency(derivatives: &Derivatives, x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
+    let [du, dv] = derivatives.gradient(x);
+    let weight = joint_weight(du.clone(), dv.clone(), -lam, penalty);
+    derivatives.divergence([du * weight.clone(), dv * weight])
+}
+
+/// `scale phi'(d) / d` of a gradient `(du, dv)`, both `[b, c, h, w]`, with `s = du² + dv² + 2e-4` clamped to `[1e-4, 100]`.
+pub fn joint_weight(du: Tensor<4>, dv: Tensor<4>, scale: f64, penalty: Penalty) -> Tensor<4> {
     let (alpha, rate) = penalty.parameters();
-    Tensor::from_dispatch(Dispatch::gradient_penalty(field.into_dispatch(), alpha, rate, scale as f32))
+    let (du, dv) = (du.into_dispatch(), dv.into_dispatch());
+    Tensor::from_dispatch(Dispatch::joint_weight(du, dv, scale as f32, alpha, rate))
 }
 
 /// What [`spatial`] must compute, in tensor operations.
@@ -74,39 +98,38 @@ pub fn spatial_specification(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor
 
 /// What [`frequency`] must compute, in tensor operations.
 pub fn frequency_specification(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
-    let field = super::fft::specification(Tensor::stack(vec![x.clone(), x.zeros_like()], 4), false);
-    let field = super::fft::specification(derivative_specification(field, false), true);
-    let spectrum = super::fft::specification(penalty_specification(field, lam, penalty), false);
-    let [b, c, h, w] = x.dims();
-    super::fft::specification(derivative_specification(spectrum, true), true).narrow(4, 0, 1).reshape([b, c, h, w])
+    let (du, dv) = (derivative_specification(x.clone(), 3), derivative_specification(x, 2));
+    let weight = joint_weight_specification(du.clone(), dv.clone(), -lam, penalty);
+    derivative_specification(du * weight.clone(), 3) + derivative_specification(dv * weight, 2)
 }
 
-/// What [`penalty`] must compute, in tensor operations.
-pub fn penalty_specification(field: Tensor<5>, scale: f64, penalty: Penalty) -> Tensor<5> {
-    let s = field.clone().square().sum_dim(4) + JOINT_EPSILON;
-    weight(s.clamp(JOINT_RANGE.0, JOINT_RANGE.1), penalty) * field * scale
+/// What [`joint_weight`] must compute, in tensor operations.
+pub fn joint_weight_specification(du: Tensor<4>, dv: Tensor<4>, scale: f64, penalty: Penalty) -> Tensor<4> {
+    let s = du.square() + dv.square() + JOINT_EPSILON;
+    weight(s.clamp(JOINT_RANGE.0, JOINT_RANGE.1), penalty) * scale
 }
 
-/// What [`spectral_derivative`] must compute, in tensor operations.
-pub fn derivative_specification(x: Tensor<5>, divergence: bool) -> Tensor<5> {
-    let [b, c, h, w, _] = x.dims();
-    let device = x.device();
-    let frequencies = |n| -> Vec<f32> { (0..n).map(|k| TAU as f32 * frequency_of(k, n)).collect() };
-    let fx = Tensor::<4>::from_data(TensorData::new(frequencies(w), [1, 1, 1, w]), &device);
-    let fy = Tensor::<4>::from_data(TensorData::new(frequencies(h), [1, 1, h, 1]), &device);
-    let sign = if divergence { -1.0 } else { 1.0 };
-    let part = |i| x.clone().narrow(4, i, 1).reshape([b, c, h, w]);
-    let (re, im) = (part(0), part(1));
-    let (real, imaginary) = (-fy, fx * sign);
-    Tensor::stack(vec![re.clone() * real.clone() - im.clone() * imaginary.clone(), re * imaginary + im * real], 4)
+/// What [`Derivatives`] must compute along an axis: the derivative of the trigonometric interpolation,
+/// `x[j] = (2 pi / n) sum_k sum_m f_k sin(2 pi k (m - j) / n) x[m]`, as a product with a matrix.
+pub fn derivative_specification(x: Tensor<4>, axis: usize) -> Tensor<4> {
+    let n = x.dims()[axis];
+    let kernel: Vec<f64> = (0..n)
+        .map(|shift| {
+            let term = |k: usize| -TAU * frequency_of(k, n) * (TAU * (k * shift % n) as f64 / n as f64).sin();
+            (0..n).map(term).sum::<f64>() / n as f64
+        })
+        .collect();
+    let entries: Vec<f32> = (0..n * n).map(|i| kernel[(i / n + n - i % n) % n] as f32).collect();
+    let matrix = Tensor::from_data(TensorData::new(entries, [1, 1, n, n]), &x.device());
+    if axis == 2 { matrix.matmul(x) } else { x.matmul(matrix.transpose()) }
 }
 
 /// Frequency `k` of `n` in cycles a sample, in the order of `fftfreq`; 0 at the Nyquist frequency.
-pub(super) fn frequency_of(k: usize, n: usize) -> f32 {
+fn frequency_of(k: usize, n: usize) -> f64 {
     match (2 * k).cmp(&n) {
-        std::cmp::Ordering::Less => k as f32 / n as f32,
+        std::cmp::Ordering::Less => k as f64 / n as f64,
         std::cmp::Ordering::Equal => 0.0,
-        std::cmp::Ordering::Greater => -((n - k) as f32) / n as f32,
+        std::cmp::Ordering::Greater => -((n - k) as f64) / n as f64,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each operation has a specification in plain tensor operations (`*_specification`), which runs on every backend, an
 //! implementation for the CPU (`flex`) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
 //!
-//! Complex fields are real tensors with a last axis of two, `[batch, channel, height, width, 2]`.
+//! Spectra are real tensors with a last axis of two, `[batch, channel, height, width / 2 + 1, 2]`.
 
 pub mod convolution;
 pub mod fft;
@@ -17,38 +17,53 @@ use burn::backend::{
     Backend, backend_extension,
     tensor::{FloatTensor, IntTensor},
 };
-use burn::tensor::Shape;
 
 use convolution::Sampling;
-pub use fft::Fft2;
+pub use fft::{Fft2, LineFilter};
 
 /// The operations a backend must offer beyond Burn's own. The functions of [`fft`] and [`gradient`] wrap them.
 #[backend_extension(Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait Kernels: Backend {
-    /// Discrete Fourier transform of all lines along `axis` (2: height, 3: width).
-    ///
-    /// `x` is `[b, c, h, w, 2]`, or `[b, c, h, w]` for real input; `real_output` keeps the real part only. `table` is
-    /// [`fft::table`] for that length. The inverse is divided by the length.
-    #[fusion(dtype = x, shape = field_shape(x, real_output))]
-    fn fft_lines(
+    /// See [`Fft2::forward`]; `rows` and `columns` are [`fft::table`] of the width and the height.
+    #[fusion(dtype = x, shape = fft::spectrum_shape(x))]
+    fn fft2(x: FloatTensor<Self>, rows: FloatTensor<Self>, columns: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// See [`Fft2::inverse`].
+    #[fusion(dtype = x, shape = fft::image_shape(x, width))]
+    fn inverse_fft2(
         x: FloatTensor<Self>,
-        table: FloatTensor<Self>,
-        axis: usize,
-        inverse: bool,
-        real_output: bool,
+        rows: FloatTensor<Self>,
+        columns: FloatTensor<Self>,
+        width: usize,
     ) -> FloatTensor<Self>;
 
-    /// Product of every plane of `x` `[b, c, h, w, 2]` with `transfer` `[h, w, 2]`.
+    /// See [`Fft2::filter`].
     #[fusion(dtype = x, shape = x)]
-    fn transfer_product(x: FloatTensor<Self>, transfer: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn filter(
+        x: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        columns: FloatTensor<Self>,
+        transfer: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 
-    /// See [`gradient::spectral_derivative`].
+    /// See [`fft::LineFilter`]; `table` is [`fft::table`] of the length of the lines, `transfer` `[length, 2]`.
     #[fusion(dtype = x, shape = x)]
-    fn spectral_derivative(x: FloatTensor<Self>, divergence: bool) -> FloatTensor<Self>;
+    fn filter_lines(
+        x: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        transfer: FloatTensor<Self>,
+        axis: usize,
+    ) -> FloatTensor<Self>;
 
-    /// See [`gradient::penalty`]; `rate` is `1 / (2 sigma_g²)`.
-    #[fusion(dtype = x, shape = x)]
-    fn gradient_penalty(x: FloatTensor<Self>, alpha: f32, rate: f32, scale: f32) -> FloatTensor<Self>;
+    /// See [`gradient::joint_weight`]; `rate` is `1 / (2 sigma_g²)`.
+    #[fusion(dtype = du, shape = du)]
+    fn joint_weight(
+        du: FloatTensor<Self>,
+        dv: FloatTensor<Self>,
+        scale: f32,
+        alpha: f32,
+        rate: f32,
+    ) -> FloatTensor<Self>;
 
     /// See [`gradient::spatial`]; `rate` is `1 / (2 sigma_g²)`.
     #[fusion(dtype = x, shape = x)]
@@ -85,16 +100,10 @@ pub trait Kernels: Backend {
     ) -> FloatTensor<Self>;
 
     /// See [`convolution::concatenate`].
-    #[fusion(dtype = a, shape = Shape::from([a[0], a[1] + b[1], a[2], a[3]]))]
+    #[fusion(dtype = a, shape = burn::tensor::Shape::from([a[0], a[1] + b[1], a[2], a[3]]))]
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// See [`half::widen`].
-    #[fusion(dtype = burn::tensor::DType::F32, shape = Shape::from([2 * words[0]]))]
+    #[fusion(dtype = burn::tensor::DType::F32, shape = burn::tensor::Shape::from([2 * words[0]]))]
     fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self>;
-}
-
-/// Shape of a transform of `x`: `[b, c, h, w]` where only the real part is kept, else `[b, c, h, w, 2]`.
-fn field_shape(x: &Shape, real_output: &bool) -> Shape {
-    let [b, c, h, w] = [x[0], x[1], x[2], x[3]];
-    if *real_output { Shape::from([b, c, h, w]) } else { Shape::from([b, c, h, w, 2]) }
 }

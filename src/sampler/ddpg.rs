@@ -130,11 +130,11 @@ impl Guidance {
         sigma_y: f64,
         noise: &mut dyn Noise,
     ) -> Tensor<4> {
-        let z = noise.draw(x_t.dims(), &x_t.device());
         let next = x0.clone() * step.a_next.sqrt();
         if !self.inject_noise {
             return next;
         }
+        let z = noise.draw(x_t.dims(), &x_t.device());
         let w = if sigma_y > 0.0 { step.a_next.powf(self.gamma) } else { 1.0 };
         let eps = (x_t - x0 * step.a.sqrt()) / (1.0 - step.a).sqrt();
         let mixed = z * self.zeta.sqrt() + eps * ((1.0 - self.zeta).sqrt() * w);

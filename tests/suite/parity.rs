@@ -5,7 +5,7 @@ use fdgr::kernel::{
     Fft2,
     convolution::{self, Sampling, concatenate, convolve, convolve_add},
     fft,
-    gradient::{self, Penalty},
+    gradient::{self, Derivatives, Penalty},
     half,
     normalization::GroupNorm,
 };
@@ -31,66 +31,56 @@ fn specified(x: &Tensor<4>, of: impl Fn(Tensor<4>) -> Vec<f32>) -> Vec<f32> {
     of(Tensor::from_data(data, &cpu))
 }
 
-fn complex(x: Tensor<4>) -> Tensor<5> {
-    Tensor::stack(vec![x.clone(), x.zeros_like()], 4)
-}
-
 #[test]
 fn transforms() {
     at_every_size(|name, [h, w], device| {
-        let x = random([2, 3, h, w], 4, device);
-        let plan = Fft2::new(h, w, device);
-        let spectrum = plan.forward(x.clone());
-        let expected = specified(&x, |x| values(fft::specification(complex(x), false)));
-        assert_close(&format!("forward {name}"), &values(spectrum.clone()), &expected, TOLERANCE);
-
-        let from_complex = plan.forward_complex(complex(x.clone()));
-        assert_close(&format!("forward, complex {name}"), &values(from_complex), &expected, TOLERANCE);
-
-        let back = plan.inverse(spectrum.clone());
-        assert_close(&format!("inverse {name}"), &values(back), &values(complex(x.clone())), TOLERANCE);
-        assert_close(&format!("inverse, real {name}"), &values(plan.inverse_real(spectrum)), &values(x), TOLERANCE);
-    });
-}
-
-#[test]
-fn inverses_of_any_spectrum() {
-    // A spectrum without symmetry, so that the imaginary part counts.
-    at_every_size(|name, [h, w], device| {
-        let (re, im) = (random([1, 2, h, w], 5, device), random([1, 2, h, w], 6, device));
-        let field = Fft2::new(h, w, device).inverse(Tensor::stack(vec![re.clone(), im.clone()], 4));
-        let im = im.try_into_data().expect("data");
-        let expected = specified(&re, |re| {
-            let im = Tensor::from_data(im.clone(), &re.device());
-            values(fft::specification(Tensor::stack(vec![re, im], 4), true))
-        });
-        assert_close(&format!("inverse {name}"), &values(field), &expected, TOLERANCE);
-    });
-}
-
-#[test]
-fn transfer_products() {
-    at_every_size(|name, [h, w], device| {
-        let (re, im) = (random([2, 3, h, w], 7, device), random([2, 3, h, w], 8, device));
-        let (tre, tim) = (random([1, 1, h, w], 9, device), random([1, 1, h, w], 10, device));
-        let stacked: Tensor<5> = Tensor::stack(vec![tre.clone(), tim.clone()], 4);
-        let transfer: Tensor<3> = stacked.reshape([h, w, 2]);
-        let actual = fft::multiply(Tensor::stack(vec![re.clone(), im.clone()], 4), &transfer);
-        let expected: Tensor<5> =
-            Tensor::stack(vec![re.clone() * tre.clone() - im.clone() * tim.clone(), re * tim + im * tre], 4);
-        assert_close(&name, &values(actual), &values(expected), 1e-6);
-    });
-}
-
-#[test]
-fn spectral_derivatives() {
-    at_every_size(|name, [h, w], device| {
-        let x = Tensor::stack(vec![random([1, 3, h, w], 11, device), random([1, 3, h, w], 12, device)], 4);
-        for divergence in [false, true] {
-            let expected = values(gradient::derivative_specification(x.clone(), divergence));
-            let actual = values(gradient::spectral_derivative(x.clone(), divergence));
-            assert_close(&format!("divergence {divergence} {name}"), &actual, &expected, 1e-6);
+        // Images of odd and even number, whose rows and columns are transformed in pairs.
+        for count in [1, 2] {
+            let x = random([count, 3, h, w], 4, device);
+            let plan = Fft2::new(h, w, device);
+            let spectrum = plan.forward(x.clone());
+            let expected = specified(&x, |x| values(fft::specification(x)));
+            assert_close(&format!("forward {name}"), &values(spectrum.clone()), &expected, TOLERANCE);
+            assert_close(&format!("inverse {name}"), &values(plan.inverse(spectrum.clone())), &values(x), TOLERANCE);
+            let back = values(fft::inverse_specification(spectrum.clone(), w));
+            assert_close(
+                &format!("the specification of inverses {name}"),
+                &values(plan.inverse(spectrum)),
+                &back,
+                TOLERANCE,
+            );
         }
+    });
+}
+
+#[test]
+fn circular_convolutions() {
+    at_every_size(|name, [h, w], device| {
+        let x = random([2, 3, h, w], 7, device);
+        let plan = Fft2::new(h, w, device);
+        // A transfer function of a real kernel.
+        let transfer = plan.forward(random([1, 1, h, w], 9, device)).squeeze_dims::<3>(&[0, 1]);
+        let data = transfer.clone().try_into_data().expect("data");
+        let expected = specified(&x, |x| {
+            let transfer = Tensor::from_data(data.clone(), &x.device());
+            values(fft::filter_specification(x, &transfer))
+        });
+        assert_close(&name, &values(plan.filter(x, &transfer)), &expected, TOLERANCE);
+    });
+}
+
+#[test]
+fn fourier_derivatives() {
+    at_every_size(|name, [h, w], device| {
+        let x = random([1, 3, h, w], 11, device);
+        let derivatives = Derivatives::new(h, w, device);
+        let along = |axis| specified(&x, |x| values(gradient::derivative_specification(x, axis)));
+        let [du, dv] = derivatives.gradient(x.clone());
+        assert_close(&format!("along the width {name}"), &values(du), &along(3), TOLERANCE);
+        assert_close(&format!("along the height {name}"), &values(dv), &along(2), TOLERANCE);
+        let sum: Vec<f32> = along(3).iter().zip(along(2)).map(|(a, b)| a + b).collect();
+        let divergence = derivatives.divergence([x.clone(), x.clone()]);
+        assert_close(&format!("divergence {name}"), &values(divergence), &sum, TOLERANCE);
     });
 }
 
@@ -116,19 +106,19 @@ fn group_norms() {
 fn regularizer_kernels() {
     at_every_size(|name, [h, w], device| {
         let x = random([2, 3, h, w], 13, device) * 0.3;
-        let plan = Fft2::new(h, w, device);
+        let derivatives = Derivatives::new(h, w, device);
         for penalty in [Penalty { alpha: 0.2, sigma_g: 0.8 }, Penalty { alpha: 0.5, sigma_g: 1.5 }] {
             let expected = specified(&x, |x| values(gradient::spatial_specification(x, 1.3, penalty)));
             let actual = values(gradient::spatial(x.clone(), 1.3, penalty));
             assert_close(&format!("G+ {penalty:?} {name}"), &actual, &expected, 1e-4);
 
-            let field = Tensor::stack(vec![x.clone(), x.clone() * -0.5], 4);
-            let expected = values(gradient::penalty_specification(field.clone(), -0.7, penalty));
-            let actual = values(gradient::penalty(field, -0.7, penalty));
-            assert_close(&format!("penalty {penalty:?} {name}"), &actual, &expected, 1e-5);
+            let (du, dv) = (x.clone(), random([2, 3, h, w], 12, device));
+            let expected = values(gradient::joint_weight_specification(du.clone(), dv.clone(), -0.7, penalty));
+            let actual = values(gradient::joint_weight(du, dv, -0.7, penalty));
+            assert_close(&format!("weights {penalty:?} {name}"), &actual, &expected, 1e-5);
 
             let expected = specified(&x, |x| values(gradient::frequency_specification(x, -0.09, penalty)));
-            let actual = values(gradient::frequency(&plan, x.clone(), -0.09, penalty));
+            let actual = values(gradient::frequency(&derivatives, x.clone(), -0.09, penalty));
             assert_close(&format!("G- {penalty:?} {name}"), &actual, &expected, 1e-4);
         }
     });

@@ -24,13 +24,12 @@ impl Penalty {
         self.alpha * self.rate * power / s * exp(-self.rate * power)
     }
 
-    /// See [`crate::kernel::gradient::penalty`], of pairs.
-    pub fn joint(self, x: &[f32], scale: f32) -> Vec<f32> {
+    /// See [`crate::kernel::gradient::joint_weight`].
+    pub fn joint(self, du: &[f32], dv: &[f32], scale: f32) -> Vec<f32> {
         let arch = Arch::new();
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
-            arch.dispatch(Joint { penalty: self, scale, x, out });
-        });
+        let mut out = vec![0.0; du.len()];
+        let pieces = out.par_chunks_mut(PIECE).zip(du.par_chunks(PIECE).zip(dv.par_chunks(PIECE)));
+        pieces.for_each(|(out, (du, dv))| arch.dispatch(Joint { penalty: self, scale, du, dv, out }));
         out
     }
 
@@ -61,7 +60,8 @@ impl Penalty {
 struct Joint<'a> {
     penalty: Penalty,
     scale: f32,
-    x: &'a [f32],
+    du: &'a [f32],
+    dv: &'a [f32],
     out: &'a mut [f32],
 }
 
@@ -70,12 +70,10 @@ impl WithSimd for Joint<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
-        let Self { penalty, scale, x, out } = self;
-        for (out, d) in out.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
-            let [re, im]: [f32; 2] = *d;
-            let s = (re * re + im * im + JOINT_EPSILON).clamp(JOINT_RANGE.0, JOINT_RANGE.1);
-            let weight = scale * penalty.weight(s);
-            *out = [re * weight, im * weight];
+        let Self { penalty, scale, du, dv, out } = self;
+        for ((out, du), dv) in out.iter_mut().zip(du).zip(dv) {
+            let s = (du * du + dv * dv + JOINT_EPSILON).clamp(JOINT_RANGE.0, JOINT_RANGE.1);
+            *out = scale * penalty.weight(s);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The operations on the CPU: `rustfft` for the transforms, vectors chosen when the program runs for what networks need.
+//! The operations on the CPU: `rustfft` and `realfft` for the transforms, vectors chosen when the program runs for what networks need.
 
 mod convolution;
 mod elementary;
@@ -21,56 +21,57 @@ use rayon::prelude::*;
 use self::convolution::{Geometry, Operands};
 use self::features::{Features, values};
 use super::convolution::Sampling;
-use super::gradient::frequency_of;
-use super::{Kernels, field_shape};
+use super::{Kernels, fft};
 
 impl Kernels for Flex {
-    fn fft_lines(
+    fn fft2(x: FloatTensor<Self>, _rows: FloatTensor<Self>, _columns: FloatTensor<Self>) -> FloatTensor<Self> {
+        let x = x.to_contiguous();
+        tensor(images(&x).forward(values(&x)), fft::spectrum_shape(x.layout().shape()))
+    }
+
+    fn inverse_fft2(
+        x: FloatTensor<Self>,
+        _rows: FloatTensor<Self>,
+        _columns: FloatTensor<Self>,
+        width: usize,
+    ) -> FloatTensor<Self> {
+        let x = x.to_contiguous();
+        let shape = fft::image_shape(x.layout().shape(), &width);
+        let images = transform::Images { height: shape[2], width };
+        tensor(images.inverse(values(&x)), shape)
+    }
+
+    fn filter(
+        x: FloatTensor<Self>,
+        _rows: FloatTensor<Self>,
+        _columns: FloatTensor<Self>,
+        transfer: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let (x, transfer) = (x.to_contiguous(), transfer.to_contiguous());
+        tensor(images(&x).filter(values(&x), values(&transfer)), x.layout().shape().clone())
+    }
+
+    fn filter_lines(
         x: FloatTensor<Self>,
         _table: FloatTensor<Self>,
+        transfer: FloatTensor<Self>,
         axis: usize,
-        inverse: bool,
-        real_output: bool,
     ) -> FloatTensor<Self> {
-        let shape = x.layout().shape().clone();
-        let real_input = shape.num_dims() == 4;
-        let lines = transform::Lines { height: shape[2], width: shape[3], columns: axis == 2, inverse };
-        let transformed = lines.transform(values(&x.to_contiguous()), real_input, real_output);
-        tensor(transformed, field_shape(&shape, &real_output))
-    }
-
-    fn transfer_product(x: FloatTensor<Self>, transfer: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, transfer) = (x.to_contiguous(), transfer.to_contiguous());
-        let factors = values(&transfer);
-        let mut product = vec![0.0; values(&x).len()];
-        product.par_chunks_mut(PIECE).zip(values(&x).par_chunks(PIECE)).enumerate().for_each(|(piece, (out, x))| {
-            let factors = pairs(factors).iter().cycle().skip(piece * PIECE / 2 % (factors.len() / 2));
-            let numbers = out.as_chunks_mut().0.iter_mut().zip(pairs(x));
-            numbers.zip(factors).for_each(|((out, x), factor)| *out = times(*x, *factor));
-        });
-        tensor(product, x.layout().shape().clone())
+        let filtered = images(&x).filter_lines(values(&x), values(&transfer), axis == 2);
+        tensor(filtered, x.layout().shape().clone())
     }
 
-    fn spectral_derivative(x: FloatTensor<Self>, divergence: bool) -> FloatTensor<Self> {
-        let x = x.to_contiguous();
-        let shape = x.layout().shape().clone();
-        let (height, width) = (shape[2], shape[3]);
-        let angular = |k, n| std::f32::consts::TAU * frequency_of(k, n);
-        let sign = if divergence { -1.0 } else { 1.0 };
-        let fx: Vec<f32> = (0..width).map(|k| sign * angular(k, width)).collect();
-        let mut derivative = vec![0.0; values(&x).len()];
-        let rows = derivative.par_chunks_mut(2 * width).zip(values(&x).par_chunks(2 * width));
-        rows.enumerate().for_each(|(row, (out, x))| {
-            let fy = angular(row % height, height);
-            let numbers = out.as_chunks_mut().0.iter_mut().zip(pairs(x));
-            numbers.zip(&fx).for_each(|((out, x), &fx)| *out = times(*x, [-fy, fx]));
-        });
-        tensor(derivative, shape)
-    }
-
-    fn gradient_penalty(x: FloatTensor<Self>, alpha: f32, rate: f32, scale: f32) -> FloatTensor<Self> {
-        let x = x.to_contiguous();
-        tensor(gradient::Penalty { alpha, rate }.joint(values(&x), scale), x.layout().shape().clone())
+    fn joint_weight(
+        du: FloatTensor<Self>,
+        dv: FloatTensor<Self>,
+        scale: f32,
+        alpha: f32,
+        rate: f32,
+    ) -> FloatTensor<Self> {
+        let (du, dv) = (du.to_contiguous(), dv.to_contiguous());
+        let weights = gradient::Penalty { alpha, rate }.joint(values(&du), values(&dv), scale);
+        tensor(weights, du.layout().shape().clone())
     }
 
     fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self> {
@@ -167,17 +168,10 @@ fn convolve(
     Features::tensor(convolution::convolve(&geometry, operands), [batch, out_height, out_width, outputs])
 }
 
-/// Floats that a thread works on at a time where the work is little: a multiple of two.
-const PIECE: usize = 16 << 10;
-
-/// Complex numbers.
-fn pairs(x: &[f32]) -> &[[f32; 2]] {
-    x.as_chunks().0
-}
-
-/// Product of complex numbers.
-fn times([a, b]: [f32; 2], [c, d]: [f32; 2]) -> [f32; 2] {
-    [a * c - b * d, a * d + b * c]
+/// The images `[b, c, h, w]`.
+fn images(x: &FlexTensor) -> transform::Images {
+    let shape = x.layout().shape();
+    transform::Images { height: shape[2], width: shape[3] }
 }
 
 fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {

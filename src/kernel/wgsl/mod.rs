@@ -2,6 +2,7 @@
 
 mod choice;
 mod convolution;
+mod fft;
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -14,8 +15,9 @@ use burn::cubecl::{
 use burn::tensor::{DType, Shape};
 
 use self::choice::Method;
+use self::fft::Access;
+use super::Kernels;
 use super::convolution::Sampling;
-use super::{Kernels, fft, field_shape};
 
 /// Threads of a workgroup.
 const WORKGROUP: u32 = 64;
@@ -23,48 +25,53 @@ const WORKGROUP: u32 = 64;
 const MAX_GROUPS: u32 = 65_535;
 
 impl Kernels for CubeBackend {
-    fn fft_lines(
+    fn fft2(x: FloatTensor<Self>, rows: FloatTensor<Self>, columns: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [x, rows, columns] = [x, rows, columns].map(into_contiguous);
+        fft::forward(&x, &rows, &columns)
+    }
+
+    fn inverse_fft2(
+        x: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        columns: FloatTensor<Self>,
+        width: usize,
+    ) -> FloatTensor<Self> {
+        let [x, rows, columns] = [x, rows, columns].map(into_contiguous);
+        fft::inverse(&x, &rows, &columns, width)
+    }
+
+    fn filter(
+        x: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        columns: FloatTensor<Self>,
+        transfer: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let [x, rows, columns, transfer] = [x, rows, columns, transfer].map(into_contiguous);
+        fft::filter(&x, &rows, &columns, &transfer)
+    }
+
+    fn filter_lines(
         x: FloatTensor<Self>,
         table: FloatTensor<Self>,
+        transfer: FloatTensor<Self>,
         axis: usize,
-        inverse: bool,
-        real_output: bool,
     ) -> FloatTensor<Self> {
-        let x = into_contiguous(x);
-        let table = into_contiguous(table);
-        let lines = Lines { axis, inverse, scale: 1.0 };
-        let length = x.meta.shape()[axis];
-        let scale = if inverse { 1.0 / length as f32 } else { 1.0 };
-        match fft::radices(length) {
-            Some(radices) => stockham(x, &table, &radices, real_output, Lines { scale, ..lines }),
-            None => bluestein(x, &table, real_output, Lines { scale, ..lines }),
-        }
+        let [x, table, transfer] = [x, table, transfer].map(into_contiguous);
+        fft::filter_lines(&x, &table, &transfer, axis)
     }
 
-    fn transfer_product(x: FloatTensor<Self>, transfer: FloatTensor<Self>) -> FloatTensor<Self> {
-        let transfer = into_contiguous(transfer);
-        let plane = transfer.meta.shape()[0] * transfer.meta.shape()[1];
-        let shape = x.meta.shape().clone();
-        let product = LineProduct { length_in: plane, length_out: plane, inner: 1, offset: 0, scale: 1.0 };
-        product.launch(into_contiguous(x), &transfer, shape, false)
-    }
-
-    fn spectral_derivative(x: FloatTensor<Self>, divergence: bool) -> FloatTensor<Self> {
-        let x = into_contiguous(x);
-        let shape = x.meta.shape().clone();
-        let threads = shape.num_elements() / 2;
-        let output = empty(&x, shape.clone());
-        let parameters = [Value::from(threads), shape[2].into(), shape[3].into()];
-        Shader::SpectralDerivative { divergence }.launch(&[&x], &output, threads, &parameters);
-        output
-    }
-
-    fn gradient_penalty(x: FloatTensor<Self>, alpha: f32, rate: f32, scale: f32) -> FloatTensor<Self> {
-        let x = into_contiguous(x);
-        let threads = x.meta.shape().num_elements() / 2;
-        let output = empty(&x, x.meta.shape().clone());
+    fn joint_weight(
+        du: FloatTensor<Self>,
+        dv: FloatTensor<Self>,
+        scale: f32,
+        alpha: f32,
+        rate: f32,
+    ) -> FloatTensor<Self> {
+        let [du, dv] = [du, dv].map(into_contiguous);
+        let threads = du.meta.shape().num_elements();
+        let output = empty(&du, du.meta.shape().clone());
         let parameters = [threads.into(), alpha.into(), rate.into(), scale.into()];
-        Shader::GradientFrequency.launch(&[&x], &output, threads, &parameters);
+        Shader::GradientFrequency.launch(&[&du, &dv], &output, threads, &parameters);
         output
     }
 
@@ -142,110 +149,6 @@ impl Kernels for CubeBackend {
     }
 }
 
-/// How the lines of a field are transformed.
-#[derive(Clone, Copy)]
-struct Lines {
-    axis: usize,
-    inverse: bool,
-    /// Factor on the result.
-    scale: f32,
-}
-
-impl Lines {
-    /// Distance of neighbours on a line, in complex numbers.
-    fn inner(&self, shape: &Shape) -> usize {
-        if self.axis == 2 { shape[3] } else { 1 }
-    }
-}
-
-fn stockham(x: CubeTensor, table: &CubeTensor, radices: &[usize], real_output: bool, lines: Lines) -> CubeTensor {
-    let shape = x.meta.shape().clone();
-    let length = shape[lines.axis];
-    let elements = shape[0] * shape[1] * shape[2] * shape[3];
-    // A line of one element still needs a pass to change between real and complex.
-    let radices = if radices.is_empty() { &[1] } else { radices };
-    let mut span = 1;
-    let mut field = x;
-    for (pass, &radix) in radices.iter().enumerate() {
-        let last = pass + 1 == radices.len();
-        let real_output = last && real_output;
-        let shader = Shader::FftRadix { radix, inverse: lines.inverse, real_input: is_real(&field), real_output };
-        let output = empty(&field, field_shape(&shape, &real_output));
-        let threads = elements / radix;
-        let scale = if last { lines.scale } else { 1.0 };
-        let parameters = [threads.into(), length.into(), lines.inner(&shape).into(), Value::from(span), scale.into()];
-        shader.launch(&[&field, table], &output, threads, &parameters);
-        span *= radix;
-        field = output;
-    }
-    field
-}
-
-/// Transform of any length `n` as a circular convolution with a chirp (L. Bluestein, 1970); layout of `table` in
-/// [`fft::table`].
-fn bluestein(x: CubeTensor, table: &CubeTensor, real_output: bool, lines: Lines) -> CubeTensor {
-    let shape = x.meta.shape().clone();
-    let n = shape[lines.axis];
-    let m = fft::chirp_length(n);
-    let mut padded = field_shape(&shape, &false);
-    padded[lines.axis] = m;
-    let inner = lines.inner(&shape);
-    let radices = fft::radices(m).unwrap_or_default();
-    let convolution = |inverse| Lines { inverse, scale: 1.0, ..lines };
-
-    let chirp = LineProduct { length_in: n, length_out: m, inner, offset: m, scale: 1.0 };
-    let field = chirp.launch_conjugate(x, table, padded.clone(), false, lines.inverse);
-    let field = stockham(field, table, &radices, false, convolution(false));
-    let spectrum = LineProduct { length_in: m, length_out: m, inner, offset: m + n, scale: 1.0 };
-    let field = spectrum.launch_conjugate(field, table, padded, false, lines.inverse);
-    let field = stockham(field, table, &radices, false, convolution(true));
-    let chirp = LineProduct { length_in: m, length_out: n, inner, offset: m, scale: lines.scale };
-    let output = field_shape(&shape, &real_output);
-    chirp.launch_conjugate(field, table, output, real_output, lines.inverse)
-}
-
-/// Parameters of `line_product.wgsl`.
-struct LineProduct {
-    length_in: usize,
-    length_out: usize,
-    inner: usize,
-    offset: usize,
-    scale: f32,
-}
-
-impl LineProduct {
-    fn launch(&self, x: CubeTensor, table: &CubeTensor, shape: Shape, real_output: bool) -> CubeTensor {
-        self.launch_conjugate(x, table, shape, real_output, false)
-    }
-
-    fn launch_conjugate(
-        &self,
-        x: CubeTensor,
-        table: &CubeTensor,
-        shape: Shape,
-        real_output: bool,
-        conjugate: bool,
-    ) -> CubeTensor {
-        let output = empty(&x, shape.clone());
-        let threads = shape.num_elements() / if real_output { 1 } else { 2 };
-        let shader = Shader::LineProduct { conjugate, real_input: is_real(&x), real_output };
-        let parameters = [
-            threads.into(),
-            self.length_in.into(),
-            self.length_out.into(),
-            self.inner.into(),
-            Value::from(self.offset),
-            self.scale.into(),
-        ];
-        shader.launch(&[&x, table], &output, threads, &parameters);
-        output
-    }
-}
-
-fn is_real(x: &CubeTensor) -> bool {
-    x.meta.shape().num_dims() == 4
-}
-
 fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     let buffer = like.client.empty(shape.num_elements() * size_of::<f32>());
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
@@ -256,11 +159,13 @@ fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
 #[expect(missing_docs, reason = "the fields are the constants that the shader's contract names")]
 pub enum Shader {
     /// `fft_radix.wgsl`
-    FftRadix { radix: usize, inverse: bool, real_input: bool, real_output: bool },
+    FftRadix { radix: usize, inverse: bool, from: Access, to: Access },
     /// `line_product.wgsl`
-    LineProduct { conjugate: bool, real_input: bool, real_output: bool },
-    /// `spectral_derivative.wgsl`
-    SpectralDerivative { divergence: bool },
+    LineProduct { conjugate: bool, from: Access, to: Access },
+    /// `split_pairs.wgsl`
+    SplitPairs,
+    /// `join_pairs.wgsl`
+    JoinPairs,
     /// `gradient_spatial.wgsl`
     GradientSpatial,
     /// `gradient_frequency.wgsl`
@@ -290,19 +195,20 @@ pub enum Shader {
 impl Shader {
     /// Every variant that can be launched.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::GradientSpatial, Self::GradientFrequency, Self::WidenHalf];
+        let mut all = vec![Self::SplitPairs, Self::JoinPairs, Self::GradientSpatial, Self::GradientFrequency];
+        all.push(Self::WidenHalf);
         all.extend([1, 4].map(|lanes| Self::GroupStatistics { lanes }));
         all.extend([Self::GatherTaps, Self::GatherTiles, Self::WeighTaps, Self::WeighTiles]);
         all.extend([8, 16].map(|side| Self::Multiply { rows: side, columns: side }));
         for a in [false, true] {
             all.push(Self::ScatterPixels { residual: a });
             all.push(Self::ScatterTiles { residual: a });
-            all.push(Self::SpectralDerivative { divergence: a });
             all.extend([1, 4].map(|lanes| Self::GroupNormalize { silu: a, lanes }));
-            for (real_input, real_output) in [(false, false), (false, true), (true, false), (true, true)] {
-                all.push(Self::LineProduct { conjugate: a, real_input, real_output });
-                for radix in [1, 2, 3, 4, 5, 7, 8, 11, 13] {
-                    all.push(Self::FftRadix { radix, inverse: a, real_input, real_output });
+            for from in Access::ALL {
+                for to in Access::ALL {
+                    all.push(Self::LineProduct { conjugate: a, from, to });
+                    let radices = [1, 2, 3, 4, 5, 7, 8, 11, 13];
+                    all.extend(radices.map(|radix| Self::FftRadix { radix, inverse: a, from, to }));
                 }
             }
         }
@@ -312,21 +218,20 @@ impl Shader {
     /// The complete WGSL text.
     pub fn wgsl(&self) -> String {
         let (constants, parts): (String, &[&str]) = match *self {
-            Self::FftRadix { radix, inverse, real_input, real_output } => (
+            Self::FftRadix { radix, inverse, from, to } => (
                 format!(
-                    "const RADIX: u32 = {radix}u;\nconst INVERSE: bool = {inverse};\n{}",
-                    access(real_input, real_output)
+                    "const RADIX: u32 = {radix}u;\nconst INVERSE: bool = {inverse};\n{}{}",
+                    from.load(),
+                    to.store()
                 ),
-                &[text::COMPLEX, text::butterfly(radix), text::FFT_RADIX, text::ELEMENTWISE],
+                &[text::ADDRESS, text::COMPLEX, text::butterfly(radix), text::FFT_RADIX, text::ELEMENTWISE],
             ),
-            Self::LineProduct { conjugate, real_input, real_output } => (
-                format!("const CONJUGATE: bool = {conjugate};\n{}", access(real_input, real_output)),
-                &[text::COMPLEX, text::LINE_PRODUCT, text::ELEMENTWISE],
+            Self::LineProduct { conjugate, from, to } => (
+                format!("const CONJUGATE: bool = {conjugate};\n{}{}", from.load(), to.store()),
+                &[text::ADDRESS, text::COMPLEX, text::LINE_PRODUCT, text::ELEMENTWISE],
             ),
-            Self::SpectralDerivative { divergence } => (
-                format!("const DIVERGENCE: bool = {divergence};\n"),
-                &[text::COMPLEX, text::SPECTRAL_DERIVATIVE, text::ELEMENTWISE],
-            ),
+            Self::SplitPairs => (String::new(), &[text::COMPLEX, text::SPLIT_PAIRS, text::ELEMENTWISE]),
+            Self::JoinPairs => (String::new(), &[text::JOIN_PAIRS, text::ELEMENTWISE]),
             Self::GradientSpatial => (String::new(), &[text::PENALTY, text::GRADIENT_SPATIAL, text::ELEMENTWISE]),
             Self::GradientFrequency => (String::new(), &[text::PENALTY, text::GRADIENT_FREQUENCY, text::ELEMENTWISE]),
             Self::WidenHalf => (String::new(), &[text::WIDEN_HALF, text::ELEMENTWISE]),
@@ -373,19 +278,6 @@ impl KernelSource for Shader {
     fn lang(&self) -> &'static str {
         "wgsl"
     }
-}
-
-/// How source and destination elements become complex numbers.
-fn access(real_input: bool, real_output: bool) -> String {
-    let source = match real_input {
-        true => "alias Source = f32;\nfn load(v: Source) -> vec2<f32> { return vec2(v, 0.0); }\n",
-        false => "alias Source = vec2<f32>;\nfn load(v: Source) -> vec2<f32> { return v; }\n",
-    };
-    let destination = match real_output {
-        true => "alias Destination = f32;\nfn store(v: vec2<f32>) -> Destination { return v.x; }\n",
-        false => "alias Destination = vec2<f32>;\nfn store(v: vec2<f32>) -> Destination { return v; }\n",
-    };
-    format!("{source}{destination}")
 }
 
 /// Floats that a kernel takes one or four at a time.
@@ -448,6 +340,7 @@ fn uniform(parameters: &[Value]) -> MetadataBindingInfo {
 
 /// The files of `shaders/`.
 mod text {
+    pub const ADDRESS: &str = include_str!("../../../shaders/common/address.wgsl");
     pub const COMPLEX: &str = include_str!("../../../shaders/common/complex.wgsl");
     pub const ELEMENTWISE: &str = include_str!("../../../shaders/common/elementwise.wgsl");
     pub const FFT_RADIX: &str = include_str!("../../../shaders/fft_radix.wgsl");
@@ -455,15 +348,16 @@ mod text {
     pub const GRADIENT_SPATIAL: &str = include_str!("../../../shaders/gradient_spatial.wgsl");
     pub const GROUP_NORMALIZE: &str = include_str!("../../../shaders/group_normalize.wgsl");
     pub const GROUP_STATISTICS: &str = include_str!("../../../shaders/group_statistics.wgsl");
+    pub const JOIN_PAIRS: &str = include_str!("../../../shaders/join_pairs.wgsl");
     pub const LINE_PRODUCT: &str = include_str!("../../../shaders/line_product.wgsl");
     pub const PENALTY: &str = include_str!("../../../shaders/common/penalty.wgsl");
     pub const WINOGRAD: &str = include_str!("../../../shaders/common/winograd.wgsl");
-    pub const SPECTRAL_DERIVATIVE: &str = include_str!("../../../shaders/spectral_derivative.wgsl");
     pub const GATHER_TAPS: &str = include_str!("../../../shaders/gather_taps.wgsl");
     pub const GATHER_TILES: &str = include_str!("../../../shaders/gather_tiles.wgsl");
     pub const MULTIPLY: &str = include_str!("../../../shaders/multiply.wgsl");
     pub const SCATTER_PIXELS: &str = include_str!("../../../shaders/scatter_pixels.wgsl");
     pub const SCATTER_TILES: &str = include_str!("../../../shaders/scatter_tiles.wgsl");
+    pub const SPLIT_PAIRS: &str = include_str!("../../../shaders/split_pairs.wgsl");
     pub const WEIGH_TAPS: &str = include_str!("../../../shaders/weigh_taps.wgsl");
     pub const WEIGH_TILES: &str = include_str!("../../../shaders/weigh_tiles.wgsl");
     pub const WIDEN_HALF: &str = include_str!("../../../shaders/widen_half.wgsl");

@@ -1,0 +1,11 @@
+// Two real lines of `length` from one complex line, the destination of a kernel: element `i` of pair `pair`.
+
+alias Destination = f32;
+
+fn store(at: u32, pair: u32, i: u32, length: u32, value: vec2<f32>) {
+    destination[address(2u * pair, i, length)] = value.x;
+    if 2u * pair + 1u < parameters.lines {
+        destination[address(2u * pair + 1u, i, length)] = value.y;
+    }
+}
+

@@ -1,0 +1,32 @@
+// Spectra of complex lines that two real lines make, from the half spectra of these: Z[k] = X[k] + i Y[k], and with conjugates
+// at -k. The imaginary parts of frequencies that are their own conjugates have no image and are dropped.
+//
+//   dispatch     one thread per frequency of a pair: pairs * half of them
+//   source       half spectra of `lines` real lines, each `half` long; the last of an odd number is a pair by itself
+//   destination  spectra of complex lines, each `width` long
+//   matches      kernel::fft::inverse_specification, between columns and rows
+
+struct Parameters {
+    threads: u32,
+    width: u32,
+    half_: u32,
+    lines: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> source: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read_write> destination: array<vec2<f32>>;
+@group(0) @binding(2) var<uniform> parameters: Parameters;
+
+fn element(thread: u32) {
+    let width = parameters.width;
+    let pair = thread / parameters.half_;
+    let k = thread % parameters.half_;
+    let x = source[2u * pair * parameters.half_ + k];
+    let y = source[min(2u * pair + 1u, parameters.lines - 1u) * parameters.half_ + k];
+    if k == 0u || 2u * k == width {
+        destination[pair * width + k] = vec2(x.x, y.x);
+    } else {
+        destination[pair * width + k] = vec2(x.x - y.y, x.y + y.x);
+        destination[pair * width + width - k] = vec2(x.x + y.y, y.x - x.y);
+    }
+}
