@@ -41,6 +41,6 @@ pub fn middle(mut numbers: Vec<f64>) -> f64 {
 /// # Errors
 /// A device that fails.
 pub fn wait<const D: usize>(x: Tensor<D>) -> Result<f32> {
-    let first = x.slice([0..1; D]).try_into_vec_as::<f32>();
+    let first = x.slice(std::array::from_fn::<_, D, _>(|_| 0..1)).try_into_vec_as::<f32>();
     first.map(|first| std::hint::black_box(first[0])).map_err(|e| anyhow::anyhow!("the device gave no result: {e}"))
 }
