@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{LinearOperator, Spectral, filter_flat};
+use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
 
 /// Mean over blocks of `scale` x `scale`.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ impl LinearOperator for AveragePooling {
         columns.reshape([b * c * h / s, 1, w]).repeat_dim(1, s).reshape([b, c, h, w]) / self.pixels()
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        self.adjoint(y / (1.0 / self.pixels() + eta))
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        self.adjoint(y * preconditioner.gain(1.0 / self.pixels()))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::DMatrix;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{LinearOperator, Spectral, filter_flat};
+use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
 use crate::noise::{Stream, generator};
 
 /// Side of a block.
@@ -74,8 +74,8 @@ impl LinearOperator for BlockSensing {
         x
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        self.adjoint(y / (1.0 + eta))
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        self.adjoint(y * preconditioner.gain(1.0))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

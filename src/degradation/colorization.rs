@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::{LinearOperator, Spectral, filter_flat};
+use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
 
 /// Weights of the channels, as DDRM and its successors round thirds.
 const WEIGHTS: [f64; 3] = [0.3333, 0.3334, 0.3333];
@@ -39,8 +39,8 @@ impl LinearOperator for Colorization {
         y * self.weights.clone()
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        self.adjoint(y / (Self::squared_norm() + eta))
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        self.adjoint(y * preconditioner.gain(Self::squared_norm()))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

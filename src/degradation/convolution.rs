@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rustfft::{FftPlanner, num_complex::Complex};
 
-use super::{LinearOperator, Spectral, psf::Kernel};
+use super::{LinearOperator, Preconditioner, Spectral, psf::Kernel};
 use crate::error::Result;
 use crate::kernel::{Fft2, fft::half};
 
@@ -71,18 +71,18 @@ impl Convolution {
         })
     }
 
-    /// `(A Aᵀ + eta I)⁻¹ y`, 0 where `A Aᵀ + eta I` is.
-    pub fn precision(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        let damping = self.damping(eta);
-        let transfer = Tensor::cat(vec![damping.clone(), damping.zeros_like()], 2);
+    /// `P y`.
+    pub fn precondition(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        let gains = self.gains(preconditioner);
+        let transfer = Tensor::cat(vec![gains.clone(), gains.zeros_like()], 2);
         self.measured_fft.filter(y, &transfer)
     }
 
-    /// `1 / (power + eta)`, 0 where that is negligible.
-    fn damping(&self, eta: f64) -> Tensor<3> {
+    /// Spectrum of `P`; its inverse is 0 where that of `A Aᵀ + eta I` is negligible.
+    fn gains(&self, Preconditioner { eta, inverse, identity }: Preconditioner) -> Tensor<3> {
         let damped = self.measured_power.clone() + eta;
         let hole = damped.clone().lower_elem(NEGLIGIBLE * NEGLIGIBLE);
-        damped.recip().mask_fill(hole, 0.0)
+        damped.recip().mask_fill(hole, 0.0) * inverse + identity
     }
 }
 
@@ -101,11 +101,11 @@ impl LinearOperator for Convolution {
         self.fft.filter(spread, &self.conjugate)
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
         if self.scale == 1 {
-            return self.fft.filter(y, &(self.conjugate.clone() * self.damping(eta)));
+            return self.fft.filter(y, &(self.conjugate.clone() * self.gains(preconditioner)));
         }
-        self.adjoint(self.precision(y, eta))
+        self.adjoint(self.precondition(y, preconditioner))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{LinearOperator, Spectral};
+use super::{LinearOperator, Preconditioner, Spectral};
 
 /// The identity.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ impl LinearOperator for Denoising {
         y
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        y / (1.0 + eta)
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        y * preconditioner.gain(1.0)
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

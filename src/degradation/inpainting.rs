@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Spectral, filter_flat};
+use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
 use crate::error::{Error, Result};
 
 /// Which pixels are known, row by row. A recipe stores the runs of known and unknown pixels in turn, known first.
@@ -93,8 +93,8 @@ impl LinearOperator for Inpainting {
         y * self.mask.clone()
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        self.adjoint(y / (1.0 + eta))
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        self.adjoint(y * preconditioner.gain(1.0))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

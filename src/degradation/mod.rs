@@ -41,11 +41,33 @@ pub trait LinearOperator {
     fn apply(&self, x: Tensor<4>) -> Tensor<4>;
     /// `Aᵀ y`, so that `⟨A x, y⟩ = ⟨x, Aᵀ y⟩`.
     fn adjoint(&self, y: Tensor<4>) -> Tensor<4>;
-    /// `Aᵀ (A Aᵀ + eta I)⁻¹ y`, `eta >= 0`; the pseudo-inverse `A⁺ y` at 0 (DDPG, arXiv:2312.16519, eq. 9).
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4>;
+    /// `Aᵀ P y` (DDPG, arXiv:2312.16519, eq. 14).
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4>;
+    /// `Aᵀ (A Aᵀ + eta I)⁻¹ y`, `eta >= 0`; the pseudo-inverse `A⁺ y` at 0 (DDPG, eq. 9).
+    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+        self.preconditioned_adjoint(y, Preconditioner { eta, inverse: 1.0, identity: 0.0 })
+    }
     /// The singular value decomposition, where it is at hand.
     fn spectral(&self) -> Option<&dyn Spectral> {
         None
+    }
+}
+
+/// `P = p (A Aᵀ + eta I)⁻¹ + q I`: between a back-projection and least squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preconditioner {
+    /// `eta >= 0`; at 0 the inverse is 0 where `A Aᵀ` is.
+    pub eta: f64,
+    /// `p`.
+    pub inverse: f64,
+    /// `q`.
+    pub identity: f64,
+}
+
+impl Preconditioner {
+    /// What `P` multiplies components by that `A Aᵀ` multiplies by `power > 0`.
+    fn gain(&self, power: f64) -> f64 {
+        self.inverse / (power + self.eta) + self.identity
     }
 }
 
@@ -208,11 +230,4 @@ pub fn examples(height: usize, width: usize, device: &Device) -> Result<Vec<(Str
         ("cs_blockbased", Degradation::CsBlockbased { ratio: 0.25, seed: 3 }),
     ];
     listed.into_iter().map(|(name, d)| Ok((name.to_owned(), d.build(height, width, device)?))).collect()
-}
-
-/// `s / (s² + eta)` of a tensor of singular values `s >= 0`, and 0 where both are 0.
-fn tikhonov<const D: usize>(s: &Tensor<D>, eta: f64) -> Tensor<D> {
-    let squared = s.clone().square();
-    let hole = squared.clone().equal_elem(0.0).float();
-    s.clone() / (squared + eta + hole)
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::{LinearOperator, Spectral, psf, tikhonov};
+use super::{LinearOperator, Preconditioner, Spectral, psf};
 
 /// Singular values of a factor below this count as 0, as in DDRM.
 const NEGLIGIBLE: f64 = 0.03;
@@ -76,10 +76,12 @@ impl LinearOperator for Separable {
         self.vertical.matrix.clone().swap_dims(2, 3).matmul(y).matmul(self.horizontal.matrix.clone())
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
         let spectrum = self.vertical.left.clone().swap_dims(2, 3).matmul(y).matmul(self.horizontal.left.clone());
-        let damped = spectrum * tikhonov(&self.singular, eta);
-        self.vertical.right.clone().matmul(damped).matmul(self.horizontal.right.clone().swap_dims(2, 3))
+        let Preconditioner { eta, inverse, identity } = preconditioner;
+        let s = &self.singular;
+        let weighed = spectrum * (tikhonov(s, eta) * inverse + s.clone() * identity);
+        self.vertical.right.clone().matmul(weighed).matmul(self.horizontal.right.clone().swap_dims(2, 3))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
@@ -141,6 +143,13 @@ impl Factor {
         };
         Self { matrix: upload(&matrix), left: upload(&left), right: upload(&right), values }
     }
+}
+
+/// `s / (s² + eta)` of singular values `s >= 0`, and 0 where both are 0.
+fn tikhonov(s: &Tensor<4>, eta: f64) -> Tensor<4> {
+    let squared = s.clone().square();
+    let hole = squared.clone().equal_elem(0.0).float();
+    s.clone() / (squared + eta + hole)
 }
 
 /// Index `j` reflected into `0..n`, the border pixel repeated.

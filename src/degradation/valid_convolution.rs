@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Convolution, LinearOperator, psf::Kernel};
+use super::{Convolution, LinearOperator, Preconditioner, psf::Kernel};
 use crate::error::Result;
 
 /// Iterations of the conjugate gradients in the inverse.
@@ -58,13 +58,16 @@ impl LinearOperator for ValidConvolution {
 
     /// Approximate: some steps of conjugate gradients on `(A Aᵀ + eta I) w = y`, preconditioned by the crop of
     /// `(H Hᵀ + eta I)⁻¹`, which is exact but for the border. Nothing is read from the device.
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
         const TINY: f64 = 1e-30;
+        let Preconditioner { eta, inverse, identity } = preconditioner;
+        let circular = Preconditioner { inverse: 1.0, identity: 0.0, ..preconditioner };
         let dot = |a: &Tensor<4>, b: &Tensor<4>| (a.clone() * b.clone()).sum_dim(3).sum_dim(2).sum_dim(1);
-        let precondition = |r: &Tensor<4>| self.cropped(self.convolution.precision(self.padded(r.clone()), eta));
+        let precondition =
+            |r: &Tensor<4>| self.cropped(self.convolution.precondition(self.padded(r.clone()), circular));
 
         let mut w = y.zeros_like();
-        let mut r = y;
+        let mut r = y.clone();
         let mut z = precondition(&r);
         let mut p = z.clone();
         let mut rz = dot(&r, &z);
@@ -78,6 +81,6 @@ impl LinearOperator for ValidConvolution {
             p = z.clone() + p * (next.clone() / (rz + TINY));
             rz = next;
         }
-        self.adjoint(w)
+        self.adjoint(w * inverse + y * identity)
     }
 }

@@ -7,7 +7,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 
-use super::{LinearOperator, Spectral, filter_flat};
+use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
 use crate::noise::{Stream, generator};
 
 /// Largest transform done as one matrix product.
@@ -72,8 +72,8 @@ impl LinearOperator for WalshHadamard {
         transform(padded.select(1, self.place.clone())).reshape([b, c, h, w])
     }
 
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        self.adjoint(y / (1.0 + eta))
+    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
+        self.adjoint(y * preconditioner.gain(1.0))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Problem, Sampler, Step};
+use crate::degradation::Preconditioner;
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 
@@ -113,12 +114,12 @@ impl Guidance {
             StepSizeMode::ScheduledLeastSquares => (1.0, ratio),
         };
         let delta = if *sigma_y > 0.0 { step.a_next.powf(self.gamma) } else { 0.0 };
-        let back_projection = operator.regularized_inverse(residual.clone(), self.eta(*sigma_y));
-        let guided = back_projection * (mu_bp * (1.0 - delta));
-        if delta == 0.0 {
-            return guided;
-        }
-        guided + operator.adjoint(residual) * (mu_ls * delta * self.scale_ls)
+        let preconditioner = Preconditioner {
+            eta: self.eta(*sigma_y),
+            inverse: mu_bp * (1.0 - delta),
+            identity: mu_ls * delta * self.scale_ls,
+        };
+        operator.preconditioned_adjoint(residual, preconditioner)
     }
 
     /// The state at the next time, from a guided estimate `x0` of the image.

@@ -15,6 +15,7 @@ mod red_diff;
 pub mod schedule;
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
 
@@ -180,6 +181,7 @@ impl Run<'_> {
         observer: &mut Observer,
     ) -> Result<Tensor<4>> {
         let steps = self.timeline.steps().count();
+        let mut guard = Guard::new(steps);
         let mut done = 0;
         let mut x_t = sampler.begin(&self.timeline.first(), z, estimate, self.problem);
         let mut last = x_t.clone();
@@ -188,7 +190,7 @@ impl Run<'_> {
                 Move::Renoise { a } => noised(last.clone(), noise.draw(x_t.dims(), &x_t.device()), *a),
                 Move::Denoise(step) => {
                     done += 1;
-                    let estimate = self.estimate(step, &x_t, sampler.differentiates(), done)?;
+                    let estimate = self.estimate(step, &x_t, sampler.differentiates(), &mut guard)?;
                     last = estimate.x0.clone();
                     let next = sampler.step(step, x_t, estimate, self.problem, noise);
                     if observer(&Progress { done, steps, x0: &last }).is_break() {
@@ -199,11 +201,12 @@ impl Run<'_> {
             };
         }
         let result = sampler.result(x_t, last, self.problem);
-        check(&result, steps)?;
+        guard.watch(&result)?;
+        guard.read()?;
         Ok(result)
     }
 
-    fn estimate(&self, step: &Step, x_t: &Tensor<4>, differentiate: bool, done: usize) -> Result<Estimate<'_>> {
+    fn estimate(&self, step: &Step, x_t: &Tensor<4>, differentiate: bool, guard: &mut Guard) -> Result<Estimate<'_>> {
         let (mut eps, of_eps) = if differentiate {
             let (eps, of_eps) = self.prior.differentiate(x_t.clone(), step.t);
             (eps, Some(of_eps))
@@ -215,7 +218,7 @@ impl Run<'_> {
         }
         let seen = (x_t.clone() - eps.clone() * (1.0 - step.a).sqrt()) / step.a.sqrt();
         // Before clipping, which may hide what is not a number.
-        check(&seen, done)?;
+        guard.watch(&seen)?;
         let x0 = if self.clip { seen.clone().clamp(-1.0, 1.0) } else { seen.clone() };
         let gradient = of_eps.map(|of_eps| Gradient {
             of_eps,
@@ -226,23 +229,61 @@ impl Run<'_> {
     }
 }
 
-/// Refuses an estimate that is not finite, or the same everywhere. One small read from the device.
-fn check(x0: &Tensor<4>, step: usize) -> Result<()> {
-    let mean = x0.clone().mean();
-    let spread = (x0.clone() - mean.clone().reshape([1, 1, 1, 1])).square().mean();
-    let read = Tensor::cat(vec![mean, spread], 0).try_into_vec_as::<f32>().map_err(|e| Error::Device {
-        device: format!("{:?}", x0.device()),
-        fact: format!("it gave no result ({e})"),
-        remedy: "try a smaller picture, or --device cpu".into(),
-    })?;
-    let fact = match read[..] {
-        [mean, spread] if !mean.is_finite() || !spread.is_finite() => "holds values that are not finite",
-        [_, spread] if spread == 0.0 && x0.dims()[2] * x0.dims()[3] > 1 => "is the same in every pixel",
-        _ => return Ok(()),
-    };
-    Err(Error::BadEstimate {
-        step,
-        fact: fact.into(),
-        remedy: "check the kernel and sigma, or go back to the default parameters".into(),
-    })
+/// Refuses estimates that are not finite, or the same everywhere.
+///
+/// Their moments stay on the device for a while, so that a fast one does not wait for the host at every step.
+struct Guard {
+    /// Steps of the run.
+    steps: usize,
+    /// Steps whose moments were read.
+    passed: usize,
+    /// Mean and spread of each step since, one after the other.
+    pending: Vec<Tensor<1>>,
+    last_read: Instant,
+}
+
+impl Guard {
+    /// Time between two reads; a fault is found that much late.
+    const INTERVAL: Duration = Duration::from_millis(100);
+
+    fn new(steps: usize) -> Self {
+        Self { steps, passed: 0, pending: Vec::new(), last_read: Instant::now() }
+    }
+
+    /// Takes the estimate of the next step.
+    fn watch(&mut self, x0: &Tensor<4>) -> Result<()> {
+        let mean = x0.clone().mean();
+        let spread = (x0.clone() - mean.clone().reshape([1, 1, 1, 1])).square().mean();
+        // One pixel of one channel has no spread.
+        let spread = if x0.dims()[2] * x0.dims()[3] > 1 { spread } else { spread + 1.0 };
+        self.pending.extend([mean, spread]);
+        if self.last_read.elapsed() < Self::INTERVAL { Ok(()) } else { self.read() }
+    }
+
+    /// Judges what was taken.
+    fn read(&mut self) -> Result<()> {
+        let Some(device) = self.pending.first().map(Tensor::device) else { return Ok(()) };
+        let moments = Tensor::cat(std::mem::take(&mut self.pending), 0).try_into_vec_as::<f32>();
+        let moments = moments.map_err(|e| Error::Device {
+            device: format!("{device:?}"),
+            fact: format!("it gave no result ({e})"),
+            remedy: "try a smaller picture, or --device cpu".into(),
+        })?;
+        self.last_read = Instant::now();
+        for [mean, spread] in moments.as_chunks().0 {
+            self.passed += 1;
+            let fact = match (mean + spread).is_finite() {
+                false => "holds values that are not finite",
+                true if *spread == 0.0 => "is the same in every pixel",
+                true => continue,
+            };
+            return Err(Error::BadEstimate {
+                // The result comes after the last step.
+                step: self.passed.min(self.steps),
+                fact: fact.into(),
+                remedy: "check the kernel and sigma, or go back to the default parameters".into(),
+            });
+        }
+        Ok(())
+    }
 }

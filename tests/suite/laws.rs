@@ -1,7 +1,7 @@
 //! Laws of every operator in [`fdgr::degradation::examples`], and of the regularisers.
 
 use burn::tensor::{Device, Tensor};
-use fdgr::degradation::{LinearOperator, Psf, ValidConvolution, examples};
+use fdgr::degradation::{LinearOperator, Preconditioner, Psf, ValidConvolution, examples};
 
 use crate::support::{assert_close, on_devices, random, relative_error, values};
 
@@ -46,6 +46,17 @@ fn the_regularized_inverse_solves_its_equation() {
             let left = a.adjoint(a.apply(v.clone())) + v * eta;
             assert_close(&format!("{name}, eta {eta}"), &values(left), &values(a.adjoint(y.clone())), 1e-4);
         }
+    });
+}
+
+#[test]
+fn preconditioners_are_sums() {
+    for_every_operator(|name, a, x, device| {
+        let y = random(a.apply(x).dims(), 12, device);
+        let (eta, inverse, identity) = (0.05, 0.7, -1.3);
+        let whole = a.preconditioned_adjoint(y.clone(), Preconditioner { eta, inverse, identity });
+        let sum = a.regularized_inverse(y.clone(), eta) * inverse + a.adjoint(y) * identity;
+        assert_close(name, &values(whole), &values(sum), 1e-5);
     });
 }
 

@@ -1,14 +1,18 @@
 //! Every method against what can be computed: derivatives by differences, posteriors of a Gaussian prior.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use fdgr::degradation::{Degradation, Form, LinearOperator};
+use fdgr::error::Error;
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{ClassGradient, Denoiser, EMBEDDED, Prior};
 use fdgr::restore::{Method, MethodName};
-use fdgr::sampler::{ClassGuidance, Dps, Problem, Progress, RedDiff, Run, Step, Timeline, Travel, schedule::Betas};
+use fdgr::sampler::{
+    ClassGuidance, Ddpg, Dps, Guidance, Problem, Progress, RedDiff, Run, Step, Timeline, Travel, schedule::Betas,
+};
 
 use crate::support::{GaussianPrior, assert_close, on_devices, random, values};
 
@@ -185,5 +189,45 @@ fn every_method_goes_beyond_the_pseudo_inverse() {
             let bound = if name == MethodName::PiGdm { 0.95 } else { 0.84 };
             assert!(error <= bound * classical, "{name} on {on}: {error:.3}, where A⁺ y is {classical:.3} off");
         }
+    });
+}
+
+/// Gives `0.1 x_t`, and what is no number at one call.
+struct FailingPrior {
+    calls: Cell<usize>,
+    fails_at: usize,
+}
+
+impl Denoiser for FailingPrior {
+    fn predict_noise(&self, x_t: Tensor<4>, _t: usize) -> Tensor<4> {
+        self.calls.set(self.calls.get() + 1);
+        let factor = if self.calls.get() == self.fails_at { f64::NAN } else { 0.1 };
+        x_t * factor
+    }
+}
+
+#[test]
+fn runs_whose_estimates_are_no_pictures_end_with_the_step() {
+    on_devices(|on, device| {
+        let a = Degradation::Denoising.build(8, 8, device).unwrap();
+        let timeline = Timeline::new(Betas::Linear, 6, 1.0, Travel::NONE).unwrap();
+        let run = |z: Tensor<4>, fails_at| {
+            let problem = Problem { operator: a.as_ref(), y: z.clone(), sigma_y: 0.1 };
+            let prior = FailingPrior { calls: Cell::new(0), fails_at };
+            let run = Run { prior: &prior, guidance: None, problem: &problem, timeline: &timeline, clip: true };
+            let mut sampler = Ddpg::new(Guidance::DEFAULT);
+            let mut noise = Seeded::new(1, Stream::Sampling);
+            run.sample(&mut sampler, z, None, &mut noise, &mut |_| ControlFlow::Continue(()))
+        };
+        let picture = || random([1, 3, 8, 8], 1, device);
+        assert!(run(picture(), 0).is_ok(), "on {on}");
+        for fails_at in [1, 3, 6] {
+            let error = run(picture(), fails_at).err();
+            let named = matches!(&error, Some(Error::BadEstimate { step, fact, .. }) if *step == fails_at && fact.contains("not finite"));
+            assert!(named, "a fault at step {fails_at} on {on}: {error:?}");
+        }
+        let error = run(Tensor::full([1, 3, 8, 8], 0.5, device), 0).err();
+        let named = matches!(&error, Some(Error::BadEstimate { step: 1, fact, .. }) if fact.contains("the same"));
+        assert!(named, "a picture of one colour on {on}: {error:?}");
     });
 }
