@@ -4,7 +4,7 @@
 //! Frequencies are in the order of `fftfreq`: 0, 1, ..., then the negative ones. Spectra of images are halves, `w / 2 + 1`
 //! numbers a row (rounded down): the rest follows from `X[-ky, -kx] = conj(X[ky, kx])`.
 //!
-//! On wgpu lines are transformed by Stockham passes of radix 8, 4, 2, 3, 5, 7, 11 and 13, two real lines as one complex one;
+//! On wgpu lines are transformed by Stockham passes of radix 16, 8, 4, 2, 3, 5, 7, 11 and 13, two real lines as one complex one;
 //! lengths with a larger prime factor go through Bluestein's chirp transform. On the CPU the work is done by `rustfft` and
 //! `realfft`.
 
@@ -164,7 +164,7 @@ fn dft_matrix(n: usize, inverse: bool, device: &Device) -> (Tensor<4>, Tensor<4>
 /// Radices of the Stockham passes for a line of `n`, or `None` where a prime factor is above 13.
 pub(super) fn radices(mut n: usize) -> Option<Vec<usize>> {
     let mut found = Vec::new();
-    for radix in [8, 4, 2, 3, 5, 7, 11, 13] {
+    for radix in [16, 8, 4, 2, 3, 5, 7, 11, 13] {
         while n.is_multiple_of(radix) {
             found.push(radix);
             n /= radix;

@@ -207,7 +207,7 @@ impl Shader {
             for from in Access::ALL {
                 for to in Access::ALL {
                     all.push(Self::LineProduct { conjugate: a, from, to });
-                    let radices = [1, 2, 3, 4, 5, 7, 8, 11, 13];
+                    let radices = [1, 2, 3, 4, 5, 7, 8, 11, 13, 16];
                     all.extend(radices.map(|radix| Self::FftRadix { radix, inverse: a, from, to }));
                 }
             }
@@ -368,6 +368,7 @@ mod text {
             2 => include_str!("../../../shaders/butterfly/2.wgsl"),
             4 => include_str!("../../../shaders/butterfly/4.wgsl"),
             8 => include_str!("../../../shaders/butterfly/8.wgsl"),
+            16 => include_str!("../../../shaders/butterfly/16.wgsl"),
             _ => include_str!("../../../shaders/butterfly/any.wgsl"),
         }
     }
