@@ -1,26 +1,25 @@
 //! Time of our kernels, beside the same in Burn's tensor operations, and how much of the machine they use.
 //!
-//! `cargo bench --bench kernels -- [--device NAME]`. On the CPU the share of the measured peak of fused multiply-adds is
-//! given for convolutions (of the multiplications that are done, not of those a direct convolution would need), and that of
-//! the memory's bandwidth for the rest.
+//! `cargo bench --bench kernels -- [--device NAME]`. For convolutions the share of the measured peak of fused multiply-adds is
+//! given (of the multiplications that are done, not of those a direct convolution would need), and that of the memory's
+//! bandwidth for the rest.
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
 mod common;
-
-use std::time::Instant;
+#[path = "common/peak.rs"]
+mod peak;
 
 use anyhow::Result;
 use burn::tensor::Tensor;
 use clap::Parser;
-use common::{RUNS, median};
+use common::median;
 use fdgr::device;
 use fdgr::kernel::convolution::{self, Sampling, convolve};
 use fdgr::kernel::gradient::{self, Derivatives, Penalty};
 use fdgr::kernel::{Fft2, fft, normalization::GroupNorm};
 use fdgr::noise::{Noise, Seeded, Stream};
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+use peak::Peak;
 
 #[derive(Parser)]
 struct Args {
@@ -32,22 +31,12 @@ struct Args {
     bench: bool,
 }
 
-/// What the machine can do at most, measured in the same run.
-struct Peak {
-    /// Floating-point operations a second.
-    operations: f64,
-    /// Bytes a second, read and written.
-    bytes: f64,
-}
-
 fn main() -> Result<()> {
     let selected = device::open(&Args::parse().device)?;
     let device = &selected.device;
     println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), selected.description);
-    let peak = (selected.name == "cpu").then(Peak::measure);
-    if let Some(Peak { operations, bytes }) = &peak {
-        println!("peak of all threads: {:.0} GFLOP/s, copying {:.1} GB/s", operations / 1e9, bytes / 1e9);
-    }
+    let peak = Peak::measure(&selected)?;
+    println!("peak: {:.0} GFLOP/s, copying {:.1} GB/s", peak.operations / 1e9, peak.bytes / 1e9);
     let mut noise = Seeded::new(1, Stream::Sampling);
     let mut random = |shape: [usize; 4]| noise.draw(shape, device);
 
@@ -75,7 +64,7 @@ fn main() -> Result<()> {
             "| {taps}x{taps}, {inputs} to {outputs} at {side}x{side} | {:.2} ms | {:.0} | {} | {:.2} ms | {:.2} |",
             1e3 * ours,
             direct / ours / 1e9,
-            peak.as_ref().map_or("".into(), |peak| format!("{:.0}%", 100.0 * done / ours / peak.operations)),
+            format!("{:.0}%", 100.0 * done / ours / peak.operations),
             1e3 * stock,
             ours / stock
         );
@@ -90,7 +79,7 @@ fn main() -> Result<()> {
             "| {name} | {:.2} ms | {:.1} | {} | {} | {} |",
             1e3 * ours,
             bytes / ours / 1e9,
-            peak.as_ref().map_or("".into(), |peak| format!("{:.0}%", 100.0 * bytes / ours / peak.bytes)),
+            format!("{:.0}%", 100.0 * bytes / ours / peak.bytes),
             specification.map_or("".into(), |s| format!("{:.2} ms", 1e3 * s)),
             specification.map_or("".into(), |s| format!("{:.2}", ours / s)),
         );
@@ -134,53 +123,4 @@ fn main() -> Result<()> {
     let specification = median(device, || fft::filter_specification(x.clone(), &transfer))?;
     report("circular convolution, 3x256x256", 2 * 3 * 256 * 256, ours, Some(specification));
     Ok(())
-}
-
-impl Peak {
-    fn measure() -> Self {
-        const ROUNDS: usize = 10_000_000;
-        let threads = rayon::current_num_threads();
-        let once = || {
-            let begun = Instant::now();
-            let work = (0..threads).into_par_iter().map(|_| Arch::new().dispatch(Multiplications { rounds: ROUNDS }));
-            work.sum::<f64>() / begun.elapsed().as_secs_f64()
-        };
-        let operations = (0..RUNS).map(|_| once()).fold(0.0, f64::max);
-
-        let source = vec![1.0_f32; 32 << 20];
-        let mut target = vec![0.0_f32; source.len()];
-        let mut fastest = f64::INFINITY;
-        for _ in 0..RUNS {
-            let begun = Instant::now();
-            target
-                .par_chunks_mut(1 << 16)
-                .zip(source.par_chunks(1 << 16))
-                .for_each(|(to, from)| to.copy_from_slice(from));
-            fastest = fastest.min(begun.elapsed().as_secs_f64());
-        }
-        Self { operations, bytes: 2.0 * size_of_val(&*source) as f64 / fastest }
-    }
-}
-
-/// Independent chains of multiply-adds in registers; gives the number of operations.
-struct Multiplications {
-    rounds: usize,
-}
-
-impl WithSimd for Multiplications {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        const CHAINS: usize = 12;
-        let (factor, addend) = (simd.splat_f32s(0.999), simd.splat_f32s(0.001));
-        let mut chains = [simd.splat_f32s(0.5); CHAINS];
-        for _ in 0..self.rounds {
-            for chain in &mut chains {
-                *chain = simd.mul_add_f32s(*chain, factor, addend);
-            }
-        }
-        std::hint::black_box(chains);
-        (2 * CHAINS * S::F32_LANES * self.rounds) as f64
-    }
 }

@@ -16,7 +16,7 @@ use clap::Parser;
 use common::{median, middle, wait};
 use fdgr::degradation::{Degradation, Form, Psf};
 use fdgr::device;
-use fdgr::kernel::Fft2;
+use fdgr::kernel::{Fft2, by_specification};
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
@@ -36,13 +36,19 @@ struct Args {
     /// Time the network only
     #[arg(long)]
     network: bool,
+    /// Time the network by Burn's own operations as well, in turns
+    #[arg(long)]
+    stock: bool,
+    /// Time a step with derivatives as well
+    #[arg(long)]
+    derivatives: bool,
     /// What `cargo bench` passes
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() -> Result<()> {
-    let Args { side, device: name, model, network: network_only, bench: _ } = Args::parse();
+    let Args { side, device: name, model, network: network_only, stock, derivatives, bench: _ } = Args::parse();
     let begun = Instant::now();
     let selected = device::open(&name)?;
     let device = &selected.device;
@@ -59,6 +65,27 @@ fn main() -> Result<()> {
     let network = median(device, || prior.predict_noise(x.clone(), 500))?;
     println!("network: {network:.4} s");
 
+    if stock {
+        let timed = |of: &dyn Fn() -> Tensor<4>| {
+            let begun = Instant::now();
+            wait(of()).map(|_| begun.elapsed().as_secs_f64())
+        };
+        let ours = || prior.predict_noise(x.clone(), 500);
+        let burns = || by_specification(ours);
+        let worst = (ours() - burns()).abs().max().into_scalar::<f32>();
+        let rounds: Result<Vec<_>> = (0..3).map(|_| Ok((timed(&ours)?, timed(&burns)?))).collect();
+        let (ours, burns) = rounds?.into_iter().unzip();
+        let (ours, burns) = (middle(ours), middle(burns));
+        println!("in turns with Burn's own operations: {ours:.4} s and {burns:.4} s, ratio {:.3}", ours / burns);
+        println!("largest difference of the results: {worst:.1e}");
+    }
+    if derivatives {
+        let both = median(device, || {
+            let (eps, pull_back) = prior.differentiate(x.clone(), 500);
+            pull_back(eps)
+        })?;
+        println!("network and its derivative: {both:.4} s, {:.1} times the network", both / network);
+    }
     if network_only {
         return Ok(());
     }

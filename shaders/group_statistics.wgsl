@@ -17,31 +17,13 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> statistics: array<vec2<f32>>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-var<workgroup> partial: array<f32, WORKGROUP>;
-
-// Sum over the workgroup; every thread gets it.
-fn total(value: f32, local: u32) -> f32 {
-    partial[local] = value;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if local < half {
-            partial[local] += partial[local + half];
-        }
-        workgroupBarrier();
-    }
-    let sum = partial[0];
-    workgroupBarrier();
-    return sum;
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    // Workgroups behind the last group work on that one again, so that barriers stay in uniform control flow.
-    let index = min(group.y * groups.x + group.x, parameters.groups - 1u);
+    let index = group_index(group, groups);
     let start = index * parameters.length;
     let count = f32(parameters.length * LANES);
     var sums = Number();

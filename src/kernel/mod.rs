@@ -3,8 +3,11 @@
 //! Each operation has a specification in plain tensor operations (`*_specification`), which runs on every backend, an
 //! implementation for the CPU (`flex`) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
 //!
+//! What networks are made of has derivatives; the rest is never differentiated through, and panics where it is asked for that.
+//!
 //! Spectra are real tensors with a last axis of two, `[batch, channel, height, width / 2 + 1, 2]`.
 
+mod autodiff;
 pub mod convolution;
 pub mod fft;
 mod flex;
@@ -12,6 +15,8 @@ pub mod gradient;
 pub mod half;
 pub mod normalization;
 pub mod wgsl;
+
+use std::cell::Cell;
 
 use burn::backend::{
     Backend, backend_extension,
@@ -21,7 +26,21 @@ use burn::backend::{
 use convolution::Sampling;
 pub use fft::{Fft2, LineFilter};
 
-/// The operations a backend must offer beyond Burn's own. The functions of [`fft`] and [`gradient`] wrap them.
+thread_local! {
+    static BY_SPECIFICATION: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` with the specifications of [`NetworkKernels`] in their place, on this thread: what whole networks are compared
+/// with.
+pub fn by_specification<T>(work: impl FnOnce() -> T) -> T {
+    let before = BY_SPECIFICATION.replace(true);
+    let result = work();
+    BY_SPECIFICATION.set(before);
+    result
+}
+
+/// The operations on images, and on numbers, that a backend must offer beyond Burn's own. The functions of [`fft`] and [`gradient`]
+/// wrap them.
 #[backend_extension(Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait Kernels: Backend {
     /// See [`Fft2::forward`]; `rows` and `columns` are [`fft::table`] of the width and the height.
@@ -69,6 +88,26 @@ pub trait Kernels: Backend {
     #[fusion(dtype = x, shape = x)]
     fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self>;
 
+    /// Gradient of [`NetworkKernels::group_norm`] by `x`, from the `gradient` by its result.
+    #[fusion(dtype = x, shape = x)]
+    fn group_norm_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f32,
+        activate: bool,
+    ) -> FloatTensor<Self>;
+
+    /// See [`half::widen`].
+    #[fusion(dtype = burn::tensor::DType::F32, shape = burn::tensor::Shape::from([2 * words[0]]))]
+    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// What networks are made of. Derivatives by pictures are in [`autodiff`]; weights count as constants there.
+#[backend_extension(Cube, Flex, Autodiff, Fusion: cfg(feature = "fusion"))]
+pub trait NetworkKernels: Backend {
     /// See [`normalization::GroupNorm`].
     #[fusion(dtype = x, shape = x)]
     fn group_norm(
@@ -102,8 +141,4 @@ pub trait Kernels: Backend {
     /// See [`convolution::concatenate`].
     #[fusion(dtype = a, shape = burn::tensor::Shape::from([a[0], a[1] + b[1], a[2], a[3]]))]
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
-
-    /// See [`half::widen`].
-    #[fusion(dtype = burn::tensor::DType::F32, shape = burn::tensor::Shape::from([2 * words[0]]))]
-    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self>;
 }

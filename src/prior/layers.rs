@@ -289,11 +289,21 @@ pub(super) fn sinusoid(t: usize, half: usize, spacing: usize, sines_first: bool,
     Tensor::from_data(TensorData::new(values, [1, 2 * half]), device)
 }
 
-/// Scaled dot-product attention of columns: `value softmax(queryᵀ key / sqrt(c))ᵀ`, all `[heads, c, n]`.
+/// Scores of an attention that are in memory at a time.
+const SCORES: usize = 16 << 20;
+
+/// Scaled dot-product attention of columns: `value softmax(queryᵀ key / sqrt(c))ᵀ`, all `[heads, c, n]`, for as many queries at
+/// a time as [`SCORES`] allow.
 pub(super) fn attend(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>) -> Tensor<3> {
-    let scale = (query.dims()[1] as f64).powf(-0.5);
-    let scores = (query * scale).swap_dims(1, 2).matmul(key);
-    value.matmul(softmax(scores, 2).swap_dims(1, 2))
+    let [heads, c, n] = query.dims();
+    let query = query * (c as f64).powf(-0.5);
+    let fitting = (SCORES / (heads * n)).clamp(1, n);
+    let of_some = |first: usize| {
+        let query = query.clone().narrow(2, first, fitting.min(n - first));
+        let scores = query.swap_dims(1, 2).matmul(key.clone());
+        value.clone().matmul(softmax(scores, 2).swap_dims(1, 2))
+    };
+    Tensor::cat((0..n).step_by(fitting).map(of_some).collect(), 2)
 }
 
 /// Nearest-neighbour upsampling by two.
@@ -320,29 +330,38 @@ impl Footprint {
     /// convolution: measured on the CPU and rounded up.
     const LIVE_MAPS: u64 = 16;
 
+    /// Bytes of [`SCORES`].
+    const SCORES: u64 = (SCORES * size_of::<f32>()) as u64;
+
     /// How many times more maps are alive where every one is kept for the derivative: measured, and rounded up.
     const DIFFERENTIATED: u64 = 10;
 
     /// Bytes of a step for `batch` pictures of that many pixels, the weights included.
     pub fn step(&self, pixels: usize, batch: usize, differentiates: bool) -> u64 {
-        let picture = Self::LIVE_MAPS * self.map(pixels, self.channels) + 2 * self.scores(pixels);
-        let kept = if differentiates { Self::DIFFERENTIATED } else { 1 };
-        (batch as u64 * kept).saturating_mul(picture).saturating_add(self.weights)
+        let maps = Self::LIVE_MAPS.saturating_mul(self.maps(pixels, batch, self.channels));
+        let scores = 2 * self.scores(pixels, batch);
+        let all = if differentiates {
+            Self::DIFFERENTIATED.saturating_mul(maps.saturating_add(scores))
+        } else {
+            maps.saturating_add(scores.min(2 * Self::SCORES))
+        };
+        all.saturating_add(self.weights)
     }
 
     /// Bytes of the largest single tensor.
-    pub fn largest_tensor(&self, pixels: usize) -> u64 {
-        self.map(pixels, self.widest).max(self.scores(pixels))
+    pub fn largest_tensor(&self, pixels: usize, batch: usize) -> u64 {
+        self.maps(pixels, batch, self.widest).max(self.scores(pixels, batch).min(Self::SCORES))
     }
 
-    fn map(&self, pixels: usize, channels: usize) -> u64 {
-        (pixels / (self.patch * self.patch) * channels * size_of::<f32>()) as u64
+    /// Bytes of feature maps of the finest level.
+    fn maps(&self, pixels: usize, batch: usize, channels: usize) -> u64 {
+        (batch * (pixels / (self.patch * self.patch)) * channels * size_of::<f32>()) as u64
     }
 
-    /// Scores of the finest attention.
-    fn scores(&self, pixels: usize) -> u64 {
+    /// Bytes of the scores of the finest attention.
+    fn scores(&self, pixels: usize, batch: usize) -> u64 {
         let (heads, side) = self.attention.unwrap_or((0, 1));
         let tokens = (pixels / (side * side)) as u64;
-        heads as u64 * tokens * tokens * size_of::<f32>() as u64
+        (batch * heads * size_of::<f32>()) as u64 * tokens * tokens
     }
 }

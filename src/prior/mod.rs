@@ -300,7 +300,7 @@ impl Prior {
 
     /// Bytes of the largest single tensor of a step for `batch` pictures of that many pixels.
     pub fn largest_tensor(&self, pixels: usize, batch: usize) -> u64 {
-        batch as u64 * self.network.footprint().largest_tensor(pixels)
+        self.network.footprint().largest_tensor(pixels, batch)
     }
 }
 

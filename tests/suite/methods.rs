@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use fdgr::degradation::{Degradation, Form, LinearOperator};
 use fdgr::error::Error;
+use fdgr::kernel::by_specification;
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{ClassGradient, Denoiser, EMBEDDED, Prior};
 use fdgr::restore::{Method, MethodName};
@@ -30,12 +31,17 @@ fn priors_are_differentiated() {
         for t in [20, 500, 900] {
             let (eps, pull_back) = prior.differentiate(x.clone(), t);
             let plain = prior.predict_noise(x.clone(), t);
+            let specified = values(by_specification(|| prior.predict_noise(x.clone(), t)));
+            assert_close(&format!("the network by specification on {on}"), &values(plain.clone()), &specified, 1e-4);
+            let (_, specified) = by_specification(|| prior.differentiate(x.clone(), t));
+            let (slope, specified) = (pull_back(v.clone()), values(specified(v.clone())));
+            assert_close(&format!("its derivative on {on}"), &values(slope.clone()), &specified, 1e-4);
             let gap = (eps - plain.clone()).abs().max().into_scalar::<f32>();
             assert!(gap <= 1e-3, "t {t} on {on}: the noise differs by {gap:e} where it is differentiated");
             let ahead = prior.predict_noise(x.clone() + u.clone() * H, t);
             let behind = prior.predict_noise(x.clone() - u.clone() * H, t);
             let expected = dot(&v, &((ahead - behind) / (2.0 * H)));
-            let actual = dot(&pull_back(v.clone()), &u);
+            let actual = dot(&slope, &u);
             let scale = dot(&v, &v).sqrt() * dot(&u, &u).sqrt();
             assert!((actual - expected).abs() <= 2e-3 * scale, "t {t} on {on}: {actual} and {expected} of {scale}");
         }

@@ -211,3 +211,73 @@ fn concatenations() {
         assert_eq!(values(concatenate(kept(a), b)), expected, "of a convolution on {on}");
     });
 }
+
+/// The gradient by `x` of the product of `of(x)` with random numbers.
+fn gradient(x: &Tensor<4>, of: impl Fn(Tensor<4>) -> Tensor<4>) -> Vec<f32> {
+    let x = x.clone().autodiff().require_grad();
+    let y = of(x.clone());
+    let factors = random(y.dims(), 29, &y.clone().inner().device());
+    let gradients = (y * factors.autodiff()).sum().backward();
+    values(x.grad(&gradients).expect("it depends on x"))
+}
+
+#[test]
+fn derivatives_of_normalisations() {
+    on_devices(|on, device| {
+        for [b, c, h, w, groups] in [[1, 64, 3, 5, 32], [2, 64, 5, 7, 32], [1, 96, 33, 17, 32], [2, 8, 64, 64, 4]] {
+            let x = random([b, c, h, w], 14, device) * 3.0 + 5.0;
+            let parameter = |seed| random([1, 1, 1, c], seed, device).reshape([c]);
+            let (scale, shift) = (parameter(15), parameter(16));
+            for activate in [false, true] {
+                let norm = GroupNorm { groups, epsilon: 1e-6, activate };
+                let expected = gradient(&x, |x| norm.specification(x, &scale, &shift));
+                let actual = gradient(&x, |x| norm.forward(x, &scale, &shift));
+                assert_close(&format!("{norm:?} of {b}x{c}x{h}x{w} on {on}"), &actual, &expected, 5e-5);
+            }
+        }
+    });
+}
+
+#[test]
+fn derivatives_of_convolutions() {
+    on_devices(|on, device| {
+        for [b, inputs, outputs, h, w, taps] in [
+            [1, 3, 5, 2, 3, 3],
+            [1, 12, 20, 37, 41, 3],
+            [2, 33, 3, 9, 30, 3],
+            [2, 24, 40, 13, 7, 1],
+            [1, 8, 8, 10, 12, 5],
+        ] {
+            let x = random([b, inputs, h, w], 20, device);
+            let weight = random([taps, taps, inputs, outputs], 21, device) * ((taps * taps * inputs) as f64).powf(-0.5);
+            let bias = random([1, 1, 1, outputs], 22, device).reshape([outputs]);
+            for sampling in [Sampling::Keep, Sampling::Halve, Sampling::HalveAsymmetric, Sampling::Double] {
+                if sampling == Sampling::HalveAsymmetric && taps != 3 {
+                    continue;
+                }
+                let name = format!("{sampling:?} of {b}x{inputs}x{h}x{w} to {outputs}, {taps} taps, on {on}");
+                let specified = |x| convolution::specification(x, weight.clone(), bias.clone(), sampling);
+                let expected = gradient(&x, specified);
+                let actual = gradient(&x, |x| convolve(x, weight.clone(), bias.clone(), sampling));
+                assert_close(&name, &actual, &expected, 2e-5);
+                // Through the residual as well.
+                let expected = gradient(&x, |x| specified(x.clone()) + specified(x) * 0.5);
+                let sum = |x: Tensor<4>| {
+                    let half = convolve(x.clone(), weight.clone(), bias.clone(), sampling) * 0.5;
+                    convolve_add(x, weight.clone(), bias.clone(), half, sampling)
+                };
+                assert_close(&format!("sum, {name}"), &gradient(&x, sum), &expected, 2e-5);
+            }
+        }
+    });
+}
+
+#[test]
+fn derivatives_of_concatenations() {
+    on_devices(|on, device| {
+        let x = random([2, 3, 5, 7], 24, device);
+        let expected = gradient(&x, |x| Tensor::cat(vec![x.clone() * 2.0, x], 1));
+        let actual = gradient(&x, |x| concatenate(x.clone() * 2.0, x));
+        assert_close(on, &actual, &expected, 1e-6);
+    });
+}

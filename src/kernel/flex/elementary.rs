@@ -41,6 +41,13 @@ pub(super) fn silu(v: f32) -> f32 {
     v / (1.0 + exp(-v))
 }
 
+/// Derivative of [`silu`].
+#[inline(always)]
+pub(super) fn silu_slope(v: f32) -> f32 {
+    let sigmoid = 1.0 / (1.0 + exp(-v));
+    sigmoid * (1.0 + v * (1.0 - sigmoid))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

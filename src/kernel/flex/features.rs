@@ -4,6 +4,9 @@ use burn::tensor::{Shape, TensorData};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
+/// Numbers that a thread works on at a time.
+const PIECE: usize = 8 << 10;
+
 /// A tensor `[b, c, h, w]` whose numbers are in memory in the order `[b, h, w, c]`.
 pub(super) struct Features(FlexTensor);
 
@@ -38,6 +41,25 @@ impl Features {
             }
         });
         Self::tensor(both, [batch, height, width, own + others])
+    }
+
+    /// The matrix `[b h w, c]`.
+    pub fn rows(&self) -> FlexTensor {
+        let [batch, height, width, channels] = self.dims();
+        self.0.reshape(Shape::from([batch * height * width, channels]))
+    }
+
+    /// The tensor `[b, c, h, w]` of rows `[b h w, c]`, a `bias` for each channel and a residual added.
+    pub fn of_rows(mut rows: FlexTensor, bias: &[f32], residual: Option<&Self>, dims: [usize; 4]) -> FlexTensor {
+        let piece = (PIECE / bias.len()).max(1) * bias.len();
+        let add = |sums: &mut [f32], numbers: &[f32]| sums.iter_mut().zip(numbers).for_each(|(sum, v)| *sum += v);
+        rows.storage_mut().par_chunks_mut(piece).enumerate().for_each(|(i, sums)| {
+            sums.chunks_exact_mut(bias.len()).for_each(|sums| add(sums, bias));
+            if let Some(residual) = residual {
+                add(sums, &residual.values()[i * piece..]);
+            }
+        });
+        rows.reshape(Shape::from(dims)).permute(&[0, 3, 1, 2])
     }
 
     /// The tensor `[b, c, h, w]` of numbers in the order `[b, h, w, c]`.

@@ -10,6 +10,7 @@ mod winograd;
 
 use burn::backend::{
     Flex,
+    ops::FloatTensorOps,
     tensor::{FloatTensor, IntTensor},
 };
 use burn::tensor::{Shape, TensorData};
@@ -21,7 +22,7 @@ use rayon::prelude::*;
 use self::convolution::{Geometry, Operands};
 use self::features::{Features, values};
 use super::convolution::Sampling;
-use super::{Kernels, fft};
+use super::{Kernels, NetworkKernels, fft};
 
 impl Kernels for Flex {
     fn fft2(x: FloatTensor<Self>, _rows: FloatTensor<Self>, _columns: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -80,6 +81,39 @@ impl Kernels for Flex {
         tensor(gradient::Penalty { alpha, rate }.spatial(values(&x), shape[2], shape[3], lam), shape)
     }
 
+    fn group_norm_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f32,
+        activate: bool,
+    ) -> FloatTensor<Self> {
+        let (scale, shift) = (scale.to_contiguous(), shift.to_contiguous());
+        let (scale, shift) = (values(&scale), values(&shift));
+        let (x, gradient) = (Features::of(&x), Features::of(&gradient));
+        let [_, height, width, _] = x.dims();
+        let norm = normalization::GroupNorm { groups, epsilon, scale, shift, activate };
+        Features::tensor(norm.gradient(x.values(), gradient.values(), height * width), x.dims())
+    }
+
+    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
+        let words = words.to_contiguous();
+        let count = words.layout().shape().num_elements();
+        let words = &words.storage::<i32>()[words.layout().start_offset()..][..count];
+        let mut values = vec![0.0; 2 * count];
+        // In pieces that fit the nearest cache, because the conversion goes through a buffer of f16.
+        const PIECE: usize = 2048;
+        values.par_chunks_mut(2 * PIECE).zip(words.par_chunks(PIECE)).for_each(|(values, words)| {
+            let halves: &[f16] = bytemuck::cast_slice::<i32, u16>(words).reinterpret_cast();
+            halves.convert_to_f32_slice(values);
+        });
+        tensor(values, Shape::from([2 * count]))
+    }
+}
+
+impl NetworkKernels for Flex {
     fn group_norm(
         x: FloatTensor<Self>,
         scale: FloatTensor<Self>,
@@ -118,20 +152,6 @@ impl Kernels for Flex {
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         Features::of(&a).concatenated(&Features::of(&b))
     }
-
-    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
-        let words = words.to_contiguous();
-        let count = words.layout().shape().num_elements();
-        let words = &words.storage::<i32>()[words.layout().start_offset()..][..count];
-        let mut values = vec![0.0; 2 * count];
-        // In pieces that fit the nearest cache, because the conversion goes through a buffer of f16.
-        const PIECE: usize = 2048;
-        values.par_chunks_mut(2 * PIECE).zip(words.par_chunks(PIECE)).for_each(|(values, words)| {
-            let halves: &[f16] = bytemuck::cast_slice::<i32, u16>(words).reinterpret_cast();
-            halves.convert_to_f32_slice(values);
-        });
-        tensor(values, Shape::from([2 * count]))
-    }
 }
 
 fn convolve(
@@ -146,6 +166,11 @@ fn convolve(
     let x = Features::of(x);
     let ([batch, height, width, inputs], taps) = (x.dims(), weight.layout().shape()[0]);
     let [outputs, out_height, out_width] = [shape[1], shape[2], shape[3]];
+    if taps == 1 && sampling == Sampling::Keep {
+        // One product of matrices, which are in memory as they are multiplied.
+        let products = Flex::float_matmul(x.rows(), weight.reshape(Shape::from([inputs, outputs])));
+        return Features::of_rows(products, values(&bias), residual.as_ref(), [batch, height, width, outputs]);
+    }
     let geometry = Geometry {
         batch,
         height,

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::elementary::silu;
+use super::elementary::{silu, silu_slope};
 
 /// See [`crate::kernel::normalization::GroupNorm`].
 pub(super) struct GroupNorm<'a> {
@@ -22,35 +22,86 @@ const PIECE: usize = 8 << 10;
 impl GroupNorm<'_> {
     /// Of `x` `[b, pixels, c]`.
     pub fn forward(&self, x: &[f32], pixels: usize) -> Vec<f32> {
-        let channels = self.scale.len();
-        let arch = Arch::new();
-        let piece = (PIECE / channels).max(1) * channels;
+        let (arch, channels) = (Arch::new(), self.scale.len());
+        let (picture, piece) = (pixels * channels, self.piece());
         let mut normed = vec![0.0; x.len()];
-        for (x, normed) in x.chunks_exact(pixels * channels).zip(normed.chunks_exact_mut(pixels * channels)) {
-            let moments = x.par_chunks(piece).map(|x| arch.dispatch(Measure { x, channels }));
-            let moments = moments.reduce_with(|a, b| a.joined(&b)).unwrap_or_default();
-            let (means, factors) = &self.factors(&moments);
+        for (x, normed) in x.chunks_exact(picture).zip(normed.chunks_exact_mut(picture)) {
+            let Statistics { means, inverse_deviations } = &self.statistics(x);
+            let factors: Vec<f32> = inverse_deviations.iter().zip(self.scale).map(|(a, b)| a * b).collect();
             normed.par_chunks_mut(piece).zip(x.par_chunks(piece)).for_each(|(normed, x)| {
-                arch.dispatch(Normalize { norm: self, means, factors, x, normed });
+                arch.dispatch(Normalize { norm: self, means, factors: &factors, x, normed });
             });
         }
         normed
     }
 
-    /// Mean of each channel's group, and `scale / sqrt(variance + epsilon)`.
-    fn factors(&self, moments: &Moments) -> (Vec<f32>, Vec<f32>) {
-        let per_group = self.scale.len() / self.groups;
+    /// The gradient by `x` `[b, pixels, c]`, from that by the result.
+    ///
+    /// With `n = (x - mean) / deviation` and `d` the gradient by it, `(d - mean(d) - n mean(d n)) / deviation`.
+    pub fn gradient(&self, x: &[f32], gradient: &[f32], pixels: usize) -> Vec<f32> {
+        let (arch, channels) = (Arch::new(), self.scale.len());
+        let (picture, piece) = (pixels * channels, self.piece());
+        let mut result = vec![0.0; x.len()];
+        let pictures = x.chunks_exact(picture).zip(gradient.chunks_exact(picture));
+        for ((x, gradient), result) in pictures.zip(result.chunks_exact_mut(picture)) {
+            let statistics = &self.statistics(x);
+            let pieces = x.par_chunks(piece).zip(gradient.par_chunks(piece));
+            let sums = pieces.map(|(x, gradient)| arch.dispatch(Project { norm: self, statistics, x, gradient }));
+            let sums = sums.reduce_with(|a, b| a.iter().zip(&b).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect());
+            let sums: Vec<[f64; 2]> = sums.unwrap_or_default();
+            let per_group = channels / self.groups;
+            let count = (pixels * per_group) as f64;
+            let mean = |i: usize| {
+                let of_group = |group: &[[f64; 2]]| group.iter().map(|sum| sum[i]).sum::<f64>() / count;
+                let means = sums.chunks(per_group).map(of_group).map(|mean| mean as f32);
+                means.flat_map(|mean| std::iter::repeat_n(mean, per_group)).collect::<Vec<_>>()
+            };
+            let projections = &[mean(0), mean(1)];
+            let pieces = x.par_chunks(piece).zip(gradient.par_chunks(piece));
+            result.par_chunks_mut(piece).zip(pieces).for_each(|(result, (x, gradient))| {
+                arch.dispatch(Reject { norm: self, statistics, projections, x, gradient, result });
+            });
+        }
+        result
+    }
+
+    /// Numbers that a thread works on at a time, whole pixels.
+    fn piece(&self) -> usize {
+        let channels = self.scale.len();
+        (PIECE / channels).max(1) * channels
+    }
+
+    /// Of the groups of one picture `[pixels, c]`.
+    fn statistics(&self, x: &[f32]) -> Statistics {
+        let (arch, channels) = (Arch::new(), self.scale.len());
+        let moments = x.par_chunks(self.piece()).map(|x| arch.dispatch(Measure { x, channels }));
+        let moments = moments.reduce_with(|a, b| a.joined(&b)).unwrap_or_default();
+        let per_group = channels / self.groups;
         let group = |channel: usize| channel / per_group * per_group..(channel / per_group + 1) * per_group;
         let of_channel = |channel: usize| {
             let (means, squares) = (&moments.means[group(channel)], &moments.squares[group(channel)]);
             let mean = means.iter().sum::<f64>() / per_group as f64;
             let between = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / per_group as f64;
             let within = squares.iter().sum::<f64>() / (moments.count * per_group as f64);
-            let deviation = (between + within + f64::from(self.epsilon)).sqrt();
-            (mean as f32, (f64::from(self.scale[channel]) / deviation) as f32)
+            (mean as f32, (between + within + f64::from(self.epsilon)).sqrt().recip() as f32)
         };
-        (0..self.scale.len()).map(of_channel).unzip()
+        let (means, inverse_deviations) = (0..channels).map(of_channel).unzip();
+        Statistics { means, inverse_deviations }
     }
+
+    /// Gradient by what is normalised of one number, from that by the result: through SiLU, and the scale.
+    #[inline(always)]
+    fn slope(&self, normed: f32, gradient: f32, scale: f32, shift: f32) -> f32 {
+        let through = if self.activate { silu_slope(normed * scale + shift) } else { 1.0 };
+        gradient * through * scale
+    }
+}
+
+/// Of the group of each channel.
+struct Statistics {
+    means: Vec<f32>,
+    /// `1 / sqrt(variance + epsilon)`
+    inverse_deviations: Vec<f32>,
 }
 
 /// What is known of the numbers of each channel.
@@ -140,6 +191,71 @@ impl WithSimd for Normalize<'_> {
                 for v in normed {
                     *v = silu(*v);
                 }
+            }
+        }
+    }
+}
+
+/// Sums over pixels, for each channel, of the gradient by what is normalised, and of its products with that.
+struct Project<'a> {
+    norm: &'a GroupNorm<'a>,
+    statistics: &'a Statistics,
+    x: &'a [f32],
+    gradient: &'a [f32],
+}
+
+impl WithSimd for Project<'_> {
+    type Output = Vec<[f64; 2]>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Vec<[f64; 2]> {
+        let Self { norm, statistics: Statistics { means, inverse_deviations }, x, gradient } = self;
+        let channels = means.len();
+        let (mut sums, mut products) = (vec![0.0_f32; channels], vec![0.0_f32; channels]);
+        for (x, gradient) in x.chunks_exact(channels).zip(gradient.chunks_exact(channels)) {
+            let parameters = means.iter().zip(inverse_deviations).zip(norm.scale.iter().zip(norm.shift));
+            let totals = sums.iter_mut().zip(&mut products);
+            for ((((mean, inverse), (scale, shift)), (sum, product)), (x, gradient)) in
+                parameters.zip(totals).zip(x.iter().zip(gradient))
+            {
+                let normed = (x - mean) * inverse;
+                let slope = norm.slope(normed, *gradient, *scale, *shift);
+                *sum += slope;
+                *product += slope * normed;
+            }
+        }
+        sums.into_iter().zip(products).map(|(sum, product)| [sum.into(), product.into()]).collect()
+    }
+}
+
+/// Takes the means of both away, and divides by the deviation.
+struct Reject<'a> {
+    norm: &'a GroupNorm<'a>,
+    statistics: &'a Statistics,
+    /// Means over the channel's group of what [`Project`] sums.
+    projections: &'a [Vec<f32>; 2],
+    x: &'a [f32],
+    gradient: &'a [f32],
+    result: &'a mut [f32],
+}
+
+impl WithSimd for Reject<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let Self { norm, statistics, projections: [sums, products], x, gradient, result } = self;
+        let Statistics { means, inverse_deviations } = statistics;
+        let channels = means.len();
+        let pixels = x.chunks_exact(channels).zip(gradient.chunks_exact(channels));
+        for (result, (x, gradient)) in result.chunks_exact_mut(channels).zip(pixels) {
+            let parameters = means.iter().zip(inverse_deviations).zip(norm.scale.iter().zip(norm.shift));
+            let numbers = result.iter_mut().zip(x.iter().zip(gradient));
+            for ((((mean, inverse), (scale, shift)), (sum, product)), (result, (x, gradient))) in
+                parameters.zip(sums.iter().zip(products)).zip(numbers)
+            {
+                let normed = (x - mean) * inverse;
+                *result = (norm.slope(normed, *gradient, *scale, *shift) - sum - normed * product) * inverse;
             }
         }
     }

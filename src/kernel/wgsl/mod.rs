@@ -16,8 +16,8 @@ use burn::tensor::{DType, Shape};
 
 use self::choice::Method;
 use self::fft::Access;
-use super::Kernels;
 use super::convolution::Sampling;
+use super::{Kernels, NetworkKernels};
 
 /// Threads of a workgroup.
 const WORKGROUP: u32 = 64;
@@ -85,6 +85,42 @@ impl Kernels for CubeBackend {
         output
     }
 
+    fn group_norm_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f32,
+        activate: bool,
+    ) -> FloatTensor<Self> {
+        let [x, gradient, scale, shift] = [x, gradient, scale, shift].map(into_contiguous);
+        let groups = Groups::new(&x, groups);
+        let statistics = groups.statistics(&x, epsilon);
+        let inputs = [&x, &gradient, &statistics, &scale, &shift];
+        let projections = empty(&x, Shape::from([groups.count, 2]));
+        let shader = Shader::GroupProjections { silu: activate, lanes: groups.lanes };
+        let parameters = [groups.count, groups.length, groups.plane, groups.channels].map(Value::from);
+        shader.launch(&inputs, &projections, groups.count * WORKGROUP as usize, &parameters);
+        let output = empty(&x, x.meta.shape().clone());
+        let shader = Shader::GroupGradient { silu: activate, lanes: groups.lanes };
+        let inputs = [&x, &gradient, &statistics, &scale, &shift, &projections];
+        shader.launch(&inputs, &output, groups.numbers, &groups.parameters());
+        output
+    }
+
+    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
+        let words = into_contiguous(words);
+        let count = words.meta.shape()[0];
+        let buffer = words.client.empty(2 * count * size_of::<f32>());
+        let (client, device) = (words.client.clone(), words.device.clone());
+        let output = CubeTensor::new_contiguous(client, device, Shape::from([2 * count]), buffer, DType::F32);
+        Shader::WidenHalf.launch(&[&words], &output, count, &[count.into()]);
+        output
+    }
+}
+
+impl NetworkKernels for CubeBackend {
     fn group_norm(
         x: FloatTensor<Self>,
         scale: FloatTensor<Self>,
@@ -94,24 +130,11 @@ impl Kernels for CubeBackend {
         activate: bool,
     ) -> FloatTensor<Self> {
         let [x, scale, shift] = [x, scale, shift].map(into_contiguous);
-        let shape = x.meta.shape().clone();
-        let (channels, plane) = (shape[1], shape[2] * shape[3]);
-        let all_groups = shape[0] * groups;
-        let lanes = if plane % 4 == 0 { 4 } else { 1 };
-        let plane = plane / lanes;
-        let statistics = empty(&x, Shape::from([all_groups, 2]));
-        let parameters = [all_groups.into(), Value::from(channels / groups * plane), epsilon.into()];
-        Shader::GroupStatistics { lanes }.launch(&[&x], &statistics, all_groups * WORKGROUP as usize, &parameters);
-
-        let output = empty(&x, shape.clone());
-        let threads = shape.num_elements() / lanes;
-        let parameters = [threads.into(), plane.into(), channels.into(), Value::from(channels / groups)];
-        Shader::GroupNormalize { silu: activate, lanes }.launch(
-            &[&x, &statistics, &scale, &shift],
-            &output,
-            threads,
-            &parameters,
-        );
+        let groups = Groups::new(&x, groups);
+        let statistics = groups.statistics(&x, epsilon);
+        let output = empty(&x, x.meta.shape().clone());
+        let shader = Shader::GroupNormalize { silu: activate, lanes: groups.lanes };
+        shader.launch(&[&x, &statistics, &scale, &shift], &output, groups.numbers, &groups.parameters());
         output
     }
 
@@ -137,15 +160,52 @@ impl Kernels for CubeBackend {
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::float_cat(vec![a, b], 1)
     }
+}
 
-    fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
-        let words = into_contiguous(words);
-        let count = words.meta.shape()[0];
-        let buffer = words.client.empty(2 * count * size_of::<f32>());
-        let (client, device) = (words.client.clone(), words.device.clone());
-        let output = CubeTensor::new_contiguous(client, device, Shape::from([2 * count]), buffer, DType::F32);
-        Shader::WidenHalf.launch(&[&words], &output, count, &[count.into()]);
-        output
+/// The groups of channels of feature maps `[b, c, h, w]`, whose floats kernels take one or four at a time.
+struct Groups {
+    /// Of all pictures.
+    count: usize,
+    /// Floats of a number.
+    lanes: usize,
+    /// Numbers of a plane, of a group, and of all maps.
+    plane: usize,
+    length: usize,
+    numbers: usize,
+    /// Channels of a picture, and of a group.
+    channels: usize,
+    group_channels: usize,
+}
+
+impl Groups {
+    fn new(x: &CubeTensor, groups: usize) -> Self {
+        let shape = x.meta.shape();
+        let (channels, plane) = (shape[1], shape[2] * shape[3]);
+        let lanes = if plane % 4 == 0 { 4 } else { 1 };
+        let (plane, group_channels) = (plane / lanes, channels / groups);
+        Self {
+            count: shape[0] * groups,
+            lanes,
+            plane,
+            length: group_channels * plane,
+            numbers: shape.num_elements() / lanes,
+            channels,
+            group_channels,
+        }
+    }
+
+    /// Mean and inverse deviation of each.
+    fn statistics(&self, x: &CubeTensor, epsilon: f32) -> CubeTensor {
+        let statistics = empty(x, Shape::from([self.count, 2]));
+        let parameters = [self.count.into(), Value::from(self.length), epsilon.into()];
+        let threads = self.count * WORKGROUP as usize;
+        Shader::GroupStatistics { lanes: self.lanes }.launch(&[x], &statistics, threads, &parameters);
+        statistics
+    }
+
+    /// Parameters of `group_normalize.wgsl` and `group_gradient.wgsl`.
+    fn parameters(&self) -> [Value; 4] {
+        [self.numbers, self.plane, self.channels, self.group_channels].map(Value::from)
     }
 }
 
@@ -174,6 +234,10 @@ pub enum Shader {
     GroupStatistics { lanes: usize },
     /// `group_normalize.wgsl`
     GroupNormalize { silu: bool, lanes: usize },
+    /// `group_projections.wgsl`
+    GroupProjections { silu: bool, lanes: usize },
+    /// `group_gradient.wgsl`
+    GroupGradient { silu: bool, lanes: usize },
     /// `widen_half.wgsl`
     WidenHalf,
     /// `gather_taps.wgsl`
@@ -203,7 +267,11 @@ impl Shader {
         for a in [false, true] {
             all.push(Self::ScatterPixels { residual: a });
             all.push(Self::ScatterTiles { residual: a });
-            all.extend([1, 4].map(|lanes| Self::GroupNormalize { silu: a, lanes }));
+            for lanes in [1, 4] {
+                all.push(Self::GroupNormalize { silu: a, lanes });
+                all.push(Self::GroupProjections { silu: a, lanes });
+                all.push(Self::GroupGradient { silu: a, lanes });
+            }
             for from in Access::ALL {
                 for to in Access::ALL {
                     all.push(Self::LineProduct { conjugate: a, from, to });
@@ -247,10 +315,15 @@ impl Shader {
             Self::ScatterTiles { residual } => {
                 (scattered(residual), &[text::WINOGRAD, text::SCATTER_TILES, text::ELEMENTWISE])
             }
-            Self::GroupStatistics { lanes } => (numbers(lanes), &[text::GROUP_STATISTICS]),
+            Self::GroupStatistics { lanes } => (numbers(lanes), &[text::TOTAL, text::GROUP_STATISTICS]),
             Self::GroupNormalize { silu, lanes } => {
-                let constants = format!("const SILU: bool = {silu};\n{}", numbers(lanes));
-                (constants, &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
+                (activation(silu) + &numbers(lanes), &[text::GROUP_NORMALIZE, text::ELEMENTWISE])
+            }
+            Self::GroupProjections { silu, lanes } => {
+                (activation(silu) + &numbers(lanes), &[text::TOTAL, text::SLOPE, text::GROUP_PROJECTIONS])
+            }
+            Self::GroupGradient { silu, lanes } => {
+                (activation(silu) + &numbers(lanes), &[text::SLOPE, text::GROUP_GRADIENT, text::ELEMENTWISE])
             }
         };
         format!("const WORKGROUP: u32 = {WORKGROUP}u;\n{constants}{}", parts.concat())
@@ -278,6 +351,11 @@ impl KernelSource for Shader {
     fn lang(&self) -> &'static str {
         "wgsl"
     }
+}
+
+/// Whether SiLU follows a normalisation.
+fn activation(silu: bool) -> String {
+    format!("const SILU: bool = {silu};\n")
 }
 
 /// Floats that a kernel takes one or four at a time.
@@ -346,7 +424,9 @@ mod text {
     pub const FFT_RADIX: &str = include_str!("../../../shaders/fft_radix.wgsl");
     pub const GRADIENT_FREQUENCY: &str = include_str!("../../../shaders/gradient_frequency.wgsl");
     pub const GRADIENT_SPATIAL: &str = include_str!("../../../shaders/gradient_spatial.wgsl");
+    pub const GROUP_GRADIENT: &str = include_str!("../../../shaders/group_gradient.wgsl");
     pub const GROUP_NORMALIZE: &str = include_str!("../../../shaders/group_normalize.wgsl");
+    pub const GROUP_PROJECTIONS: &str = include_str!("../../../shaders/group_projections.wgsl");
     pub const GROUP_STATISTICS: &str = include_str!("../../../shaders/group_statistics.wgsl");
     pub const JOIN_PAIRS: &str = include_str!("../../../shaders/join_pairs.wgsl");
     pub const LINE_PRODUCT: &str = include_str!("../../../shaders/line_product.wgsl");
@@ -357,7 +437,9 @@ mod text {
     pub const MULTIPLY: &str = include_str!("../../../shaders/multiply.wgsl");
     pub const SCATTER_PIXELS: &str = include_str!("../../../shaders/scatter_pixels.wgsl");
     pub const SCATTER_TILES: &str = include_str!("../../../shaders/scatter_tiles.wgsl");
+    pub const SLOPE: &str = include_str!("../../../shaders/common/slope.wgsl");
     pub const SPLIT_PAIRS: &str = include_str!("../../../shaders/split_pairs.wgsl");
+    pub const TOTAL: &str = include_str!("../../../shaders/common/total.wgsl");
     pub const WEIGH_TAPS: &str = include_str!("../../../shaders/weigh_taps.wgsl");
     pub const WEIGH_TILES: &str = include_str!("../../../shaders/weigh_tiles.wgsl");
     pub const WIDEN_HALF: &str = include_str!("../../../shaders/widen_half.wgsl");
