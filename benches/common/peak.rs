@@ -8,7 +8,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use wgpu::util::DeviceExt;
 
-use super::RUNS;
+use super::common::RUNS;
 
 /// What the machine can do at most.
 pub struct Peak {

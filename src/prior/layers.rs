@@ -334,7 +334,7 @@ impl Footprint {
     const SCORES: u64 = (SCORES * size_of::<f32>()) as u64;
 
     /// How many times more maps are alive where every one is kept for the derivative: measured, and rounded up.
-    const DIFFERENTIATED: u64 = 10;
+    const DIFFERENTIATED: u64 = 3;
 
     /// Bytes of a step for `batch` pictures of that many pixels, the weights included.
     pub fn step(&self, pixels: usize, batch: usize, differentiates: bool) -> u64 {

@@ -92,8 +92,7 @@ impl Estimate<'_> {
 
 /// A method.
 pub trait Sampler {
-    /// Whether its steps ask for derivatives through the prior. They go through Burn's own convolutions instead of ours, and
-    /// take some twelve times as long on the CPU.
+    /// Whether its steps ask for derivatives through the prior, which take some three times as long.
     fn differentiates(&self) -> bool {
         false
     }

@@ -7,6 +7,8 @@ use fdgr::picture::Picture;
 use image::{Rgb, Rgb32FImage};
 use tempfile::TempDir;
 
+use crate::support::aloud;
+
 /// A folder with a small photo in it.
 struct Desk(TempDir);
 
@@ -118,6 +120,36 @@ fn every_task_is_degraded_and_restored() {
         assert!(said.contains("good.png"), "{task}: {said}");
         assert_eq!(size(&desk.path("good.png")), expected, "{task}");
         assert!(desk.path("good.png.recipe.json").exists(), "{task}");
+    }
+}
+
+/// Under QEMU, on processors without AVX-512, and without any AVX.
+#[test]
+fn older_processors_restore_the_same_picture() {
+    const EMULATOR: &str = "qemu-x86_64";
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64"))
+        || Command::new(EMULATOR).arg("--version").output().is_err()
+    {
+        let required = std::env::var("FDGR_REQUIRE_EMULATOR").is_ok_and(|value| value == "1");
+        assert!(!required, "there is no {EMULATOR}");
+        return aloud("SKIPPED under an emulator: there is none for this processor");
+    }
+    let desk = Desk::new();
+    let command = "restore photo.png --task denoise --sigma 0.1 --steps 6 --device cpu -o";
+    desk.succeeds(&format!("{command} here.png"));
+    let here = Picture::read(&desk.path("here.png")).unwrap();
+    for processor in ["Haswell", "Westmere"] {
+        let output = Command::new(EMULATOR)
+            .args(["-cpu", processor, env!("CARGO_BIN_EXE_fdgr")])
+            .args(format!("{command} there.png").split_whitespace())
+            .current_dir(desk.0.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{processor}: {}", String::from_utf8_lossy(&output.stderr));
+        let there = Picture::read(&desk.path("there.png")).unwrap();
+        let pixels = here.pixels().as_raw().iter().zip(there.pixels().as_raw());
+        let worst = pixels.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1.5 / 255.0, "{processor}: off by {worst}");
     }
 }
 
