@@ -15,7 +15,7 @@ use burn::tensor::Tensor;
 use clap::Parser;
 use common::median;
 use fdgr::device;
-use fdgr::kernel::convolution::{self, Sampling, convolve};
+use fdgr::kernel::convolution::{self, Sampling, concatenate, convolve};
 use fdgr::kernel::gradient::{self, Derivatives, Penalty};
 use fdgr::kernel::{Fft2, fft, normalization::GroupNorm};
 use fdgr::noise::{Noise, Seeded, Stream};
@@ -42,31 +42,37 @@ fn main() -> Result<()> {
 
     println!("\n| convolution | ours | GFLOP/s of a direct one | share of the peak | Burn's | ratio |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    for (inputs, outputs, side, taps) in [
-        (64, 64, 128, 3),
-        (128, 64, 128, 3),
-        (128, 128, 64, 3),
-        (256, 256, 32, 3),
-        (256, 256, 16, 3),
-        (128, 128, 256, 3),
-        (256, 128, 256, 1),
+    for (inputs, outputs, side, taps, sampling) in [
+        (64, 64, 128, 3, Sampling::Keep),
+        (128, 64, 128, 3, Sampling::Keep),
+        (128, 128, 64, 3, Sampling::Keep),
+        (256, 256, 32, 3, Sampling::Keep),
+        (256, 256, 16, 3, Sampling::Keep),
+        (128, 128, 256, 3, Sampling::Keep),
+        (256, 128, 256, 1, Sampling::Keep),
+        (64, 64, 128, 3, Sampling::Halve),
+        (128, 128, 64, 3, Sampling::Double),
     ] {
         let x = random([1, inputs, side, side]);
         let weight = random([taps, taps, inputs, outputs]) * 0.05;
         let bias = Tensor::zeros([outputs], device);
         // Each in the memory order that it prefers.
         let kept = as_convolutions_leave(x.clone());
-        let ours = median(device, || convolve(kept.clone(), weight.clone(), bias.clone(), Sampling::Keep))?;
-        let stock =
-            median(device, || convolution::specification(x.clone(), weight.clone(), bias.clone(), Sampling::Keep))?;
-        let direct = 2.0 * (side * side * taps * taps * inputs * outputs) as f64;
+        let ours = median(device, || convolve(kept.clone(), weight.clone(), bias.clone(), sampling))?;
+        let stock = median(device, || convolution::specification(x.clone(), weight.clone(), bias.clone(), sampling))?;
+        let (results, what) = match sampling {
+            Sampling::Keep => (side * side, ""),
+            Sampling::Halve | Sampling::HalveAsymmetric => (side * side / 4, ", halved"),
+            Sampling::Double => (4 * side * side, ", doubled first"),
+        };
+        let direct = 2.0 * (results * taps * taps * inputs * outputs) as f64;
         // F(4x4, 3x3) needs a quarter of the multiplications.
-        let done = if taps == 3 { direct / 4.0 } else { direct };
+        let done = if taps == 3 && results >= side * side { direct / 4.0 } else { direct };
         println!(
-            "| {taps}x{taps}, {inputs} to {outputs} at {side}x{side} | {:.2} ms | {:.0} | {} | {:.2} ms | {:.2} |",
+            "| {taps}x{taps}, {inputs} to {outputs} at {side}x{side}{what} | {:.2} ms | {:.0} | {} | {:.2} ms | {:.2} |",
             1e3 * ours,
             direct / ours / 1e9,
-            format!("{:.0}%", 100.0 * done / ours / peak.operations),
+            format_args!("{:.0}%", 100.0 * done / ours / peak.operations),
             1e3 * stock,
             ours / stock
         );
@@ -98,6 +104,14 @@ fn main() -> Result<()> {
             ours,
             Some(specification),
         );
+    }
+    for (channels, side) in [(64, 128), (128, 256)] {
+        let half = as_convolutions_leave(random([1, channels / 2, side, side]));
+        let ours = median(device, || concatenate(half.clone(), half.clone()))?;
+        let contiguous = random([1, channels / 2, side, side]);
+        let specification = median(device, || Tensor::cat(vec![contiguous.clone(), contiguous.clone()], 1))?;
+        let name = format!("concatenation to {channels}x{side}x{side}");
+        report(&name, 2 * channels * side * side, ours, Some(specification));
     }
     for [h, w] in [[256, 256], [257, 257], [480, 640], [512, 512], [1000, 1000], [1024, 1024]] {
         let (plan, x) = (Fft2::new(h, w, device), random([1, 3, h, w]));
