@@ -222,8 +222,8 @@ fn run<P: Scheme>(scheme: P, geometry: &Geometry, operands: Operands) -> Vec<f32
         across: out_width.div_ceil(P::TILE),
         block: arch.dispatch(Block { outputs }),
     };
-    let panel = P::POINTS * plan.depth * plan.block;
-    let group = P::POINTS * plan.depth * ROWS;
+    let panel = P::POINTS * plan.weights_pitch();
+    let group = P::POINTS * plan.inputs_pitch();
     let positions = batch * plan.down * plan.across;
     let mut out = vec![0.0; batch * out_height * out_width * outputs];
 
@@ -309,6 +309,17 @@ struct Plan<'a, P> {
 }
 
 impl<P: Scheme> Plan<'_, P> {
+    /// Distance of the matrices of a panel. A cache line more than they need: with a power of two between them, all would
+    /// compete for the same few lines of a cache when they are written side by side.
+    fn weights_pitch(&self) -> usize {
+        self.depth * self.block + LINE
+    }
+
+    /// The same of gathered inputs.
+    fn inputs_pitch(&self) -> usize {
+        self.depth * ROWS + LINE
+    }
+
     #[inline(always)]
     fn tile(&self, position: usize) -> Tile {
         let (row, column) = (position / self.across, position % self.across);
@@ -328,14 +339,17 @@ struct Scratch {
 #[derive(Default)]
 struct Buffer(Vec<Line>);
 
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
-struct Line([f32; 16]);
+struct Line([f32; LINE]);
 
 impl Buffer {
     /// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
     fn at_least(&mut self, length: usize) -> &mut [f32] {
-        let lines = length.div_ceil(16);
+        let lines = length.div_ceil(LINE);
         if self.0.len() < lines {
             self.0.resize(lines, Line::zeroed());
         }
@@ -379,7 +393,8 @@ impl WithSimd for Block {
     }
 }
 
-/// Gathers the inputs of one group of positions: `[POINTS, depth / CHUNK, ROWS, CHUNK]`.
+/// Gathers the inputs of one group of positions: `[POINTS, depth / CHUNK, ROWS, CHUNK]`, the points apart by
+/// [`Plan::inputs_pitch`].
 struct Gather<'a, P> {
     plan: &'a Plan<'a, P>,
     /// Positions from the group's first to the last of all.
@@ -392,19 +407,18 @@ impl<P: Scheme> WithSimd for Gather<'_, P> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Plan { scheme, geometry, operands, depth, .. } = *self.plan;
-        let vectors = CHUNK / S::F32_LANES;
+        let Plan { scheme, geometry, operands, .. } = *self.plan;
+        let (vectors, pitch) = (CHUNK / S::F32_LANES, self.plan.inputs_pitch() / S::F32_LANES);
         let (group, _) = S::as_mut_simd_f32s(self.group);
         for (row, position) in self.positions.take(ROWS).enumerate() {
             scheme.gather(simd, geometry, operands.x, self.plan.tile(position), |point, vector, value| {
-                let chunk = point * (depth / CHUNK) + vector / vectors;
-                group[(chunk * ROWS + row) * vectors + vector % vectors] = value;
+                group[point * pitch + (vector / vectors * ROWS + row) * vectors + vector % vectors] = value;
             });
         }
     }
 }
 
-/// Prepares the weights of one block of outputs: `[POINTS, depth, block]`.
+/// Prepares the weights of one block of outputs: `[POINTS, depth, block]`, the points apart by [`Plan::weights_pitch`].
 struct Weigh<'a, P> {
     plan: &'a Plan<'a, P>,
     first: usize,
@@ -416,8 +430,8 @@ impl<P: Scheme> WithSimd for Weigh<'_, P> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Plan { scheme, geometry, operands, depth, block, .. } = *self.plan;
-        let vectors = block / S::F32_LANES;
+        let Plan { scheme, geometry, operands, block, .. } = *self.plan;
+        let (vectors, pitch) = (block / S::F32_LANES, self.plan.weights_pitch() / S::F32_LANES);
         if geometry.inputs != geometry.padded_inputs() {
             self.panel.fill(0.0);
         }
@@ -426,7 +440,7 @@ impl<P: Scheme> WithSimd for Weigh<'_, P> {
             let first = self.first + vector * S::F32_LANES;
             if first < geometry.outputs {
                 scheme.weigh(simd, geometry, operands.weight, first, |point, row, value| {
-                    panel[(point * depth + row) * vectors + vector] = value;
+                    panel[point * pitch + row * vectors + vector] = value;
                 });
             }
         }
@@ -474,17 +488,17 @@ impl<P: Scheme> Multiply<'_, P> {
         let Plan { scheme, geometry, operands, depth, block, .. } = *plan;
         let blocks = part.pitch.div_ceil(block);
         let groups = part.positions.len().div_ceil(ROWS);
-        let (group, panel) = (P::POINTS * depth * ROWS, P::POINTS * depth * block);
+        let (inputs_pitch, weights_pitch) = (plan.inputs_pitch(), plan.weights_pitch());
         // `[POINTS, blocks, groups, ROWS, block]`
         let all_products = self.products.at_least(P::POINTS * blocks * groups * ROWS * block);
 
         let (products, _) = S::as_mut_simd_f32s(all_products);
         let mut products = products.as_chunks_mut::<VECTORS>().0.chunks_exact_mut(ROWS);
         for point in 0..P::POINTS {
-            for panel in self.panels.chunks_exact(panel) {
-                let weights = S::as_simd_f32s(&panel[point * depth * block..][..depth * block]).0;
-                for group in self.gathered.chunks_exact(group) {
-                    let inputs = &group[point * depth * ROWS..][..depth * ROWS];
+            for panel in self.panels.chunks_exact(P::POINTS * weights_pitch) {
+                let weights = S::as_simd_f32s(&panel[point * weights_pitch..][..depth * block]).0;
+                for group in self.gathered.chunks_exact(P::POINTS * inputs_pitch) {
+                    let inputs = &group[point * inputs_pitch..][..depth * ROWS];
                     let inputs = inputs.as_chunks::<CHUNK>().0.as_chunks::<ROWS>().0;
                     let sums = product::<S, VECTORS>(simd, inputs, weights.as_chunks().0);
                     let to = products.next().expect("as many products as were made room for");
