@@ -7,6 +7,7 @@
 //!
 //! Spectra are real tensors with a last axis of two, `[batch, channel, height, width / 2 + 1, 2]`.
 
+pub mod attention;
 mod autodiff;
 pub mod convolution;
 pub mod fft;
@@ -141,4 +142,10 @@ pub trait NetworkKernels: Backend {
     /// See [`convolution::concatenate`].
     #[fusion(dtype = a, shape = burn::tensor::Shape::from([a[0], a[1] + b[1], a[2], a[3]]))]
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// See [`attention::attend`].
+    #[fusion(default)]
+    fn attend(query: FloatTensor<Self>, key: FloatTensor<Self>, value: FloatTensor<Self>) -> FloatTensor<Self> {
+        attention::banded::<Self>(query, key, value)
+    }
 }

@@ -4,11 +4,10 @@
 use burn::tensor::{Device, Tensor, activation::silu, module::avg_pool2d, ops::AvgPoolOptions};
 use serde::Deserialize;
 
-use super::layers::{
-    Conv, Footprint, Linear, MAX_LEVELS, Norm, Precision, TimeEmbedding, Weights, attend, double, sinusoid,
-};
+use super::layers::{Conv, Footprint, Linear, MAX_LEVELS, Norm, Precision, TimeEmbedding, Weights, double, sinusoid};
 use super::{Denoiser, Network};
 use crate::error::Result;
+use crate::kernel::attention::attend;
 use crate::kernel::convolution::{Sampling, concatenate};
 use crate::model::Checkpoint;
 

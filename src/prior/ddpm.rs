@@ -3,9 +3,10 @@
 
 use burn::tensor::{Device, Tensor, activation::silu};
 
-use super::layers::{Conv, Footprint, Linear, MAX_LEVELS, Norm, Precision, TimeEmbedding, Weights, attend, sinusoid};
+use super::layers::{Conv, Footprint, Linear, MAX_LEVELS, Norm, Precision, TimeEmbedding, Weights, sinusoid};
 use super::{Denoiser, Network};
 use crate::error::Result;
+use crate::kernel::attention::attend;
 use crate::kernel::convolution::{Sampling, concatenate};
 use crate::model::Checkpoint;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{
     DType, Device, Tensor, TensorData,
-    activation::{silu, softmax},
+    activation::silu,
     module::interpolate,
     ops::{InterpolateMode, InterpolateOptions},
 };
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::kernel::attention::SCORES;
 use crate::kernel::convolution::{Sampling, convolve, convolve_add};
 use crate::kernel::{self, normalization::GroupNorm};
 use crate::model::{Checkpoint, same_shape};
@@ -287,23 +288,6 @@ pub(super) fn sinusoid(t: usize, half: usize, spacing: usize, sines_first: bool,
     let cosines = (0..half).map(|i| angle(i).cos() as f32);
     let values: Vec<f32> = if sines_first { sines.chain(cosines).collect() } else { cosines.chain(sines).collect() };
     Tensor::from_data(TensorData::new(values, [1, 2 * half]), device)
-}
-
-/// Scores of an attention that are in memory at a time.
-const SCORES: usize = 16 << 20;
-
-/// Scaled dot-product attention of columns: `value softmax(queryᵀ key / sqrt(c))ᵀ`, all `[heads, c, n]`, for as many queries at
-/// a time as [`SCORES`] allow.
-pub(super) fn attend(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>) -> Tensor<3> {
-    let [heads, c, n] = query.dims();
-    let query = query * (c as f64).powf(-0.5);
-    let fitting = (SCORES / (heads * n)).clamp(1, n);
-    let of_some = |first: usize| {
-        let query = query.clone().narrow(2, first, fitting.min(n - first));
-        let scores = query.swap_dims(1, 2).matmul(key.clone());
-        value.clone().matmul(softmax(scores, 2).swap_dims(1, 2))
-    };
-    Tensor::cat((0..n).step_by(fitting).map(of_some).collect(), 2)
 }
 
 /// Nearest-neighbour upsampling by two.

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use fdgr::kernel::{
-    Fft2,
+    Fft2, attention,
     convolution::{self, Sampling, concatenate, convolve, convolve_add},
     fft,
     gradient::{self, Derivatives, Penalty},
@@ -279,5 +279,29 @@ fn derivatives_of_concatenations() {
         let expected = gradient(&x, |x| Tensor::cat(vec![x.clone() * 2.0, x], 1));
         let actual = gradient(&x, |x| concatenate(x.clone() * 2.0, x));
         assert_close(on, &actual, &expected, 1e-6);
+    });
+}
+
+#[test]
+fn attentions() {
+    on_devices(|on, device| {
+        // Around the edges of blocks of keys, groups of queries and vectors of channels.
+        for [heads, c, n] in [[1, 16, 1], [2, 33, 7], [3, 5, 96], [1, 64, 256], [4, 32, 700], [1, 256, 257]] {
+            let columns = |seed| random([1, heads, c, n], seed, device).squeeze_dim::<3>(0);
+            // Scores that differ by much, as trained networks have them.
+            let (query, key, value) = (columns(30) * 4.0, columns(31), columns(32));
+            let expected = values(attention::specification(query.clone(), key.clone(), value.clone()));
+            let actual = values(attention::attend(query.clone(), key.clone(), value.clone()));
+            let name = format!("{heads} heads of {c}x{n} on {on}");
+            assert_close(&name, &actual, &expected, 1e-5);
+
+            let mixed = |x: &Tensor<4>| x.clone().squeeze_dim::<3>(0);
+            let value = query.clone().unsqueeze_dim::<4>(0);
+            let expected =
+                gradient(&value, |x| attention::specification(mixed(&x), mixed(&x) * 0.1, mixed(&x)).unsqueeze_dim(0));
+            let actual =
+                gradient(&value, |x| attention::attend(mixed(&x), mixed(&x) * 0.1, mixed(&x)).unsqueeze_dim(0));
+            assert_close(&format!("derivative, {name}"), &actual, &expected, 1e-5);
+        }
     });
 }

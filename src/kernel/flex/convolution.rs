@@ -337,7 +337,7 @@ struct Scratch {
 
 /// Numbers that begin with a cache line, so that no vector lies across two.
 #[derive(Default)]
-struct Buffer(Vec<Line>);
+pub(super) struct Buffer(Vec<Line>);
 
 /// Numbers of a cache line.
 const LINE: usize = 16;
@@ -348,7 +348,7 @@ struct Line([f32; LINE]);
 
 impl Buffer {
     /// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
-    fn at_least(&mut self, length: usize) -> &mut [f32] {
+    pub fn at_least(&mut self, length: usize) -> &mut [f32] {
         let lines = length.div_ceil(LINE);
         if self.0.len() < lines {
             self.0.resize(lines, Line::zeroed());
@@ -379,8 +379,8 @@ impl Scratch {
 }
 
 /// How many outputs a block has: as many vectors as leave registers for the inputs, but no more than there are outputs.
-struct Block {
-    outputs: usize,
+pub(super) struct Block {
+    pub outputs: usize,
 }
 
 impl WithSimd for Block {
@@ -540,7 +540,7 @@ impl<P: Scheme> Multiply<'_, P> {
 
 /// Sums over the depth of inputs times weights, held in registers.
 #[inline(always)]
-fn product<S: Simd, const VECTORS: usize>(
+pub(super) fn product<S: Simd, const VECTORS: usize>(
     simd: S,
     inputs: &[[[f32; CHUNK]; ROWS]],
     weights: &[[S::f32s; VECTORS]],

@@ -1,5 +1,6 @@
 //! The operations on the CPU: `rustfft` and `realfft` for the transforms, vectors chosen when the program runs for what networks need.
 
+mod attention;
 mod convolution;
 mod elementary;
 mod features;
@@ -151,6 +152,15 @@ impl NetworkKernels for Flex {
 
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         Features::of(&a).concatenated(&Features::of(&b))
+    }
+
+    fn attend(query: FloatTensor<Self>, key: FloatTensor<Self>, value: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [query, key, value] = [query, key, value].map(|x| x.to_contiguous());
+        let shape = query.layout().shape().clone();
+        let (heads, channels, tokens) = (shape[0], shape[1], shape[2]);
+        let [query, key, value] = [&query, &key, &value].map(values);
+        let attended = attention::Attention { query, key, value, channels, tokens }.attend();
+        tensor(attended, Shape::from([heads, tokens, channels])).permute(&[0, 2, 1])
     }
 }
 
