@@ -32,6 +32,7 @@ struct Args {
 }
 
 fn main() -> Result<()> {
+    fdgr::memory::keep_freed();
     let selected = device::open(&Args::parse().device)?;
     let device = &selected.device;
     println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), selected.description);

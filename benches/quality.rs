@@ -30,6 +30,7 @@ struct Options {
 }
 
 fn main() -> Result<()> {
+    fdgr::memory::keep_freed();
     let options = parse()?;
     let restorer = Restorer::new(&PriorChoice::named(prior::EMBEDDED), device::open(&options.device)?)?;
     println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), restorer.device().description);

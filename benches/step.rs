@@ -48,6 +48,7 @@ struct Args {
 }
 
 fn main() -> Result<()> {
+    fdgr::memory::keep_freed();
     let Args { side, device: name, model, network: network_only, stock, derivatives, bench: _ } = Args::parse();
     let begun = Instant::now();
     let selected = device::open(&name)?;

@@ -14,6 +14,7 @@ pub mod device;
 pub mod error;
 pub mod experiment;
 pub mod kernel;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod noise;

@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+use fdgr::memory::{self, MiMalloc};
+
 /// Gives the memory of one feature map to the next, where the system's allocator would return it and fetch it again.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     fdgr::cli::main()
 }

@@ -1,0 +1,19 @@
+//! Main memory of programs that restore pictures.
+
+use libmimalloc_sys::{mi_option_set, mi_option_t};
+pub use mimalloc::MiMalloc;
+
+/// `mi_option_purge_delay` of `mimalloc.h`, which the bindings leave out: milliseconds, or -1 for never.
+const PURGE_DELAY: mi_option_t = 15;
+
+/// Has [`MiMalloc`] keep what is freed for what is allocated next, for programs that name it as their global allocator.
+///
+/// It gives memory back to the system after a second; where a step takes longer than that, every feature map would be
+/// fetched and cleared anew. A step of the built-in prior at 1536x1536 takes 2.8 s so, and 3.8 s without.
+pub fn keep_freed() {
+    // Sets one number, which mimalloc reads by atomic operations: sound at any time and on any thread.
+    #[expect(unsafe_code, reason = "mimalloc has no other setting that a program can make for itself")]
+    unsafe {
+        mi_option_set(PURGE_DELAY, -1);
+    }
+}
