@@ -13,10 +13,10 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 use clap::Parser;
-use common::{median, middle, wait};
+use common::{RUNS, median, middle, wait};
 use fdgr::degradation::{Degradation, Form, Psf};
 use fdgr::device;
-use fdgr::kernel::{Fft2, by_specification};
+use fdgr::kernel::{Fft2, by_specification, profile::Calls};
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::prior::{Denoiser, EMBEDDED, Prior};
 use fdgr::regularizer::{Mode, Regularization};
@@ -36,6 +36,9 @@ struct Args {
     /// Time the network only
     #[arg(long)]
     network: bool,
+    /// Tell where the time of the network goes
+    #[arg(long)]
+    profile: bool,
     /// Time the network by Burn's own operations as well, in turns
     #[arg(long)]
     stock: bool,
@@ -49,7 +52,8 @@ struct Args {
 
 fn main() -> Result<()> {
     fdgr::memory::keep_freed();
-    let Args { side, device: name, model, network: network_only, stock, derivatives, bench: _ } = Args::parse();
+    let Args { side, device: name, model, network: network_only, profile, stock, derivatives, bench: _ } =
+        Args::parse();
     let begun = Instant::now();
     let selected = device::open(&name)?;
     let device = &selected.device;
@@ -66,6 +70,9 @@ fn main() -> Result<()> {
     let network = median(device, || prior.predict_noise(x.clone(), 500))?;
     println!("network: {network:.4} s");
 
+    if profile {
+        show_profile(|| wait(prior.predict_noise(x.clone(), 500)))?;
+    }
     if stock {
         let timed = |of: &dyn Fn() -> Tensor<4>| {
             let begun = Instant::now();
@@ -134,6 +141,26 @@ fn main() -> Result<()> {
             1e9 * seconds / (3 * n * n) as f64
         );
     }
+    Ok(())
+}
+
+/// Prints the operations of `step` by the share they have of its time, alike ones together.
+fn show_profile(step: impl Fn() -> Result<f32>) -> Result<()> {
+    let begun = Instant::now();
+    let (all, calls) = fdgr::kernel::profile::profile(|| (0..RUNS).try_for_each(|_| step().map(drop)));
+    all?;
+    let all = begun.elapsed().as_secs_f64();
+    let mut calls: Vec<_> = calls.into_iter().collect();
+    calls.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.time));
+    println!("\n| operation | calls | ms | share |\n| --- | --- | --- | --- |");
+    let mut rest = all;
+    for (kind, Calls { count, time }) in calls {
+        let seconds = time.as_secs_f64();
+        rest -= seconds;
+        let each = 1e3 * seconds / RUNS as f64;
+        println!("| {kind} | {} | {each:.2} | {:.1}% |", count / RUNS, 100.0 * seconds / all);
+    }
+    println!("| all else | | {:.2} | {:.1}% |\n", 1e3 * rest / RUNS as f64, 100.0 * rest / all);
     Ok(())
 }
 

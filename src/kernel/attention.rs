@@ -6,7 +6,7 @@
 use burn::backend::{Backend, Dispatch, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::{Slice, Tensor, activation::softmax};
 
-use super::{BY_SPECIFICATION, NetworkKernels};
+use super::{BY_SPECIFICATION, NetworkKernels, profile};
 
 /// Scores that are in memory at a time, at most.
 pub const SCORES: usize = 16 << 20;
@@ -16,8 +16,12 @@ pub fn attend(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>) -> Tensor<3> {
     if BY_SPECIFICATION.get() {
         return specification(query, key, value);
     }
-    let (query, key, value) = (query.into_dispatch(), key.into_dispatch(), value.into_dispatch());
-    Tensor::from_dispatch(Dispatch::attend(query, key, value))
+    let (device, [heads, c, n]) = (query.device(), query.dims());
+    let kind = move || format!("attention of {heads} x {c}x{n}");
+    profile::timed(&device, kind, || {
+        let (query, key, value) = (query.into_dispatch(), key.into_dispatch(), value.into_dispatch());
+        Tensor::from_dispatch(Dispatch::attend(query, key, value))
+    })
 }
 
 /// What [`attend`] must compute, in tensor operations.

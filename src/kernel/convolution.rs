@@ -7,7 +7,7 @@ use burn::tensor::{
     ops::{ConvOptions, InterpolateMode, InterpolateOptions},
 };
 
-use super::{BY_SPECIFICATION, NetworkKernels};
+use super::{BY_SPECIFICATION, NetworkKernels, profile};
 
 /// What happens to the resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,8 +60,11 @@ pub fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Samp
     if BY_SPECIFICATION.get() {
         return specification(x, weight, bias, sampling);
     }
-    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::convolve(x, weight, bias, sampling))
+    let (device, kind) = (x.device(), kind(&x, &weight, sampling));
+    profile::timed(&device, kind, || {
+        let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+        Tensor::from_dispatch(Dispatch::convolve(x, weight, bias, sampling))
+    })
 }
 
 /// [`convolve`] of `x`, and `residual` of the result's shape added.
@@ -75,9 +78,23 @@ pub fn convolve_add(
     if BY_SPECIFICATION.get() {
         return specification(x, weight, bias, sampling) + residual;
     }
-    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    let (bias, residual) = (bias.into_dispatch(), residual.into_dispatch());
-    Tensor::from_dispatch(Dispatch::convolve_add(x, weight, bias, residual, sampling))
+    let (device, kind) = (x.device(), kind(&x, &weight, sampling));
+    profile::timed(&device, kind, || {
+        let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+        let (bias, residual) = (bias.into_dispatch(), residual.into_dispatch());
+        Tensor::from_dispatch(Dispatch::convolve_add(x, weight, bias, residual, sampling))
+    })
+}
+
+/// What a profile calls a convolution.
+fn kind(x: &Tensor<4>, weight: &Tensor<4>, sampling: Sampling) -> impl FnOnce() -> String + use<> {
+    let ([_, _, h, w], [taps, _, inputs, outputs]) = (x.dims(), weight.dims());
+    let change = match sampling {
+        Sampling::Keep => "",
+        Sampling::Halve | Sampling::HalveAsymmetric => ", halved",
+        Sampling::Double => ", doubled first",
+    };
+    move || format!("convolution {taps}x{taps}, {inputs} to {outputs} at {w}x{h}{change}")
 }
 
 /// The channels of `a` and then those of `b`, of pictures of the same size.
@@ -85,7 +102,10 @@ pub fn concatenate(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     if BY_SPECIFICATION.get() {
         return Tensor::cat(vec![a, b], 1);
     }
-    Tensor::from_dispatch(Dispatch::concatenate(a.into_dispatch(), b.into_dispatch()))
+    let (device, [_, _, h, w]) = (a.device(), a.dims());
+    let channels = a.dims()[1] + b.dims()[1];
+    let kind = move || format!("concatenation to {channels}x{w}x{h}");
+    profile::timed(&device, kind, || Tensor::from_dispatch(Dispatch::concatenate(a.into_dispatch(), b.into_dispatch())))
 }
 
 /// What [`convolve`] must compute, in tensor operations.

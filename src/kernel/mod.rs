@@ -15,6 +15,7 @@ mod flex;
 pub mod gradient;
 pub mod half;
 pub mod normalization;
+pub mod profile;
 pub mod wgsl;
 
 use std::cell::Cell;

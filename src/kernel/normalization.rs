@@ -3,7 +3,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::{Tensor, activation::silu};
 
-use super::{BY_SPECIFICATION, NetworkKernels};
+use super::{BY_SPECIFICATION, NetworkKernels, profile};
 
 /// Normalises `x` `[b, c, h, w]` over each of `groups` groups of channels, then multiplies with `scale` and adds `shift`,
 /// both `[c]`; where `activate`, `v / (1 + exp(-v))` of that.
@@ -24,8 +24,12 @@ impl GroupNorm {
             return self.specification(x, scale, shift);
         }
         let Self { groups, epsilon, activate } = *self;
-        let (scale, shift) = (scale.clone().into_dispatch(), shift.clone().into_dispatch());
-        Tensor::from_dispatch(Dispatch::group_norm(x.into_dispatch(), scale, shift, groups, epsilon, activate))
+        let (device, [_, c, h, w]) = (x.device(), x.dims());
+        let kind = move || format!("normalisation of {c}x{w}x{h}");
+        profile::timed(&device, kind, || {
+            let (scale, shift) = (scale.clone().into_dispatch(), shift.clone().into_dispatch());
+            Tensor::from_dispatch(Dispatch::group_norm(x.into_dispatch(), scale, shift, groups, epsilon, activate))
+        })
     }
 
     /// What [`GroupNorm::forward`] must compute, in tensor operations.
