@@ -64,7 +64,8 @@ pub struct LineFilter {
 }
 
 impl LineFilter {
-    /// Along `axis` (2: height, 3: width), by the transfer function of a real kernel: `transfer[-k] = conj(transfer[k])`.
+    /// Along `axis` (2: height, 3: width), by the transfer function of a real kernel: as many numbers as the axis has pixels, in
+    /// the order of `fftfreq`, with `transfer[-k] = conj(transfer[k])`.
     pub fn new(axis: usize, transfer: &[Complex<f64>], device: &Device) -> Self {
         let n = transfer.len();
         let values = TensorData::new(pairs(transfer.iter().copied()), [n, 2]);

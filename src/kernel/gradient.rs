@@ -1,6 +1,6 @@
 //! The gradient terms of FDGR's two regularisers.
 //!
-//! Both penalise image gradients `d` by `phi(s) = 1 - exp(-s^(alpha/2) / (2 sigma_g²))`-like functions whose derivative is
+//! Both penalise image gradients `d` by `phi(d) = 1 - exp(-s^(alpha/2) / (2 sigma_g²))`, whose derivative is
 //! `phi'(d) = alpha s^(alpha/2 - 1) / (2 sigma_g²) exp(-s^(alpha/2) / (2 sigma_g²)) d`, with `s = d² + 1e-6` for each
 //! direction in space (G+), and one joint `s` for both directions in frequency (G-).
 

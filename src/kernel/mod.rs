@@ -35,10 +35,15 @@ thread_local! {
 /// Runs `work` with the specifications of [`NetworkKernels`] in their place, on this thread: what whole networks are compared
 /// with.
 pub fn by_specification<T>(work: impl FnOnce() -> T) -> T {
-    let before = BY_SPECIFICATION.replace(true);
-    let result = work();
-    BY_SPECIFICATION.set(before);
-    result
+    /// Sets the flag back, after a panic as well.
+    struct Reset(bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            BY_SPECIFICATION.set(self.0);
+        }
+    }
+    let _reset = Reset(BY_SPECIFICATION.replace(true));
+    work()
 }
 
 /// The operations on images, and on numbers, that a backend must offer beyond Burn's own. The functions of [`fft`] and [`gradient`]

@@ -20,9 +20,17 @@ thread_local! {
 }
 
 /// The result of `work`, and the calls of [`super::NetworkKernels`] in it, on this thread, by kind and size. The device is waited
-/// for before and after each of them.
+/// for before and after each of them. Profiles do not nest.
 pub fn profile<T>(work: impl FnOnce() -> T) -> (T, BTreeMap<String, Calls>) {
+    /// Takes no profile any more, after a panic as well.
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            PROFILE.take();
+        }
+    }
     PROFILE.replace(Some(BTreeMap::new()));
+    let _end = End;
     let result = work();
     (result, PROFILE.take().unwrap_or_default())
 }

@@ -323,7 +323,7 @@ impl Footprint {
     /// Bytes of a step for `batch` pictures of that many pixels, the weights included.
     pub fn step(&self, pixels: usize, batch: usize, differentiates: bool) -> u64 {
         let maps = Self::LIVE_MAPS.saturating_mul(self.maps(pixels, batch, self.channels));
-        let scores = 2 * self.scores(pixels, batch);
+        let scores = self.scores(pixels, batch).saturating_mul(2);
         let all = if differentiates {
             Self::DIFFERENTIATED.saturating_mul(maps.saturating_add(scores))
         } else {
@@ -339,13 +339,14 @@ impl Footprint {
 
     /// Bytes of feature maps of the finest level.
     fn maps(&self, pixels: usize, batch: usize, channels: usize) -> u64 {
-        (batch * (pixels / (self.patch * self.patch)) * channels * size_of::<f32>()) as u64
+        let picture = (pixels / (self.patch * self.patch)) as u64;
+        picture.saturating_mul((batch * channels * size_of::<f32>()) as u64)
     }
 
     /// Bytes of the scores of the finest attention.
     fn scores(&self, pixels: usize, batch: usize) -> u64 {
         let (heads, side) = self.attention.unwrap_or((0, 1));
         let tokens = (pixels / (side * side)) as u64;
-        (batch * heads * size_of::<f32>()) as u64 * tokens * tokens
+        tokens.saturating_mul(tokens).saturating_mul((batch * heads * size_of::<f32>()) as u64)
     }
 }

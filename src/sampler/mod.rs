@@ -230,33 +230,35 @@ impl Run<'_> {
 
 /// Refuses estimates that are not finite, or the same everywhere.
 ///
-/// Their moments stay on the device for a while, so that a fast one does not wait for the host at every step.
+/// Their moments stay on the device for a few steps where these are fast, so that it does not wait for the host at every one.
 struct Guard {
     /// Steps of the run.
     steps: usize,
     /// Steps whose moments were read.
     passed: usize,
-    /// Mean and spread of each step since, one after the other.
+    /// Mean and variance of each step since, one after the other.
     pending: Vec<Tensor<1>>,
+    /// Steps between two reads.
+    stride: usize,
     last_read: Instant,
 }
 
 impl Guard {
-    /// Time between two reads; a fault is found that much late.
+    /// Time between two reads where a step takes less: as much the host runs ahead of the device, and a fault is found late.
     const INTERVAL: Duration = Duration::from_millis(100);
 
     fn new(steps: usize) -> Self {
-        Self { steps, passed: 0, pending: Vec::new(), last_read: Instant::now() }
+        Self { steps, passed: 0, pending: Vec::new(), stride: 1, last_read: Instant::now() }
     }
 
     /// Takes the estimate of the next step.
     fn watch(&mut self, x0: &Tensor<4>) -> Result<()> {
         let mean = x0.clone().mean();
-        let spread = (x0.clone() - mean.clone().reshape([1, 1, 1, 1])).square().mean();
-        // One pixel of one channel has no spread.
-        let spread = if x0.dims()[2] * x0.dims()[3] > 1 { spread } else { spread + 1.0 };
-        self.pending.extend([mean, spread]);
-        if self.last_read.elapsed() < Self::INTERVAL { Ok(()) } else { self.read() }
+        let variance = (x0.clone() - mean.clone().reshape([1, 1, 1, 1])).square().mean();
+        // A single pixel may be grey.
+        let variance = if x0.dims()[2] * x0.dims()[3] > 1 { variance } else { variance + 1.0 };
+        self.pending.extend([mean, variance]);
+        if self.pending.len() < 2 * self.stride { Ok(()) } else { self.read() }
     }
 
     /// Judges what was taken.
@@ -268,12 +270,15 @@ impl Guard {
             fact: format!("it gave no result ({e})"),
             remedy: "try a smaller picture, or --device cpu".into(),
         })?;
+        let moments = moments.as_chunks().0;
+        let a_step = self.last_read.elapsed().as_secs_f64() / moments.len() as f64;
+        self.stride = (Self::INTERVAL.as_secs_f64() / a_step).max(1.0) as usize;
         self.last_read = Instant::now();
-        for [mean, spread] in moments.as_chunks().0 {
+        for [mean, variance] in moments {
             self.passed += 1;
-            let fact = match (mean + spread).is_finite() {
+            let fact = match (mean + variance).is_finite() {
                 false => "holds values that are not finite",
-                true if *spread == 0.0 => "is the same in every pixel",
+                true if *variance == 0.0 => "is the same in every pixel",
                 true => continue,
             };
             return Err(Error::BadEstimate {

@@ -228,7 +228,7 @@ fn lay_out_queries(query: &[f32], channels: usize, tokens: usize, first: usize, 
 
 impl Progress {
     /// Turns the scores of the first `count` keys of a block, `[KEYS / CHUNK, ROWS, CHUNK]`, into weights
-    /// `exp(score - largest)`, 0 behind them, and tells what earlier sums are to be multiplied with.
+    /// `exp(score - largest)`, negligible ones behind them, and tells what earlier sums are to be multiplied with.
     #[inline(always)]
     fn weigh(&mut self, scores: &mut [f32], count: usize) -> [f32; ROWS] {
         let chunks = scores.as_chunks_mut::<CHUNK>().0.as_chunks_mut::<ROWS>().0;

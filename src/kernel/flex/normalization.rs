@@ -46,7 +46,8 @@ impl GroupNorm<'_> {
         for ((x, gradient), result) in pictures.zip(result.chunks_exact_mut(picture)) {
             let statistics = &self.statistics(x);
             let pieces = x.par_chunks(piece).zip(gradient.par_chunks(piece));
-            let sums = pieces.map(|(x, gradient)| arch.dispatch(Project { norm: self, statistics, x, gradient }));
+            let sums =
+                pieces.map(|(x, gradient)| arch.dispatch(GradientMoments { norm: self, statistics, x, gradient }));
             let sums = sums.reduce_with(|a, b| a.iter().zip(&b).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect());
             let sums: Vec<[f64; 2]> = sums.unwrap_or_default();
             let per_group = channels / self.groups;
@@ -56,10 +57,10 @@ impl GroupNorm<'_> {
                 let means = sums.chunks(per_group).map(of_group).map(|mean| mean as f32);
                 means.flat_map(|mean| std::iter::repeat_n(mean, per_group)).collect::<Vec<_>>()
             };
-            let projections = &[mean(0), mean(1)];
+            let moments = &[mean(0), mean(1)];
             let pieces = x.par_chunks(piece).zip(gradient.par_chunks(piece));
             result.par_chunks_mut(piece).zip(pieces).for_each(|(result, (x, gradient))| {
-                arch.dispatch(Reject { norm: self, statistics, projections, x, gradient, result });
+                arch.dispatch(InputGradient { norm: self, statistics, moments, x, gradient, result });
             });
         }
         result
@@ -197,14 +198,14 @@ impl WithSimd for Normalize<'_> {
 }
 
 /// Sums over pixels, for each channel, of the gradient by what is normalised, and of its products with that.
-struct Project<'a> {
+struct GradientMoments<'a> {
     norm: &'a GroupNorm<'a>,
     statistics: &'a Statistics,
     x: &'a [f32],
     gradient: &'a [f32],
 }
 
-impl WithSimd for Project<'_> {
+impl WithSimd for GradientMoments<'_> {
     type Output = Vec<[f64; 2]>;
 
     #[inline(always)]
@@ -229,22 +230,22 @@ impl WithSimd for Project<'_> {
 }
 
 /// Takes the means of both away, and divides by the deviation.
-struct Reject<'a> {
+struct InputGradient<'a> {
     norm: &'a GroupNorm<'a>,
     statistics: &'a Statistics,
-    /// Means over the channel's group of what [`Project`] sums.
-    projections: &'a [Vec<f32>; 2],
+    /// Means over the channel's group of what [`GradientMoments`] sums.
+    moments: &'a [Vec<f32>; 2],
     x: &'a [f32],
     gradient: &'a [f32],
     result: &'a mut [f32],
 }
 
-impl WithSimd for Reject<'_> {
+impl WithSimd for InputGradient<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
-        let Self { norm, statistics, projections: [sums, products], x, gradient, result } = self;
+        let Self { norm, statistics, moments: [sums, products], x, gradient, result } = self;
         let Statistics { means, inverse_deviations } = statistics;
         let channels = means.len();
         let pixels = x.chunks_exact(channels).zip(gradient.chunks_exact(channels));

@@ -10,27 +10,27 @@ use crate::kernel::fft::{chirp_length, half, image_shape, radices, spectrum_shap
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Complex numbers.
-    Numbers,
+    Complex,
     /// Two real lines for each complex one.
-    Pairs,
+    RealPairs,
 }
 
 impl Access {
-    pub(super) const ALL: [Self; 2] = [Self::Numbers, Self::Pairs];
+    pub(super) const ALL: [Self; 2] = [Self::Complex, Self::RealPairs];
 
     /// The file of `shaders/access` that reads them.
     pub(super) fn load(self) -> &'static str {
         match self {
-            Self::Numbers => include_str!("../../../shaders/access/load_numbers.wgsl"),
-            Self::Pairs => include_str!("../../../shaders/access/load_pairs.wgsl"),
+            Self::Complex => include_str!("../../../shaders/access/load_complex.wgsl"),
+            Self::RealPairs => include_str!("../../../shaders/access/load_real_pairs.wgsl"),
         }
     }
 
     /// The file of `shaders/access` that writes them.
     pub(super) fn store(self) -> &'static str {
         match self {
-            Self::Numbers => include_str!("../../../shaders/access/store_numbers.wgsl"),
-            Self::Pairs => include_str!("../../../shaders/access/store_pairs.wgsl"),
+            Self::Complex => include_str!("../../../shaders/access/store_complex.wgsl"),
+            Self::RealPairs => include_str!("../../../shaders/access/store_real_pairs.wgsl"),
         }
     }
 }
@@ -38,7 +38,7 @@ impl Access {
 /// See [`crate::kernel::Fft2::forward`].
 pub(super) fn forward(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor) -> CubeTensor {
     let lines = Lines::pairs(x.meta.shape(), 3);
-    let transform = Transform { table: rows, inverse: false, from: Access::Pairs, to: Access::Numbers };
+    let transform = Transform { table: rows, inverse: false, from: Access::RealPairs, to: Access::Complex };
     let joined = transform.apply(x, lines, lines.numbers());
     let spectra = empty(x, spectrum_shape(x.meta.shape()));
     Shader::SplitPairs.launch(&[&joined], &spectra, lines.count * half(lines.length), &lines.halves());
@@ -52,7 +52,7 @@ pub(super) fn inverse(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor, w
     let lines = Lines::pairs(&image, 3);
     let joined = empty(x, lines.numbers());
     Shader::JoinPairs.launch(&[&spectra], &joined, lines.count * half(width), &lines.halves());
-    Transform { table: rows, inverse: true, from: Access::Numbers, to: Access::Pairs }.apply(&joined, lines, image)
+    Transform { table: rows, inverse: true, from: Access::Complex, to: Access::RealPairs }.apply(&joined, lines, image)
 }
 
 /// See [`crate::kernel::Fft2::filter`].
@@ -61,18 +61,18 @@ pub(super) fn filter(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor, tr
     let plane = transfer.meta.shape().num_elements() / 2;
     let lines = Lines { count: spectra.meta.shape().num_elements() / 2 / plane, length: plane, inner: 1, real: NONE };
     let product = Product { table: transfer, offset: 0, conjugate: false, scale: 1.0 };
-    let spectra = product.apply(&spectra, lines, plane, [Access::Numbers; 2], spectra.meta.shape().clone());
+    let spectra = product.apply(&spectra, lines, plane, [Access::Complex; 2], spectra.meta.shape().clone());
     inverse(&spectra, rows, columns, x.meta.shape()[3])
 }
 
 /// See [`crate::kernel::LineFilter`]. What maps real lines to real lines maps the complex line of a pair to that of the results.
 pub(super) fn filter_lines(x: &CubeTensor, table: &CubeTensor, transfer: &CubeTensor, axis: usize) -> CubeTensor {
     let lines = Lines::pairs(x.meta.shape(), axis);
-    let transform = Transform { table, inverse: false, from: Access::Pairs, to: Access::Numbers };
+    let transform = Transform { table, inverse: false, from: Access::RealPairs, to: Access::Complex };
     let spectra = transform.apply(x, lines, lines.numbers());
     let product = Product { table: transfer, offset: 0, conjugate: false, scale: 1.0 };
-    let spectra = product.apply(&spectra, lines, lines.length, [Access::Numbers; 2], lines.numbers());
-    let back = Transform { table, inverse: true, from: Access::Numbers, to: Access::Pairs };
+    let spectra = product.apply(&spectra, lines, lines.length, [Access::Complex; 2], lines.numbers());
+    let back = Transform { table, inverse: true, from: Access::Complex, to: Access::RealPairs };
     back.apply(&spectra, lines, x.meta.shape().clone())
 }
 
@@ -137,7 +137,7 @@ struct Transform<'a> {
 
 impl<'a> Transform<'a> {
     fn columns(table: &'a CubeTensor, inverse: bool) -> Self {
-        Self { table, inverse, from: Access::Numbers, to: Access::Numbers }
+        Self { table, inverse, from: Access::Complex, to: Access::Complex }
     }
 
     /// Transforms lines; the inverse is divided by their length.
@@ -156,8 +156,8 @@ impl<'a> Transform<'a> {
         let mut field = x.clone();
         for (pass, &radix) in radices.iter().enumerate() {
             let last = pass + 1 == radices.len();
-            let from = if pass == 0 { self.from } else { Access::Numbers };
-            let to = if last { self.to } else { Access::Numbers };
+            let from = if pass == 0 { self.from } else { Access::Complex };
+            let to = if last { self.to } else { Access::Complex };
             let target = empty(x, if last { output.clone() } else { lines.numbers() });
             let threads = lines.count * lines.length / radix;
             let parameters = [
@@ -185,11 +185,11 @@ impl<'a> Transform<'a> {
         let convolution = |inverse| Self::columns(self.table, inverse);
         let product = |offset, scale| Product { table: self.table, offset, conjugate: self.inverse, scale };
 
-        let field = product(m, 1.0).apply(x, lines, m, [self.from, Access::Numbers], padded.numbers());
+        let field = product(m, 1.0).apply(x, lines, m, [self.from, Access::Complex], padded.numbers());
         let field = convolution(false).stockham(&field, padded, &radices, 1.0, padded.numbers());
-        let field = product(m + n, 1.0).apply(&field, padded, m, [Access::Numbers; 2], padded.numbers());
+        let field = product(m + n, 1.0).apply(&field, padded, m, [Access::Complex; 2], padded.numbers());
         let field = convolution(true).stockham(&field, padded, &radices, 1.0, padded.numbers());
-        product(m, scale).apply(&field, padded, n, [Access::Numbers, self.to], output)
+        product(m, scale).apply(&field, padded, n, [Access::Complex, self.to], output)
     }
 }
 

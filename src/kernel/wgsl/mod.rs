@@ -257,7 +257,7 @@ pub enum Shader {
 }
 
 impl Shader {
-    /// Every variant that can be launched.
+    /// Every variant.
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::SplitPairs, Self::JoinPairs, Self::GradientSpatial, Self::GradientFrequency];
         all.push(Self::WidenHalf);
