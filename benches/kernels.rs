@@ -88,7 +88,7 @@ fn main() -> Result<()> {
             "| {name} | {:.2} ms | {:.1} | {} | {} | {} |",
             1e3 * ours,
             bytes / ours / 1e9,
-            format!("{:.0}%", 100.0 * bytes / ours / peak.bytes),
+            format_args!("{:.0}%", 100.0 * bytes / ours / peak.bytes),
             specification.map_or("".into(), |s| format!("{:.2} ms", 1e3 * s)),
             specification.map_or("".into(), |s| format!("{:.2}", ours / s)),
         );
