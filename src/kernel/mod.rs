@@ -112,7 +112,7 @@ pub trait Kernels: Backend {
     fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// What networks are made of. Derivatives by pictures are in [`autodiff`]; weights count as constants there.
+/// What networks are made of. It has derivatives by pictures; weights count as constants there.
 #[backend_extension(Cube, Flex, Autodiff, Fusion: cfg(feature = "fusion"))]
 pub trait NetworkKernels: Backend {
     /// See [`normalization::GroupNorm`].
