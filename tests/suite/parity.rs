@@ -295,7 +295,9 @@ fn derivatives_of_concatenations() {
 fn attentions() {
     on_devices(|on, device| {
         // Around the edges of blocks of keys, groups of queries and vectors of channels.
-        for [heads, c, n] in [[1, 16, 1], [2, 33, 7], [3, 5, 96], [1, 64, 256], [4, 32, 700], [1, 256, 257]] {
+        for [heads, c, n] in
+            [[1, 16, 1], [2, 33, 7], [3, 5, 96], [1, 64, 256], [4, 32, 700], [2, 32, 320], [1, 256, 257]]
+        {
             let columns = |seed| random([1, heads, c, n], seed, device).squeeze_dim::<3>(0);
             // Scores that differ by much, as trained networks have them.
             let (query, key, value) = (columns(30) * 4.0, columns(31), columns(32));

@@ -80,7 +80,7 @@ impl Convolution {
                 .map(Value::from);
             Shader::GatherTiles.launch(&[&self.x], &gathered, threads, &parameters);
 
-            let products = self.multiply(panel, &gathered, [POINTS, inputs, rows, columns], columns, 0);
+            let products = multiply(self.block, panel, &gathered, [POINTS, inputs, rows, columns], columns, 0);
             let threads = rows.min(outputs - first_output) * columns;
             let [height, width] = [self.result[2], self.result[3]];
             let parameters =
@@ -114,9 +114,9 @@ impl Convolution {
             // With one tap the picture is the matrix already.
             let products =
                 if taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && plane % self.block.0 == 0 {
-                    self.multiply(&panel, &self.x, shape, plane, first)
+                    multiply(self.block, &panel, &self.x, shape, plane, first)
                 } else {
-                    self.multiply(&panel, &self.gather_taps(first, columns, positions), shape, columns, 0)
+                    multiply(self.block, &panel, &self.gather_taps(first, columns, positions), shape, columns, 0)
                 };
             let threads = outputs * columns;
             let parameters = [threads, columns, first, positions, outputs, plane].map(Value::from);
@@ -159,27 +159,6 @@ impl Convolution {
         (0..count).step_by(fitting).map(|first| (first, filled(first))).collect()
     }
 
-    /// Products with the columns from `first` on of `gathered`, which has `pitch` of them.
-    fn multiply(
-        &self,
-        panel: &CubeTensor,
-        gathered: &CubeTensor,
-        [points, depth, rows, columns]: [usize; 4],
-        pitch: usize,
-        first: usize,
-    ) -> CubeTensor {
-        let products = empty(&self.x, Shape::from([points, rows, columns]));
-        let threads = points * rows * columns / (self.block.0 * self.block.0);
-        let parameters = [threads, depth, rows, columns, pitch, first].map(Value::from);
-        Shader::Multiply { rows: self.block.0, columns: self.block.0 }.launch(
-            &[panel, gathered],
-            &products,
-            threads,
-            &parameters,
-        );
-        products
-    }
-
     fn scatter(
         &self,
         shader: Shader,
@@ -192,4 +171,22 @@ impl Convolution {
         buffers.extend(&self.residual);
         shader.launch(&buffers, output, threads, parameters);
     }
+}
+
+/// Products of `panel` `[points, depth, rows]` with the columns from `first` on of `gathered`, which has `pitch` of them:
+/// `[points, rows, columns]`. Rows and columns are whole blocks.
+pub(super) fn multiply(
+    block: Block,
+    panel: &CubeTensor,
+    gathered: &CubeTensor,
+    [points, depth, rows, columns]: [usize; 4],
+    pitch: usize,
+    first: usize,
+) -> CubeTensor {
+    let products = empty(panel, Shape::from([points, rows, columns]));
+    let threads = points * rows * columns / (block.0 * block.0);
+    let parameters = [threads, depth, rows, columns, pitch, first].map(Value::from);
+    let shader = Shader::Multiply { rows: block.0, columns: block.0 };
+    shader.launch(&[panel, gathered], &products, threads, &parameters);
+    products
 }

@@ -1,5 +1,6 @@
 //! The operations on wgpu: the kernels of `shaders/`, launched through CubeCL.
 
+mod attention;
 mod choice;
 mod convolution;
 mod fft;
@@ -160,6 +161,10 @@ impl NetworkKernels for CubeBackend {
     fn concatenate(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::float_cat(vec![a, b], 1)
     }
+
+    fn attend(query: FloatTensor<Self>, key: FloatTensor<Self>, value: FloatTensor<Self>) -> FloatTensor<Self> {
+        attention::attend(query, key, value)
+    }
 }
 
 /// The groups of channels of feature maps `[b, c, h, w]`, whose floats kernels take one or four at a time.
@@ -238,6 +243,8 @@ pub enum Shader {
     GroupProjections { silu: bool, lanes: usize },
     /// `group_gradient.wgsl`
     GroupGradient { silu: bool, lanes: usize },
+    /// `softmax_columns.wgsl`
+    SoftmaxColumns,
     /// `widen_half.wgsl`
     WidenHalf,
     /// `gather_taps.wgsl`
@@ -260,7 +267,7 @@ impl Shader {
     /// Every variant.
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::SplitPairs, Self::JoinPairs, Self::GradientSpatial, Self::GradientFrequency];
-        all.push(Self::WidenHalf);
+        all.extend([Self::SoftmaxColumns, Self::WidenHalf]);
         all.extend([1, 4].map(|lanes| Self::GroupStatistics { lanes }));
         all.extend([Self::GatherTaps, Self::GatherTiles, Self::WeighTaps, Self::WeighTiles]);
         all.extend([8, 16].map(|side| Self::Multiply { rows: side, columns: side }));
@@ -302,6 +309,7 @@ impl Shader {
             Self::JoinPairs => (String::new(), &[text::JOIN_PAIRS, text::ELEMENTWISE]),
             Self::GradientSpatial => (String::new(), &[text::PENALTY, text::GRADIENT_SPATIAL, text::ELEMENTWISE]),
             Self::GradientFrequency => (String::new(), &[text::PENALTY, text::GRADIENT_FREQUENCY, text::ELEMENTWISE]),
+            Self::SoftmaxColumns => (String::new(), &[text::SOFTMAX_COLUMNS, text::ELEMENTWISE]),
             Self::WidenHalf => (String::new(), &[text::WIDEN_HALF, text::ELEMENTWISE]),
             Self::GatherTaps => (String::new(), &[text::GATHER_TAPS, text::ELEMENTWISE]),
             Self::GatherTiles => (String::new(), &[text::WINOGRAD, text::GATHER_TILES, text::ELEMENTWISE]),
@@ -438,6 +446,7 @@ mod text {
     pub const SCATTER_PIXELS: &str = include_str!("../../../shaders/scatter_pixels.wgsl");
     pub const SCATTER_TILES: &str = include_str!("../../../shaders/scatter_tiles.wgsl");
     pub const SLOPE: &str = include_str!("../../../shaders/common/slope.wgsl");
+    pub const SOFTMAX_COLUMNS: &str = include_str!("../../../shaders/softmax_columns.wgsl");
     pub const SPLIT_PAIRS: &str = include_str!("../../../shaders/split_pairs.wgsl");
     pub const TOTAL: &str = include_str!("../../../shaders/common/total.wgsl");
     pub const WEIGH_TAPS: &str = include_str!("../../../shaders/weigh_taps.wgsl");
