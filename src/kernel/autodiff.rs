@@ -9,6 +9,7 @@ use burn::backend::{Autodiff, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::{Shape, Slice};
 
 use super::convolution::Sampling;
+use super::normalization::GroupNorm;
 use super::{Kernels, NetworkKernels};
 
 impl<B: Kernels + NetworkKernels, C: CheckpointStrategy> NetworkKernels for Autodiff<B, C> {
@@ -16,17 +17,13 @@ impl<B: Kernels + NetworkKernels, C: CheckpointStrategy> NetworkKernels for Auto
         x: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        groups: usize,
-        epsilon: f32,
-        activate: bool,
+        norm: GroupNorm,
     ) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         let [scale, shift] = [scale, shift].map(|parameter| parameter.into_primitive());
-        let normed = B::group_norm(x.clone(), scale.clone(), shift.clone(), groups, epsilon, activate);
+        let normed = B::group_norm(x.clone(), scale.clone(), shift.clone(), norm);
         match Normalization.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                prep.finish(NormalizationState { x, scale, shift, groups, epsilon, activate }, normed)
-            }
+            OpsKind::Tracked(prep) => prep.finish(NormalizationState { x, scale, shift, norm }, normed),
             OpsKind::UnTracked(prep) => prep.finish(normed),
         }
     }
@@ -83,18 +80,16 @@ struct NormalizationState<T> {
     x: T,
     scale: T,
     shift: T,
-    groups: usize,
-    epsilon: f32,
-    activate: bool,
+    norm: GroupNorm,
 }
 
 impl<B: Kernels> Backward<B, 1> for Normalization {
     type State = NormalizationState<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let NormalizationState { x, scale, shift, groups, epsilon, activate } = ops.state;
+        let NormalizationState { x, scale, shift, norm } = ops.state;
         unary::<B, _>(ops.parents, ops.node, gradients, |gradient| {
-            B::group_norm_gradient(x, gradient, scale, shift, groups, epsilon, activate)
+            B::group_norm_gradient(x, gradient, scale, shift, norm)
         });
     }
 }

@@ -27,6 +27,7 @@ use burn::backend::{
 
 use convolution::Sampling;
 pub use fft::{Fft2, LineFilter};
+use normalization::GroupNorm;
 
 thread_local! {
     static BY_SPECIFICATION: Cell<bool> = const { Cell::new(false) };
@@ -102,9 +103,7 @@ pub trait Kernels: Backend {
         gradient: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        groups: usize,
-        epsilon: f32,
-        activate: bool,
+        norm: GroupNorm,
     ) -> FloatTensor<Self>;
 
     /// See [`half::widen`].
@@ -121,9 +120,7 @@ pub trait NetworkKernels: Backend {
         x: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        groups: usize,
-        epsilon: f32,
-        activate: bool,
+        norm: GroupNorm,
     ) -> FloatTensor<Self>;
 
     /// See [`convolution::convolve`].

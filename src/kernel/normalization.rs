@@ -23,12 +23,11 @@ impl GroupNorm {
         if BY_SPECIFICATION.get() {
             return self.specification(x, scale, shift);
         }
-        let Self { groups, epsilon, activate } = *self;
         let (device, [_, c, h, w]) = (x.device(), x.dims());
         let kind = move || format!("normalisation of {c}x{w}x{h}");
         profile::timed(&device, kind, || {
             let (scale, shift) = (scale.clone().into_dispatch(), shift.clone().into_dispatch());
-            Tensor::from_dispatch(Dispatch::group_norm(x.into_dispatch(), scale, shift, groups, epsilon, activate))
+            Tensor::from_dispatch(Dispatch::group_norm(x.into_dispatch(), scale, shift, *self))
         })
     }
 

@@ -4,8 +4,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::convolution::{Block, Buffer, CHUNK, ROWS, product};
 use super::elementary::exp;
+use super::product::{Block, Buffer, CHUNK, ROWS, product};
 
 /// Groups of [`ROWS`] queries that go through a block of keys together, while it is in a thread's cache.
 const GROUPS: usize = 16;

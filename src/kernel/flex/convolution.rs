@@ -8,16 +8,12 @@
 
 use std::cell::Cell;
 
-use bytemuck::{Pod, Zeroable};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::direct::Direct;
+use super::product::{Block, Buffer, CHUNK, LINE, ROWS, Vectors, product};
 use super::winograd::Winograd;
-
-/// Positions that a product holds in registers.
-pub(super) const ROWS: usize = 6;
-/// Inputs that are laid out together: a multiple of every processor's vector length.
-pub(super) const CHUNK: usize = 16;
 
 /// Sizes of a convolution; pictures are padded with zeros.
 #[derive(Clone, Copy, Debug)]
@@ -116,85 +112,6 @@ pub(super) struct Tile {
     /// Its first pixel.
     pub row: usize,
     pub column: usize,
-}
-
-/// A slice as whole vectors and what is left.
-#[derive(Clone, Copy)]
-pub(super) struct Vectors<'a, S: Simd> {
-    whole: &'a [S::f32s],
-    rest: &'a [f32],
-}
-
-impl<'a, S: Simd> Vectors<'a, S> {
-    #[inline(always)]
-    pub fn of(slice: &'a [f32]) -> Self {
-        let (whole, rest) = S::as_simd_f32s(slice);
-        Self { whole, rest }
-    }
-
-    /// A vector, filled up with zeros behind the end.
-    #[inline(always)]
-    pub fn load(&self, simd: S, vector: usize) -> S::f32s {
-        match self.whole.get(vector) {
-            Some(&whole) => whole,
-            None if vector == self.whole.len() && !self.rest.is_empty() => simd.partial_load_f32s(self.rest),
-            None => simd.splat_f32s(0.0),
-        }
-    }
-}
-
-/// Every tap is a part of the sum: the products of "im2col".
-#[derive(Clone, Copy)]
-struct Direct;
-
-impl Scheme for Direct {
-    const POINTS: usize = 1;
-    const TILE: usize = 1;
-
-    fn depth(self, geometry: &Geometry) -> usize {
-        geometry.taps * geometry.taps * geometry.padded_inputs()
-    }
-
-    #[inline(always)]
-    fn gather<S: Simd>(
-        self,
-        simd: S,
-        geometry: &Geometry,
-        x: &[f32],
-        tile: Tile,
-        mut store: impl FnMut(usize, usize, S::f32s),
-    ) {
-        let vectors = geometry.padded_inputs() / S::F32_LANES;
-        let first = |at: usize| (at * geometry.stride) as isize - geometry.padding as isize;
-        for tap in 0..geometry.taps * geometry.taps {
-            let row = first(tile.row) + (tap / geometry.taps) as isize;
-            let column = first(tile.column) + (tap % geometry.taps) as isize;
-            let pixel = Vectors::<S>::of(geometry.pixel(x, tile.image, row, column));
-            for vector in 0..vectors {
-                store(0, tap * vectors + vector, pixel.load(simd, vector));
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn weigh<S: Simd>(
-        self,
-        simd: S,
-        geometry: &Geometry,
-        weight: &[f32],
-        first: usize,
-        mut store: impl FnMut(usize, usize, S::f32s),
-    ) {
-        for (row, weights) in weight.chunks_exact(geometry.outputs).enumerate() {
-            let padded = row / geometry.inputs * geometry.padded_inputs() + row % geometry.inputs;
-            store(0, padded, Vectors::<S>::of(&weights[first..]).load(simd, 0));
-        }
-    }
-
-    #[inline(always)]
-    fn scatter<S: Simd>(self, _simd: S, load: impl Fn(usize) -> S::f32s, mut store: impl FnMut(usize, usize, S::f32s)) {
-        store(0, 0, load(0));
-    }
 }
 
 /// The convolution, `[b, h', w', out]`.
@@ -335,28 +252,6 @@ struct Scratch {
     products: Buffer,
 }
 
-/// Numbers that begin with a cache line, so that no vector lies across two.
-#[derive(Default)]
-pub(super) struct Buffer(Vec<Line>);
-
-/// Numbers of a cache line.
-const LINE: usize = 16;
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
-
-impl Buffer {
-    /// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
-    pub fn at_least(&mut self, length: usize) -> &mut [f32] {
-        let lines = length.div_ceil(LINE);
-        if self.0.len() < lines {
-            self.0.resize(lines, Line::zeroed());
-        }
-        &mut bytemuck::cast_slice_mut(&mut self.0)[..length]
-    }
-}
-
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
 }
@@ -372,24 +267,9 @@ impl Scratch {
 
     fn put_back(self) {
         let Self { gathered, panels, products } = &self;
-        if [gathered, panels, products].map(|buffer| buffer.0.len()).iter().sum::<usize>() <= Self::KEPT {
+        if [gathered, panels, products].map(Buffer::lines).iter().sum::<usize>() <= Self::KEPT {
             SCRATCH.set(self);
         }
-    }
-}
-
-/// How many outputs a block has: as many vectors as leave registers for the inputs, but no more than there are outputs.
-pub(super) struct Block {
-    pub outputs: usize,
-}
-
-impl WithSimd for Block {
-    type Output = usize;
-
-    fn with_simd<S: Simd>(self, _simd: S) -> usize {
-        let most = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
-        let vectors = [1, 2, 4].into_iter().find(|vectors| *vectors == most || vectors * S::F32_LANES >= self.outputs);
-        vectors.unwrap_or(most) * S::F32_LANES
     }
 }
 
@@ -536,25 +416,4 @@ impl<P: Scheme> Multiply<'_, P> {
             }
         }
     }
-}
-
-/// Sums over the depth of inputs times weights, held in registers.
-#[inline(always)]
-pub(super) fn product<S: Simd, const VECTORS: usize>(
-    simd: S,
-    inputs: &[[[f32; CHUNK]; ROWS]],
-    weights: &[[S::f32s; VECTORS]],
-) -> [[S::f32s; VECTORS]; ROWS] {
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    for (inputs, weights) in inputs.iter().zip(weights.as_chunks::<CHUNK>().0) {
-        for (i, weights) in weights.iter().enumerate() {
-            for (row, sums) in inputs.iter().zip(&mut sums) {
-                let input = simd.splat_f32s(row[i]);
-                for (sum, &weight) in sums.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_f32s(input, weight, *sum);
-                }
-            }
-        }
-    }
-    sums
 }

@@ -2,10 +2,12 @@
 
 mod attention;
 mod convolution;
+mod direct;
 mod elementary;
 mod features;
 mod gradient;
 mod normalization;
+mod product;
 mod transform;
 mod winograd;
 
@@ -23,6 +25,7 @@ use rayon::prelude::*;
 use self::convolution::{Geometry, Operands};
 use self::features::{Features, values};
 use super::convolution::Sampling;
+use super::normalization::GroupNorm;
 use super::{Kernels, NetworkKernels, fft};
 
 impl Kernels for Flex {
@@ -87,16 +90,14 @@ impl Kernels for Flex {
         gradient: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        groups: usize,
-        epsilon: f32,
-        activate: bool,
+        norm: GroupNorm,
     ) -> FloatTensor<Self> {
         let (scale, shift) = (scale.to_contiguous(), shift.to_contiguous());
         let (scale, shift) = (values(&scale), values(&shift));
         let (x, gradient) = (Features::of(&x), Features::of(&gradient));
         let [_, height, width, _] = x.dims();
-        let norm = normalization::GroupNorm { groups, epsilon, scale, shift, activate };
-        Features::tensor(norm.gradient(x.values(), gradient.values(), height * width), x.dims())
+        let layer = normalization::Layer { norm, scale, shift };
+        Features::tensor(layer.gradient(x.values(), gradient.values(), height * width), x.dims())
     }
 
     fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self> {
@@ -119,16 +120,14 @@ impl NetworkKernels for Flex {
         x: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        groups: usize,
-        epsilon: f32,
-        activate: bool,
+        norm: GroupNorm,
     ) -> FloatTensor<Self> {
         let (scale, shift) = (scale.to_contiguous(), shift.to_contiguous());
         let (scale, shift) = (values(&scale), values(&shift));
         let x = Features::of(&x);
         let [_, height, width, _] = x.dims();
-        let norm = normalization::GroupNorm { groups, epsilon, scale, shift, activate };
-        Features::tensor(norm.forward(x.values(), height * width), x.dims())
+        let layer = normalization::Layer { norm, scale, shift };
+        Features::tensor(layer.forward(x.values(), height * width), x.dims())
     }
 
     fn convolve(

@@ -4,22 +4,19 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::elementary::{silu, silu_slope};
+use crate::kernel::normalization::GroupNorm;
 
-/// See [`crate::kernel::normalization::GroupNorm`].
-pub(super) struct GroupNorm<'a> {
-    pub groups: usize,
-    pub epsilon: f32,
-    /// One a channel.
+/// A normalisation and its parameters, one a channel.
+pub(super) struct Layer<'a> {
+    pub norm: GroupNorm,
     pub scale: &'a [f32],
-    /// One a channel.
     pub shift: &'a [f32],
-    pub activate: bool,
 }
 
 /// Numbers that a thread works on at a time: few enough for its nearest cache.
 const PIECE: usize = 8 << 10;
 
-impl GroupNorm<'_> {
+impl Layer<'_> {
     /// Of `x` `[b, pixels, c]`.
     pub fn forward(&self, x: &[f32], pixels: usize) -> Vec<f32> {
         let (arch, channels) = (Arch::new(), self.scale.len());
@@ -29,7 +26,7 @@ impl GroupNorm<'_> {
             let Statistics { means, inverse_deviations } = &self.statistics(x);
             let factors: Vec<f32> = inverse_deviations.iter().zip(self.scale).map(|(a, b)| a * b).collect();
             normed.par_chunks_mut(piece).zip(x.par_chunks(piece)).for_each(|(normed, x)| {
-                arch.dispatch(Normalize { norm: self, means, factors: &factors, x, normed });
+                arch.dispatch(Normalize { layer: self, means, factors: &factors, x, normed });
             });
         }
         normed
@@ -47,10 +44,10 @@ impl GroupNorm<'_> {
             let statistics = &self.statistics(x);
             let pieces = x.par_chunks(piece).zip(gradient.par_chunks(piece));
             let sums =
-                pieces.map(|(x, gradient)| arch.dispatch(GradientMoments { norm: self, statistics, x, gradient }));
+                pieces.map(|(x, gradient)| arch.dispatch(GradientMoments { layer: self, statistics, x, gradient }));
             let sums = sums.reduce_with(|a, b| a.iter().zip(&b).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect());
             let sums: Vec<[f64; 2]> = sums.unwrap_or_default();
-            let per_group = channels / self.groups;
+            let per_group = channels / self.norm.groups;
             let count = (pixels * per_group) as f64;
             let mean = |i: usize| {
                 let of_group = |group: &[[f64; 2]]| group.iter().map(|sum| sum[i]).sum::<f64>() / count;
@@ -60,7 +57,7 @@ impl GroupNorm<'_> {
             let moments = &[mean(0), mean(1)];
             let pieces = x.par_chunks(piece).zip(gradient.par_chunks(piece));
             result.par_chunks_mut(piece).zip(pieces).for_each(|(result, (x, gradient))| {
-                arch.dispatch(InputGradient { norm: self, statistics, moments, x, gradient, result });
+                arch.dispatch(InputGradient { layer: self, statistics, moments, x, gradient, result });
             });
         }
         result
@@ -77,14 +74,14 @@ impl GroupNorm<'_> {
         let (arch, channels) = (Arch::new(), self.scale.len());
         let moments = x.par_chunks(self.piece()).map(|x| arch.dispatch(Measure { x, channels }));
         let moments = moments.reduce_with(|a, b| a.joined(&b)).unwrap_or_default();
-        let per_group = channels / self.groups;
+        let per_group = channels / self.norm.groups;
         let group = |channel: usize| channel / per_group * per_group..(channel / per_group + 1) * per_group;
         let of_channel = |channel: usize| {
             let (means, squares) = (&moments.means[group(channel)], &moments.squares[group(channel)]);
             let mean = means.iter().sum::<f64>() / per_group as f64;
             let between = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / per_group as f64;
             let within = squares.iter().sum::<f64>() / (moments.count * per_group as f64);
-            (mean as f32, (between + within + f64::from(self.epsilon)).sqrt().recip() as f32)
+            (mean as f32, (between + within + f64::from(self.norm.epsilon)).sqrt().recip() as f32)
         };
         let (means, inverse_deviations) = (0..channels).map(of_channel).unzip();
         Statistics { means, inverse_deviations }
@@ -93,7 +90,7 @@ impl GroupNorm<'_> {
     /// Gradient by what is normalised of one number, from that by the result: through SiLU, and the scale.
     #[inline(always)]
     fn slope(&self, normed: f32, gradient: f32, scale: f32, shift: f32) -> f32 {
-        let through = if self.activate { silu_slope(normed * scale + shift) } else { 1.0 };
+        let through = if self.norm.activate { silu_slope(normed * scale + shift) } else { 1.0 };
         gradient * through * scale
     }
 }
@@ -167,7 +164,7 @@ impl WithSimd for Measure<'_> {
 
 /// Normalises pixels; loops are plain, because the compiler makes vectors of them here.
 struct Normalize<'a> {
-    norm: &'a GroupNorm<'a>,
+    layer: &'a Layer<'a>,
     means: &'a [f32],
     factors: &'a [f32],
     x: &'a [f32],
@@ -179,16 +176,16 @@ impl WithSimd for Normalize<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
-        let Self { norm, means, factors, x, normed } = self;
+        let Self { layer, means, factors, x, normed } = self;
         let channels = means.len();
         for (normed, x) in normed.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
             for ((((normed, x), mean), factor), shift) in
-                normed.iter_mut().zip(x).zip(means).zip(factors).zip(norm.shift)
+                normed.iter_mut().zip(x).zip(means).zip(factors).zip(layer.shift)
             {
                 // The mean first: folded into the shift it would cancel where it is far above the deviation.
                 *normed = (x - mean) * factor + shift;
             }
-            if norm.activate {
+            if layer.norm.activate {
                 for v in normed {
                     *v = silu(*v);
                 }
@@ -199,7 +196,7 @@ impl WithSimd for Normalize<'_> {
 
 /// Sums over pixels, for each channel, of the gradient by what is normalised, and of its products with that.
 struct GradientMoments<'a> {
-    norm: &'a GroupNorm<'a>,
+    layer: &'a Layer<'a>,
     statistics: &'a Statistics,
     x: &'a [f32],
     gradient: &'a [f32],
@@ -210,17 +207,17 @@ impl WithSimd for GradientMoments<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) -> Vec<[f64; 2]> {
-        let Self { norm, statistics: Statistics { means, inverse_deviations }, x, gradient } = self;
+        let Self { layer, statistics: Statistics { means, inverse_deviations }, x, gradient } = self;
         let channels = means.len();
         let (mut sums, mut products) = (vec![0.0_f32; channels], vec![0.0_f32; channels]);
         for (x, gradient) in x.chunks_exact(channels).zip(gradient.chunks_exact(channels)) {
-            let parameters = means.iter().zip(inverse_deviations).zip(norm.scale.iter().zip(norm.shift));
+            let parameters = means.iter().zip(inverse_deviations).zip(layer.scale.iter().zip(layer.shift));
             let totals = sums.iter_mut().zip(&mut products);
             for ((((mean, inverse), (scale, shift)), (sum, product)), (x, gradient)) in
                 parameters.zip(totals).zip(x.iter().zip(gradient))
             {
                 let normed = (x - mean) * inverse;
-                let slope = norm.slope(normed, *gradient, *scale, *shift);
+                let slope = layer.slope(normed, *gradient, *scale, *shift);
                 *sum += slope;
                 *product += slope * normed;
             }
@@ -231,7 +228,7 @@ impl WithSimd for GradientMoments<'_> {
 
 /// Takes the means of both away, and divides by the deviation.
 struct InputGradient<'a> {
-    norm: &'a GroupNorm<'a>,
+    layer: &'a Layer<'a>,
     statistics: &'a Statistics,
     /// Means over the channel's group of what [`GradientMoments`] sums.
     moments: &'a [Vec<f32>; 2],
@@ -245,18 +242,18 @@ impl WithSimd for InputGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
-        let Self { norm, statistics, moments: [sums, products], x, gradient, result } = self;
+        let Self { layer, statistics, moments: [sums, products], x, gradient, result } = self;
         let Statistics { means, inverse_deviations } = statistics;
         let channels = means.len();
         let pixels = x.chunks_exact(channels).zip(gradient.chunks_exact(channels));
         for (result, (x, gradient)) in result.chunks_exact_mut(channels).zip(pixels) {
-            let parameters = means.iter().zip(inverse_deviations).zip(norm.scale.iter().zip(norm.shift));
+            let parameters = means.iter().zip(inverse_deviations).zip(layer.scale.iter().zip(layer.shift));
             let numbers = result.iter_mut().zip(x.iter().zip(gradient));
             for ((((mean, inverse), (scale, shift)), (sum, product)), (result, (x, gradient))) in
                 parameters.zip(sums.iter().zip(products)).zip(numbers)
             {
                 let normed = (x - mean) * inverse;
-                *result = (norm.slope(normed, *gradient, *scale, *shift) - sum - normed * product) * inverse;
+                *result = (layer.slope(normed, *gradient, *scale, *shift) - sum - normed * product) * inverse;
             }
         }
     }

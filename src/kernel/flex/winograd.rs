@@ -6,7 +6,8 @@
 
 use pulp::Simd;
 
-use super::convolution::{Geometry, Scheme, Tile, Vectors};
+use super::convolution::{Geometry, Scheme, Tile};
+use super::product::Vectors;
 
 /// F(4x4, 3x3).
 #[derive(Clone, Copy)]
