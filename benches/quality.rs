@@ -1,163 +1,191 @@
-//! PSNR and SSIM of every task with its default parameters, against the classical estimate.
+//! PSNR and SSIM of tasks, noise levels and methods, beside the classical estimate.
 //!
-//! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--set PATH=JSON]... [PICTURE...]`, by default on
-//! `assets/samples`. `--set` changes a parameter of the configuration, for example `--set method.lam=1.0`. `--curve` gives
-//! the quality for other numbers of network calls, started late as by default and from noise alone.
+//! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--noise SIGMA]... [--method NAME]... [--set PATH=JSON]...
+//! [--write FOLDER] [PICTURE...]`, by default on `assets/samples` with the default method of each task. `--set` changes a
+//! parameter of the configuration, for example `--set method.lambda=0.5`. `--write` also writes every case as
+//! `FOLDER/PICTURE/CASE/` with `original.png`, `input.npy` (f32, `[h, w, 3]` in [0, 1]) and `case.json`, which
+//! `benches/peer/quality.py` reads for the classical answers.
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
 mod common;
 
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use fdgr::degradation::{Degradation, Form, Mask, Psf};
+use fdgr::control::Silent;
+use fdgr::degradation::{self, Degradation, Mask, inpainting::Inpainting};
+use fdgr::device;
 use fdgr::metrics::{psnr, ssim};
 use fdgr::noise::{Noise, Seeded, Stream};
+use fdgr::parameter::Values;
 use fdgr::picture::Picture;
-use fdgr::restore::{Border, PriorChoice, RestoreConfig, Restorer};
-use fdgr::{device, prior};
-use serde_json::Value;
+use fdgr::restore::{DataModel, Measurement, Overrides, PriorChoice, RestoreConfig, Restorer};
+use fdgr::sampler::signed_sigma;
+use npyz::WriterBuilder;
+use serde_json::{Value, json};
 
+#[derive(Default)]
 struct Options {
-    device: String,
+    device: Option<String>,
     tasks: Vec<String>,
+    noise: Vec<f64>,
+    methods: Vec<String>,
     settings: Vec<(String, Value)>,
-    curve: bool,
+    write: Option<PathBuf>,
     pictures: Vec<PathBuf>,
 }
 
+/// Name, task and parameters; holes are made for the picture's size.
+type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const CASES: [Case; 15] = [
+    ("denoise", "denoise", &[]),
+    ("sr2", "sr", &[("scale", "2")]),
+    ("sr3", "sr", &[("scale", "3")]),
+    ("sr4", "sr", &[("scale", "4")]),
+    ("gauss0.8", "deblur", &[("kernel", "gauss:0.8")]),
+    ("gauss1.6", "deblur", &[("kernel", "gauss:1.6")]),
+    ("gauss2.5", "deblur", &[("kernel", "gauss:2.5")]),
+    ("gauss4", "deblur", &[("kernel", "gauss:4")]),
+    ("motion9", "deblur", &[("kernel", "motion:9,30")]),
+    ("motion15", "deblur", &[("kernel", "motion:15,30")]),
+    ("uniform9", "deblur", &[("kernel", "uniform:9")]),
+    ("holes", "inpaint", &[]),
+    ("colour", "colorize", &[]),
+    ("cs25", "cs", &[("ratio", "0.25")]),
+    ("cs10", "cs", &[("ratio", "0.1")]),
+];
+
 fn main() -> Result<()> {
-    fdgr::memory::keep_freed();
+    common::memory::keep_freed();
     let options = parse()?;
-    let restorer = Restorer::new(&PriorChoice::named(prior::EMBEDDED), device::open(&options.device)?)?;
+    let device = device::open(options.device.as_deref().unwrap_or("auto"))?;
+    let restorer = Restorer::load(&PriorChoice::default(), device, &Silent)?;
     println!("fdgr {}, {}", env!("CARGO_PKG_VERSION"), restorer.device().description);
-    let tasks =
-        tasks().into_iter().filter(|(name, ..)| options.tasks.is_empty() || options.tasks.iter().any(|t| t == name));
-    if options.curve {
-        let header: Vec<String> = CALLS.map(|calls| format!("{calls} calls")).to_vec();
-        println!("| task | start | {} |\n| --- | --- |{}", header.join(" | "), " --- |".repeat(CALLS.len()));
-        for task in tasks {
-            curve(&restorer, &options, &task)?;
+    let header = if options.methods.is_empty() { vec!["default".to_owned()] } else { options.methods.clone() };
+    println!("| case | sigma | classical estimate | {} |", header.join(" | "));
+    println!("| --- | --- | --- |{}", " --- |".repeat(header.len()));
+    for (name, task, values) in CASES {
+        let wanted = options.tasks.is_empty() || options.tasks.iter().any(|t| t == name || t == task);
+        for &sigma in options.noise.iter().filter(|_| wanted) {
+            row(&restorer, &options, (name, task, values), sigma)?;
         }
-        return Ok(());
-    }
-    println!("| task | sigma | classical estimate | restored | seconds a picture |\n| --- | --- | --- | --- | --- |");
-    for task in tasks {
-        let Mean { before, after, seconds } = mean(&restorer, &options, &task, &options.settings)?;
-        println!("| {} | {} | {} | {} | {seconds:.1} |", task.0, task.2, shown(before), shown(after));
     }
     Ok(())
 }
 
-/// Network calls of the curve.
-const CALLS: [usize; 5] = [5, 10, 20, 50, 100];
-
-/// Prints the quality of a task for every number of calls: from the classical estimate, and from noise alone.
-fn curve(restorer: &Restorer, options: &Options, task: &Task) -> Result<()> {
-    let photo = Picture::read(options.pictures.first().context("no pictures")?)?;
-    let late = RestoreConfig::new((task.1)(&photo), task.2).start;
-    for start in [late, 1.0] {
-        let mut cells = Vec::new();
-        for calls in CALLS {
-            let steps = (calls as f64 / start).round() as usize;
-            let mut settings = vec![("steps".to_owned(), steps.into()), ("start".to_owned(), start.into())];
-            settings.extend_from_slice(&options.settings);
-            cells.push(shown(mean(restorer, options, task, &settings)?.after));
-        }
-        println!("| {} | {start} | {} |", task.0, cells.join(" | "));
-    }
-    Ok(())
-}
-
-/// What a task comes to over all pictures.
-struct Mean {
-    before: Quality,
-    after: Quality,
-    seconds: f64,
-}
-
-fn mean(restorer: &Restorer, options: &Options, task: &Task, settings: &[(String, Value)]) -> Result<Mean> {
-    let (name, degradation, sigma) = task;
-    let mut mean = Mean { before: [0.0; 2], after: [0.0; 2], seconds: 0.0 };
-    let n = options.pictures.len() as f64;
-    let add = |mean: &mut Quality, more: Quality| mean.iter_mut().zip(more).for_each(|(mean, more)| *mean += more / n);
-    for path in &options.pictures {
-        let photo = Picture::read(path)?;
-        let (before, after, seconds) = measure(restorer, &photo, degradation(&photo), *sigma, settings)
-            .with_context(|| format!("{name} of {}", path.display()))?;
-        eprintln!("{name} {}: {} -> {}", path.display(), shown(before), shown(after));
-        add(&mut mean.before, before);
-        add(&mut mean.after, after);
-        mean.seconds += seconds / n;
-    }
-    Ok(mean)
-}
-
-fn shown([psnr, ssim]: Quality) -> String {
-    format!("{psnr:.2} / {ssim:.3}")
-}
-
-/// A degradation that may depend on the picture's size.
-type OfPicture = Box<dyn Fn(&Picture) -> Degradation>;
-
-/// Name, degradation and noise.
-type Task = (&'static str, OfPicture, f64);
-
-fn tasks() -> Vec<Task> {
-    let fixed = |degradation: Degradation| -> OfPicture { Box::new(move |_| degradation.clone()) };
-    let blur = |psf: Psf| fixed(Degradation::Deblur { psf, form: Form::Fft });
-    // Stripes and scratches over a fifth of the picture.
-    let holes = |photo: &Picture| Degradation::Inpainting {
-        mask: Mask::from_fn(photo.height(), photo.width(), |y, x| (x + y / 3) % 48 >= 6 && (y + x / 5) % 64 >= 6),
-    };
-    vec![
-        ("sr", fixed(Degradation::SrBicubic { scale: 4, form: Form::Svd }), 0.05),
-        ("sr-clean", fixed(Degradation::SrBicubic { scale: 4, form: Form::Svd }), 0.01),
-        ("sr2", fixed(Degradation::SrBicubic { scale: 2, form: Form::Svd }), 0.02),
-        ("deblur-gauss", blur(Psf::REFERENCE_GAUSSIAN), 0.05),
-        ("deblur-gauss-clean", blur(Psf::gaussian(1.6)), 0.01),
-        ("deblur-motion", blur(Psf::Random { size: 31, intensity: 0.5, seed: 7 }), 0.05),
-        ("deblur-motion-clean", blur(Psf::Motion { length: 15.0, angle: 30.0 }), 0.01),
-        ("denoise", fixed(Degradation::Denoising), 0.1),
-        ("denoise-strong", fixed(Degradation::Denoising), 0.2),
-        ("denoise-weak", fixed(Degradation::Denoising), 0.03),
-        ("inpaint", Box::new(holes), 0.0),
-        ("colorize", fixed(Degradation::Colorization), 0.0),
-        ("cs", fixed(Degradation::CsWalshhadamard { ratio: 0.25, seed: 3 }), 0.01),
-        ("cs-blocks", fixed(Degradation::CsBlockbased { ratio: 0.25, seed: 3 }), 0.01),
-    ]
-}
-
+/// PSNR in dB and SSIM.
 type Quality = [f64; 2];
 
-fn measure(
-    restorer: &Restorer,
-    photo: &Picture,
-    degradation: Degradation,
-    sigma: f64,
-    settings: &[(String, Value)],
-) -> Result<(Quality, Quality, f64)> {
-    let size = [photo.height(), photo.width()];
-    let device = &restorer.device().device;
-    let operator = degradation.build(size[0], size[1], device)?;
-    let y = operator.apply(photo.to_tensor(device));
-    let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), device);
-    let y = y + noise * (2.0 * sigma);
-    let base = RestoreConfig { border: Border::Periodic, seed: 7, ..RestoreConfig::new(degradation.clone(), sigma) };
-    let config = changed(&base, settings)?;
-    let begun = Instant::now();
-    let restored = restorer.run(&config, y.clone(), size, &mut |_| ControlFlow::Continue(()))?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let quality = |x| -> Result<Quality> {
-        let picture = Picture::from_tensor(x)?;
-        let ssim = ssim(picture.pixels(), photo.pixels()).unwrap_or(f64::NAN);
-        Ok([psnr(picture.pixels(), photo.pixels()), ssim])
+fn row(restorer: &Restorer, options: &Options, case: Case, sigma: f64) -> Result<()> {
+    let methods: Vec<Option<&str>> = match options.methods.is_empty() {
+        true => vec![None],
+        false => options.methods.iter().map(|name| Some(name.as_str())).collect(),
     };
-    let classical = fdgr::restore::classical_estimate(&degradation, operator.as_ref(), &y, sigma)?;
-    Ok((quality(classical)?, quality(restored)?, seconds))
+    let mut means = vec![([0.0; 2], 0.0); methods.len() + 1];
+    let n = options.pictures.len() as f64;
+    for path in &options.pictures {
+        let photo = Picture::read(path)?;
+        let photo = if case.1 == "sr" { cropped(&photo, 12) } else { photo };
+        let made = Made::new(restorer, &photo, case, sigma)?;
+        if let Some(folder) = &options.write {
+            made.write(folder, path, &photo, case, sigma)?;
+        }
+        let classical = made.measurement.crop(made.measurement.estimate(&made.y, signed_sigma(sigma))?);
+        let mut results = vec![(compared(classical, &photo)?, 0.0)];
+        for method in &methods {
+            results.push(made.restored(restorer, &photo, *method, &options.settings, sigma)?);
+        }
+        for ((mean, seconds), (quality, took)) in means.iter_mut().zip(results) {
+            mean.iter_mut().zip(quality).for_each(|(mean, more): (&mut f64, f64)| *mean += more / n);
+            *seconds += took / n;
+        }
+    }
+    let cell = |(quality, seconds): &(Quality, f64)| format!("{:.2} / {:.3} ({seconds:.1} s)", quality[0], quality[1]);
+    let cells: Vec<String> = means.iter().map(cell).collect();
+    println!("| {} | {sigma} | {} |", case.0, cells.join(" | "));
+    Ok(())
+}
+
+/// The middle, with sides that `multiple` divides.
+fn cropped(photo: &Picture, multiple: usize) -> Picture {
+    let [w, h] = [photo.width(), photo.height()].map(|side| (side / multiple * multiple) as u32);
+    Picture::new(image::imageops::crop_imm(photo.pixels(), 0, 0, w, h).to_image())
+}
+
+/// A degraded picture.
+struct Made {
+    degradation: Degradation,
+    measurement: Measurement,
+    y: burn::tensor::Tensor<4>,
+}
+
+impl Made {
+    fn new(restorer: &Restorer, photo: &Picture, (_, task, values): Case, sigma: f64) -> Result<Self> {
+        let size = [photo.height(), photo.width()];
+        let values = values.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
+        let degradation = match task {
+            // Stripes and scratches over a fifth of the picture.
+            "inpaint" => {
+                let known = |y: usize, x: usize| (x + y / 3) % 48 >= 6 && (y + x / 5) % 64 >= 6;
+                Degradation::from(Inpainting { mask: Mask::from_fn(size[0], size[1], known) })
+            }
+            _ => degradation::of_task(task, &values, &degradation::Context { size, seed: 3 })?.into(),
+        };
+        let device = &restorer.device().device;
+        let config = RestoreConfig::new(degradation.clone(), sigma);
+        let measurement = Measurement::new(&degradation, config.border, size, device)?;
+        let y = measurement.measure(photo.to_tensor(device));
+        let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), device);
+        let y = y + measurement.mask_noise(noise) * signed_sigma(sigma);
+        Ok(Self { degradation, measurement, y })
+    }
+
+    fn restored(
+        &self,
+        restorer: &Restorer,
+        photo: &Picture,
+        method: Option<&str>,
+        settings: &[(String, Value)],
+        sigma: f64,
+    ) -> Result<(Quality, f64)> {
+        let mut config = RestoreConfig { seed: 7, ..RestoreConfig::new(self.degradation.clone(), sigma) };
+        Overrides { method: method.map(str::to_owned), ..Overrides::default() }.apply(&mut config)?;
+        let config = changed(&config, settings)?;
+        let begun = Instant::now();
+        let data = self.measurement.data(self.y.clone(), DataModel::Exact);
+        let mut noise = Seeded::new(7, Stream::Sampling);
+        let restored = restorer.sample(&self.measurement, &data, &config, &mut noise, &Silent)?;
+        let quality = compared(restored, photo)?;
+        Ok((quality, begun.elapsed().as_secs_f64()))
+    }
+
+    fn write(&self, folder: &Path, path: &Path, photo: &Picture, (name, task, values): Case, sigma: f64) -> Result<()> {
+        let stem = path.file_stem().unwrap_or_default();
+        let folder = folder.join(stem).join(format!("{name}-{sigma}"));
+        std::fs::create_dir_all(&folder)?;
+        photo.write(&folder.join("original.png"))?;
+        let [_, c, h, w] = self.y.dims();
+        let y = ((self.y.clone() + 1.0) / 2.0).permute([0, 2, 3, 1]);
+        let y: Vec<f32> = y.try_into_vec_as().map_err(|e| anyhow::anyhow!("{e}"))?;
+        let file = std::io::BufWriter::new(std::fs::File::create(folder.join("input.npy"))?);
+        let shape = [h as u64, w as u64, c as u64];
+        let mut array = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        array.extend(y)?;
+        array.finish()?;
+        let parameters: serde_json::Map<String, Value> =
+            values.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
+        let case = json!({ "case": name, "task": task, "sigma": sigma, "parameters": parameters });
+        Ok(std::fs::write(folder.join("case.json"), case.to_string())?)
+    }
+}
+
+fn compared(x: burn::tensor::Tensor<4>, photo: &Picture) -> Result<Quality> {
+    let picture = Picture::from_tensor(x)?;
+    let ssim = ssim(picture.pixels(), photo.pixels()).unwrap_or(f64::NAN);
+    Ok([psnr(picture.pixels(), photo.pixels()), ssim])
 }
 
 fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<RestoreConfig> {
@@ -170,15 +198,16 @@ fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<Resto
 }
 
 fn parse() -> Result<Options> {
-    let mut options =
-        Options { device: "auto".into(), tasks: Vec::new(), settings: Vec::new(), curve: false, pictures: Vec::new() };
+    let mut options = Options::default();
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
         let mut value = || words.next().with_context(|| format!("{word} needs a value"));
         match word.as_str() {
-            "--device" => options.device = value()?,
-            "--curve" => options.curve = true,
+            "--device" => options.device = Some(value()?),
             "--task" => options.tasks.push(value()?),
+            "--noise" => options.noise.push(value()?.parse()?),
+            "--method" => options.methods.push(value()?),
+            "--write" => options.write = Some(value()?.into()),
             "--set" => {
                 let setting = value()?;
                 let (path, json) = setting.split_once('=').context("--set takes PATH=JSON")?;
@@ -186,6 +215,9 @@ fn parse() -> Result<Options> {
             }
             _ => options.pictures.push(word.into()),
         }
+    }
+    if options.noise.is_empty() {
+        options.noise = vec![0.0, 0.01, 0.02, 0.05, 0.1, 0.2];
     }
     if options.pictures.is_empty() {
         let samples = std::fs::read_dir("assets/samples")?.filter_map(|entry| Some(entry.ok()?.path()));

@@ -18,8 +18,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::tensor::{Tensor, TensorData};
 use clap::{Parser, ValueEnum};
+use fdgr::control::Silent;
 use fdgr::device;
-use fdgr::prior::{AdmConfig, Architecture, DdpmConfig, Denoiser, Precision, PriorFile};
+use fdgr::noise::splitmix64;
+use fdgr::prior::{AdmConfig, Architecture, Call, DdpmConfig, Denoiser, Precision, PriorFile};
 use rayon::prelude::*;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
@@ -50,8 +52,8 @@ enum Model {
 fn main() -> Result<()> {
     let args = Args::parse();
     let (architecture, file) = match args.model {
-        Model::Celebahq => (Architecture::Ddpm(DdpmConfig::celeba_hq()), "celeba_hq.ckpt"),
-        Model::Imagenet => (Architecture::GuidedDiffusion(AdmConfig::imagenet(), 6), "256x256_diffusion_uncond.pt"),
+        Model::Celebahq => (Architecture::from(DdpmConfig::celeba_hq()), "celeba_hq.ckpt"),
+        Model::Imagenet => (Architecture::from(AdmConfig::imagenet()), "256x256_diffusion_uncond.pt"),
     };
     let temporary = tempfile::tempdir()?;
     let folder = args.keep.as_deref().unwrap_or(temporary.path());
@@ -70,9 +72,11 @@ fn main() -> Result<()> {
     println!("device    {}", selected.description);
     let begun = Instant::now();
     let found = PriorFile::open(&path)?;
-    anyhow::ensure!(found.architecture() == &architecture, "recognised as {}", found.architecture().describe());
+    let recognised = found.architecture();
+    let same = recognised.tensors() == architecture.tensors() && recognised.published() == architecture.published();
+    anyhow::ensure!(same, "recognised as {}", recognised.describe());
     let before = peak_mib();
-    let prior = found.load(args.precision, None, &selected.device)?;
+    let prior = found.load(args.precision, None, &selected.device, &Silent)?;
     let peak = peak_mib();
     println!("loaded    in {:.2} s, peak memory {peak:.0} MiB ({before:.0} before)", begun.elapsed().as_secs_f64());
     let ratio = peak / (parameters as f64 * 4.0 / 1048576.0);
@@ -91,7 +95,8 @@ fn main() -> Result<()> {
         let x: Vec<f32> = (0..3 * pixels as u64).map(|i| unit(i, u64::from(u32::MAX))).collect();
         let x = Tensor::<4>::from_data(TensorData::new(x, [1, 3, side, side]), &selected.device);
         let begun = Instant::now();
-        let eps = prior.predict_noise(x, 500).try_into_vec_as::<f32>().map_err(|e| anyhow::anyhow!("{e}"))?;
+        let eps = prior.predict_noise(x, &Call::at(500))?;
+        let eps = eps.try_into_vec_as::<f32>().map_err(|e| anyhow::anyhow!("{e}"))?;
         let (sum, squares) = eps.iter().fold((0.0, 0.0), |(s, q), &v| (s + f64::from(v), q + f64::from(v).powi(2)));
         println!(
             "step {step}    {side}x{side} in {:.2} s, peak memory {:.0} MiB, sum {sum:.6e}, sum of squares {squares:.6e}",
@@ -100,13 +105,6 @@ fn main() -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn splitmix64(x: u64) -> u64 {
-    let z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
 }
 
 /// In `[-1, 1)`.

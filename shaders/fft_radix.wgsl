@@ -1,14 +1,14 @@
 // One Stockham pass of radix RADIX over many lines at once (decimation in time, self-sorting).
 //
-//   dispatch     one thread per butterfly: lines * length / RADIX of them
+//   dispatch     one thread per butterfly: lines * length / RADIX
 //   source       complex lines, or pairs of real lines in the first pass (access/load_*.wgsl)
-//   destination  the same in the last pass (access/store_*.wgsl)
 //   table        table[k] = exp(-2 pi i k / length)
-//   constants    RADIX, INVERSE, WORKGROUP, set in front of this text; `butterfly` is one of butterfly/
-//   matches      kernel::fft::specification, after all passes over both axes
+//   destination  complex lines, or pairs of real lines in the last pass (access/store_*.wgsl)
+//   constants    RADIX, INVERSE; `butterfly` is the file of butterfly/ for RADIX
+//   matches      kernel::fft::reference, after all passes over both axes
 //
-// Element i of a complex line is at `outer * length * inner + i * inner + (line mod inner)`: `inner` is 1 along rows and the
-// number of lines beside each other along columns.
+// Element i of a complex line is at `outer * length * inner + i * inner + (line mod inner)`; `inner` is 1 along rows, and the
+// number of adjacent lines along columns.
 
 struct Parameters {
     threads: u32,
@@ -16,7 +16,7 @@ struct Parameters {
     inner: u32,
     span: u32,      // product of the radices already done
     scale: f32,     // 1, or 1 / length in the last pass of an inverse
-    lines: u32,     // real lines, and distance of neighbours on them
+    lines: u32,     // number of real lines; `stride` is the distance of adjacent elements of one
     stride: u32,
 }
 

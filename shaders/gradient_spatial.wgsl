@@ -1,9 +1,10 @@
 // The G+ regulariser in one pass: periodic backward differences, phi' of each, and the adjoint difference.
 //
 //   dispatch     one thread per pixel
-//   image, gradient   planes of HEIGHT x WIDTH
-//   gradient[i]  = lam ((p_x[i] - p_x[right(i)]) + (p_y[i] - p_y[below(i)])),  p = phi'(d),  d_x[i] = u[i] - u[left(i)]
-//   matches      kernel::gradient::spatial_specification
+//   image        planes of `height` x `width`
+//   gradient     of the same shape: gradient[i] = lam ((p_x[i] - p_x[right(i)]) + (p_y[i] - p_y[below(i)])) with p = phi'(d),
+//                d_x[i] = u[i] - u[left(i)] and d_y[i] = u[i] - u[above(i)]
+//   matches      kernel::gradient::spatial_reference
 
 struct Parameters {
     threads: u32,

@@ -1,10 +1,12 @@
-// Group normalisation from the statistics of group_statistics.wgsl, and SiLU where SILU.
+// Group normalisation with the statistics of group_statistics.wgsl, followed by SiLU if SILU is set.
 //
-//   dispatch     one thread per `Number`
-//   x, normed    [batch, channels, plane] of `Number`s: floats, or vectors of LANES where that divides a plane
+//   dispatch     one thread per `Vector`
+//   x, normed    [batch, channels, plane] in `Vector`s of LANES floats (lanes/*.wgsl); LANES divides a plane
+//   statistics   vec2(mean, 1 / deviation) per group
 //   scale, shift one float per channel
-//   normed       (x - mean) * deviation^-1 * scale + shift, then v / (1 + exp(-v)) where SILU
-//   matches      kernel::normalization::specification
+//   normed       v = (x - mean) / deviation * scale + shift, or v / (1 + exp(-v)) if SILU is set
+//   constants    SILU, LANES
+//   matches      kernel::normalization::GroupNorm::reference
 
 struct Parameters {
     threads: u32,
@@ -13,11 +15,11 @@ struct Parameters {
     group_channels: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<Number>;
+@group(0) @binding(0) var<storage, read_write> x: array<Vector>;
 @group(0) @binding(1) var<storage, read_write> statistics: array<vec2<f32>>;
 @group(0) @binding(2) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(3) var<storage, read_write> shift: array<f32>;
-@group(0) @binding(4) var<storage, read_write> normed: array<Number>;
+@group(0) @binding(4) var<storage, read_write> normed: array<Vector>;
 @group(0) @binding(5) var<uniform> parameters: Parameters;
 
 fn element(thread: u32) {

@@ -1,10 +1,11 @@
-// Spectra of complex lines that two real lines make, from the half spectra of these: Z[k] = X[k] + i Y[k], and with conjugates
-// at -k. The imaginary parts of frequencies that are their own conjugates have no image and are dropped.
+// Spectra of the complex lines that pairs of real lines are packed into, from the half spectra of the real lines:
+// Z[k] = X[k] + i Y[k], and the conjugates at -k. Imaginary parts of frequencies that are their own conjugates are dropped, as
+// a real line has none.
 //
-//   dispatch     one thread per frequency of a pair: pairs * half of them
-//   source       half spectra of `lines` real lines, each `half` long; the last of an odd number is a pair by itself
+//   dispatch     one thread per frequency of a pair: pairs * half
+//   source       half spectra of `lines` real lines, each `half_` long; the last of an odd number is paired with itself
 //   destination  spectra of complex lines, each `width` long
-//   matches      kernel::fft::inverse_specification, between columns and rows
+//   matches      kernel::fft::inverse_reference, between the columns and the rows
 
 struct Parameters {
     threads: u32,

@@ -1,11 +1,13 @@
-// Product of every line with one table, the line cut or filled with zeros to a new length on the way.
+// Product of every line with one table; lines are cut, or padded with zeros, to a new length on the way.
 //
 //   dispatch     one thread per element of the destination
-//   source       lines of `length_in` complex numbers, or pairs of real lines (access/load_*.wgsl); `inner` as in fft_radix.wgsl
-//   table        table[offset + i], shared by all lines, conjugated where CONJUGATE
+//   source       lines of `length_in` complex numbers, or pairs of real lines (access/load_*.wgsl); `inner` as in
+//                fft_radix.wgsl
+//   table        table[offset + i], shared by all lines, conjugated if CONJUGATE
 //   destination  lines of `length_out`, complex or pairs: source * table * scale, 0 from `length_in` on
-//   constants    CONJUGATE, WORKGROUP, set in front of this text
-//   matches      the chirps of kernel::fft (Bluestein), and the products with transfer functions there (a plane is one line)
+//   constants    CONJUGATE
+//   matches      kernel::fft::filter_reference, as the product with the transfer function (a plane is one line there), and
+//                kernel::fft::reference, as the chirps of Bluestein's transform
 
 struct Parameters {
     threads: u32,
@@ -14,7 +16,7 @@ struct Parameters {
     inner: u32,
     offset: u32,
     scale: f32,
-    lines: u32,     // real lines, and distance of neighbours on them
+    lines: u32,     // number of real lines; `stride` is the distance of adjacent elements of one
     stride: u32,
 }
 

@@ -1,14 +1,19 @@
-// Products of matrices, one for each point of a convolution: a thread keeps a block of sums in registers.
+// Batched matrix product: products[p] = left[p]^T right[p]. A thread keeps a block of sums in registers.
 //
 //   dispatch     one thread per ROWS x COLUMNS sums
-//   panel        [points, depth, rows]      weights of `rows` outputs
-//   gathered     [points, depth, pitch]     inputs; those of `columns` positions from `first` on count
-//   products     [points, rows, columns]    sum over depth of panel times gathered
-//   matches      kernel::convolution::specification, together with the kernels that gather, weigh and scatter
+//   left         [points, depth, rows]
+//   right        [points, depth, pitch], of which `columns` columns from `first` on are used
+//   products     [points, rows, columns]
+//   constants    ROWS, COLUMNS
+//   matches      kernel::convolution::reference, together with the transforms before and after it, and the two products of
+//                kernel::attention::reference
 //
-// `rows` is a multiple of ROWS and `columns` of COLUMNS, both of them multiples of four, as `pitch` and `first` are. A line with $r stands for ROWS lines
-// with a row's number, one with $c for COLUMNS lines; $q and $d number the vectors of four rows and of four columns, $r.v and
-// $c.v are a row's and a column's element of its vector. Arrays would be shorter, but compilers keep them in memory.
+// `rows` is a multiple of ROWS, `columns` of COLUMNS, and ROWS, COLUMNS, `pitch` and `first` are multiples of four.
+//
+// The text is a template (src/kernel/wgsl/unroll.rs): a line with $r stands for ROWS lines with the number of a row, a line
+// with $c for COLUMNS lines with the number of a column; $q and $d number the vectors of four rows and of four columns; $r.v
+// and $c.v are the component of its vector that belongs to a row or column. Arrays would be shorter, but compilers keep them
+// in memory.
 
 struct Parameters {
     threads: u32,
@@ -19,8 +24,8 @@ struct Parameters {
     first: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> panel: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> gathered: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read_write> left: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> right: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> products: array<f32>;
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
@@ -32,15 +37,15 @@ fn element(thread: u32) {
     let point = thread / column_blocks / row_blocks;
     let row_step = parameters.rows / 4u;
     let column_step = parameters.pitch / 4u;
-    var from_panel = point * parameters.depth * row_step + row / 4u;
-    var from_gathered = point * parameters.depth * column_step + (parameters.first + column) / 4u;
+    var from_left = point * parameters.depth * row_step + row / 4u;
+    var from_right = point * parameters.depth * column_step + (parameters.first + column) / 4u;
     var sum_$r_$c = 0.0;
     for (var k = 0u; k < parameters.depth; k++) {
-        let weights_$q = panel[from_panel + $qu];
-        let inputs_$d = gathered[from_gathered + $du];
-        sum_$r_$c = fma(weights_$r.v, inputs_$c.v, sum_$r_$c);
-        from_panel += row_step;
-        from_gathered += column_step;
+        let left_$q = left[from_left + $qu];
+        let right_$d = right[from_right + $du];
+        sum_$r_$c = fma(left_$r.v, right_$c.v, sum_$r_$c);
+        from_left += row_step;
+        from_right += column_step;
     }
     let at = (point * parameters.rows + row) * parameters.columns + column;
     products[at + $ru * parameters.columns + $cu] = sum_$r_$c;

@@ -1,9 +1,9 @@
-// Softmax of every column of scores, each multiplied with a positive number before.
+// Softmax of every column of scores, after multiplication with a positive scale.
 //
-//   dispatch     one thread per column: heads * columns of them
+//   dispatch     one thread per column: heads * columns
 //   scores       [heads, rows, columns]
 //   weights      [heads, rows, columns]: exp(scale (score - largest)), divided by the sum of its column
-//   matches      kernel::attention::specification, between its two products
+//   matches      kernel::attention::reference, between its two products
 
 struct Parameters {
     threads: u32,

@@ -1,10 +1,10 @@
-// Half spectra of pairs of real lines, from the spectra Z of the complex lines that two of them make:
+// Half spectra of pairs of real lines, from the spectrum Z of the complex line that the pair is packed into:
 //   X[k] = (Z[k] + conj(Z[-k])) / 2 of the first, (Z[k] - conj(Z[-k])) / 2i of the second
 //
-//   dispatch     one thread per frequency of a pair: pairs * half of them
+//   dispatch     one thread per frequency of a pair: pairs * half
 //   source       spectra of complex lines, each `width` long
-//   destination  half spectra of `lines` real lines, each `half` long
-//   matches      kernel::fft::specification, between rows and columns
+//   destination  half spectra of `lines` real lines, each `half_` long
+//   matches      kernel::fft::reference, between the rows and the columns
 
 struct Parameters {
     threads: u32,

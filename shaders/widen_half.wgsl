@@ -1,9 +1,9 @@
-// Pairs of f16 to f32.
+// f16 to f32.
 //
 //   dispatch     one thread per word
 //   words        two f16 each, the first in the low half
 //   widened      twice as many f32
-//   matches      kernel::half::widen_specification
+//   matches      kernel::half::widen_reference
 
 struct Parameters {
     threads: u32,

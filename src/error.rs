@@ -1,65 +1,411 @@
-//! Everything that can go wrong, one sentence each: the thing, the fact, the remedy.
+//! Errors: a kind, the thing, the fact, what would help, and the cause beneath.
+//!
+//! The library does not know which shell is in front of it. Where an error is about a setting, it names a [`Setting`], and where
+//! something would help, it carries a [`Hint`]; a shell turns both into its own [`Words`]: flags of a command line, controls
+//! of a window. [`Error`]'s own `Display` uses plain ones.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
+use std::path::{Path, PathBuf};
 
 /// Result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What a user can be told.
-#[derive(Debug, thiserror::Error)]
+/// The error beneath an [`Error`].
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A setting by its name in the library, such as `border` or `eta_tilde`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting(pub Cow<'static, str>);
+
+#[expect(missing_docs, reason = "each is called what it is")]
+impl Setting {
+    pub const BATCH: Self = Self::of("batch");
+    pub const BORDER: Self = Self::of("border");
+    pub const CLASS: Self = Self::of("class");
+    pub const CLASSIFIER: Self = Self::of("classifier");
+    pub const CONFIG: Self = Self::of("config");
+    pub const DATA: Self = Self::of("data");
+    pub const DEGRADATION: Self = Self::of("degradation");
+    pub const DEVICE: Self = Self::of("device");
+    pub const FORM: Self = Self::of("form");
+    pub const GUIDANCE_SCALE: Self = Self::of("guidance_scale");
+    pub const INVERT_MASK: Self = Self::of("invert_mask");
+    pub const KERNEL: Self = Self::of("kernel");
+    pub const MASK: Self = Self::of("mask");
+    pub const METHOD: Self = Self::of("method");
+    pub const MODEL: Self = Self::of("model");
+    pub const MODEL_NAME: Self = Self::of("name");
+    pub const OUTPUT: Self = Self::of("output");
+    pub const OVERWRITE: Self = Self::of("overwrite");
+    pub const PICTURES: Self = Self::of("pictures");
+    pub const PRECISION: Self = Self::of("precision");
+    pub const RANDOM: Self = Self::of("random");
+    pub const RECIPE: Self = Self::of("recipe");
+    pub const RESULTS: Self = Self::of("results");
+    pub const RESUME: Self = Self::of("resume");
+    pub const SHARD: Self = Self::of("shard");
+    pub const SIGMA: Self = Self::of("sigma");
+    pub const START: Self = Self::of("start");
+    pub const STEPS: Self = Self::of("steps");
+    pub const SUBSET: Self = Self::of("subset");
+    pub const TRAVEL_LENGTH: Self = Self::of("travel_length");
+    pub const TRAVEL_REPEAT: Self = Self::of("travel_repeat");
+    pub const VARY: Self = Self::of("vary");
+
+    /// The setting of that name.
+    pub const fn of(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+}
+
+/// What an error is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A file or folder.
+    Path(PathBuf),
+    /// A setting, and the value it was given where that matters.
+    Setting(Setting, Option<String>),
+    /// Anything else, named in words.
+    Thing(Cow<'static, str>),
+}
+
+impl From<Setting> for Subject {
+    fn from(setting: Setting) -> Self {
+        Self::Setting(setting, None)
+    }
+}
+
+impl From<&Path> for Subject {
+    fn from(path: &Path) -> Self {
+        Self::Path(path.into())
+    }
+}
+
+impl From<&'static str> for Subject {
+    fn from(thing: &'static str) -> Self {
+        Self::Thing(thing.into())
+    }
+}
+
+impl From<String> for Subject {
+    fn from(thing: String) -> Self {
+        Self::Thing(thing.into())
+    }
+}
+
+impl Subject {
+    /// A setting with the value it was given.
+    pub fn given(setting: Setting, value: impl ToString) -> Self {
+        Self::Setting(setting, Some(value.to_string()))
+    }
+}
+
+/// What would help.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the sentence of each variant says what its fields are")]
+pub enum Hint {
+    /// Advice that names no control of a shell.
+    Advice(Cow<'static, str>),
+    /// Give a setting this value, for example.
+    Set(Setting, Cow<'static, str>),
+    /// Turn a switch on, or give a setting some value.
+    Give(Setting),
+    /// Leave a setting out.
+    Omit(Setting),
+    /// Install a model of the catalogue.
+    Install(String),
+    /// Remove an installed model, and install it again.
+    Reinstall(String),
+    /// See what there is.
+    List(Listing),
+    /// Any of several.
+    Any(Vec<Self>),
+}
+
+/// What a shell can list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Models, installed and known.
+    Models,
+    /// Devices.
+    Devices,
+    /// Published command lines.
+    Recipes,
+}
+
+impl From<&'static str> for Hint {
+    fn from(advice: &'static str) -> Self {
+        Self::Advice(advice.into())
+    }
+}
+
+impl From<String> for Hint {
+    fn from(advice: String) -> Self {
+        Self::Advice(advice.into())
+    }
+}
+
+impl Hint {
+    /// Give a setting this value, for example.
+    pub fn set(setting: Setting, value: impl Into<Cow<'static, str>>) -> Self {
+        Self::Set(setting, value.into())
+    }
+
+    /// Either of two.
+    #[must_use]
+    pub fn or(self, other: impl Into<Self>) -> Self {
+        let mut any = match self {
+            Self::Any(any) => any,
+            one => vec![one],
+        };
+        any.push(other.into());
+        Self::Any(any)
+    }
+
+    /// Compute on the CPU.
+    pub fn use_cpu() -> Self {
+        Self::set(Setting::DEVICE, "cpu")
+    }
+}
+
+/// How a shell calls settings and hints.
+pub trait Words {
+    /// A setting's name, such as `--border`.
+    fn setting(&self, setting: &Setting) -> String;
+    /// What to do, such as `pass --border periodic`.
+    fn hint(&self, hint: &Hint) -> String;
+}
+
+/// The library's own words.
+struct Plain;
+
+impl Words for Plain {
+    fn setting(&self, setting: &Setting) -> String {
+        setting.0.replace('_', " ")
+    }
+
+    fn hint(&self, hint: &Hint) -> String {
+        let setting = |setting| self.setting(setting);
+        match hint {
+            Hint::Advice(advice) => advice.to_string(),
+            Hint::Set(of, value) => format!("set {} to {value}", setting(of)),
+            Hint::Give(of) => format!("set {}", setting(of)),
+            Hint::Omit(of) => format!("leave {} out", setting(of)),
+            Hint::Install(model) => format!("install the model {model}"),
+            Hint::Reinstall(model) => format!("remove the model {model} and install it again"),
+            Hint::List(Listing::Models) => "see which models there are".into(),
+            Hint::List(Listing::Devices) => "see which devices there are".into(),
+            Hint::List(Listing::Recipes) => "see which recipes there are".into(),
+            Hint::Any(hints) => alternatives(hints, self),
+        }
+    }
+}
+
+/// Hints as one clause: `a, b or c`.
+pub fn alternatives(hints: &[Hint], words: &dyn Words) -> String {
+    let said: Vec<String> = hints.iter().map(|hint| words.hint(hint)).collect();
+    match said.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{}, or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// What can go wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "fields: the thing, the fact, and the hint")]
 pub enum Error {
     /// A file could not be read.
-    #[error("{path}: cannot be read ({reason}); check the name and the permissions")]
-    Unreadable { path: PathBuf, reason: String },
+    Unreadable { path: PathBuf, source: Cause },
     /// A file could not be written.
-    #[error("{path}: cannot be written ({reason}); choose another place with -o")]
-    Unwritable { path: PathBuf, reason: String },
-    /// A file is not a picture this program can decode.
-    #[error("{path}: {fact}; {remedy}")]
-    Picture { path: PathBuf, fact: String, remedy: String },
-    /// The output would replace an input.
-    #[error("{path}: the output would overwrite an input; choose another name with -o")]
+    Unwritable { path: PathBuf, source: Cause, hint: Hint },
+    /// An output would replace an input.
     Overwrites { path: PathBuf },
-    /// A parameter outside its range.
-    #[error("{name} is {value}, but {fact}")]
-    Parameter { name: String, value: String, fact: String },
-    /// A kernel, mask or picture that does not fit the task.
-    #[error("{what}: {fact}; {remedy}")]
-    Mismatch { what: String, fact: String, remedy: String },
-    /// The picture does not fit the memory.
-    #[error(
-        "{width}x{height} pixels need about {needed_mib} MiB, but {device} has {available_mib} MiB; \
-         the largest square that fits is {side}x{side}: crop or shrink the picture"
-    )]
+    /// A file is not a picture that can be decoded or encoded.
+    Picture { path: PathBuf, fact: String, hint: Hint },
+    /// A value outside its range.
+    Parameter { subject: Subject, value: String, fact: String },
+    /// Things that do not fit each other.
+    Mismatch { subject: Subject, fact: String, hint: Hint },
+    /// The picture does not fit the memory of the device.
     TooLarge { width: usize, height: usize, needed_mib: u64, available_mib: u64, device: String, side: usize },
-    /// A checkpoint that is not usable as a prior.
-    #[error("{path}: {fact}; {remedy}")]
-    Checkpoint { path: PathBuf, fact: String, remedy: String },
-    /// A device that is not there or does not answer.
-    #[error("{device}: {fact}; {remedy}")]
-    Device { device: String, fact: String, remedy: String },
+    /// A checkpoint that cannot be used as asked.
+    Checkpoint { path: PathBuf, fact: String, hint: Hint },
+    /// A device that is not there, or does not answer.
+    Device { device: String, fact: String, hint: Hint },
     /// An estimate that must not become a picture.
-    #[error("step {step}: the estimate {fact}, so the run was stopped; {remedy}")]
-    BadEstimate { step: usize, fact: String, remedy: String },
-    /// The run was interrupted; nothing was written.
-    #[error("stopped at step {step} of {steps}; nothing was written for this picture")]
-    Stopped { step: usize, steps: usize },
-    /// A configuration file of another form.
-    #[error("{path}: {fact}; {remedy}")]
-    Config { path: PathBuf, fact: String, remedy: String },
-    /// A folder of results that does not fit what is asked of it.
-    #[error("{path}: {fact}; {remedy}")]
-    Results { path: PathBuf, fact: String, remedy: String },
-    /// A recipe that cannot be repeated.
-    #[error("{path}: {fact}; {remedy}")]
-    Recipe { path: PathBuf, fact: String, remedy: String },
+    BadEstimate { step: usize, fact: String, hint: Hint },
+    /// The work was cancelled; nothing was written.
+    Stopped { during: String },
+    /// A configuration, recipe or folder of results that cannot be used.
+    Document { path: PathBuf, fact: String, hint: Hint },
 }
 
 impl Error {
-    /// A value outside its range.
-    pub(crate) fn parameter(name: &str, value: impl ToString, fact: &str) -> Self {
-        Self::Parameter { name: name.into(), value: value.to_string(), fact: fact.into() }
+    /// A value outside its range; the fact reads after "but".
+    pub fn parameter(subject: impl Into<Subject>, value: impl ToString, fact: impl Into<String>) -> Self {
+        Self::Parameter { subject: subject.into(), value: value.to_string(), fact: fact.into() }
+    }
+
+    /// Things that do not fit each other.
+    pub fn mismatch(subject: impl Into<Subject>, fact: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::Mismatch { subject: subject.into(), fact: fact.into(), hint: hint.into() }
+    }
+
+    /// A file that could not be read.
+    pub fn unreadable(path: &Path, source: impl Into<Cause>) -> Self {
+        Self::Unreadable { path: path.into(), source: source.into() }
+    }
+
+    /// A file that could not be written.
+    pub fn unwritable(path: &Path, source: impl Into<Cause>) -> Self {
+        let hint = "check that its folder exists, may be written to and has space".into();
+        Self::Unwritable { path: path.into(), source: source.into(), hint }
+    }
+
+    /// A picture file that cannot be decoded or encoded.
+    pub fn picture(path: &Path, fact: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::Picture { path: path.into(), fact: fact.into(), hint: hint.into() }
+    }
+
+    /// A checkpoint that cannot be used as asked.
+    pub fn checkpoint(path: &Path, fact: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::Checkpoint { path: path.into(), fact: fact.into(), hint: hint.into() }
+    }
+
+    /// A configuration, recipe or folder of results that cannot be used.
+    pub fn document(path: &Path, fact: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::Document { path: path.into(), fact: fact.into(), hint: hint.into() }
+    }
+
+    /// A device that did not give its results back.
+    pub fn no_result(device: &burn::tensor::Device, source: impl Display) -> Self {
+        Self::Device {
+            device: format!("{device:?}"),
+            fact: format!("it gave no result ({source})"),
+            hint: Hint::from("try a smaller picture").or(Hint::use_cpu()),
+        }
+    }
+
+    /// The same where the user chose the place: another one would help.
+    #[must_use]
+    pub fn at_output(self) -> Self {
+        match self {
+            Self::Unwritable { path, source, .. } => {
+                Self::Unwritable { path, source, hint: Hint::Give(Setting::OUTPUT) }
+            }
+            other => other,
+        }
+    }
+
+    /// What would help, where it is known.
+    pub fn hint(&self) -> Option<&Hint> {
+        match self {
+            Self::Unwritable { hint, .. }
+            | Self::Picture { hint, .. }
+            | Self::Mismatch { hint, .. }
+            | Self::Checkpoint { hint, .. }
+            | Self::Device { hint, .. }
+            | Self::BadEstimate { hint, .. }
+            | Self::Document { hint, .. } => Some(hint),
+            Self::Unreadable { .. }
+            | Self::Overwrites { .. }
+            | Self::Parameter { .. }
+            | Self::TooLarge { .. }
+            | Self::Stopped { .. } => None,
+        }
+    }
+
+    /// The error as one sentence in the words of a shell: the thing, the fact, the remedy.
+    pub fn sentence(&self, words: &dyn Words) -> String {
+        let about = |subject: &Subject| match subject {
+            Subject::Path(path) => path.display().to_string(),
+            Subject::Setting(setting, None) => words.setting(setting),
+            Subject::Setting(setting, Some(value)) => format!("{} {value}", words.setting(setting)),
+            Subject::Thing(thing) => thing.to_string(),
+        };
+        let fact = match self {
+            Self::Unreadable { path, source } => {
+                format!("{}: cannot be read ({source}); check the name and the permissions", path.display())
+            }
+            Self::Unwritable { path, source, .. } => format!("{}: cannot be written ({source})", path.display()),
+            Self::Overwrites { path } => {
+                let hint = words.hint(&Hint::Give(Setting::OUTPUT));
+                format!("{}: the output would overwrite an input; choose another name: {hint}", path.display())
+            }
+            Self::Parameter { subject, value, fact } => format!("{} is {value}, but {fact}", about(subject)),
+            Self::Mismatch { subject, fact, .. } => format!("{}: {fact}", about(subject)),
+            Self::TooLarge { width, height, needed_mib, available_mib, device, side } => format!(
+                "{width}x{height} pixels need about {needed_mib} MiB, but {device} has {available_mib} MiB; the largest \
+                 square that fits is {side}x{side}: crop or shrink the picture"
+            ),
+            Self::Picture { path, fact, .. }
+            | Self::Checkpoint { path, fact, .. }
+            | Self::Document { path, fact, .. } => format!("{}: {fact}", path.display()),
+            Self::Device { device, fact, .. } => format!("{device}: {fact}"),
+            Self::BadEstimate { step, fact, .. } => format!("step {step}: the estimate {fact}, so the run was stopped"),
+            Self::Stopped { during } => format!("stopped {during}; nothing was written for this picture"),
+        };
+        match self.hint() {
+            Some(hint) => format!("{fact}; {}", words.hint(hint)),
+            None => fact,
+        }
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence(&Plain))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+/// Says which file an operation was about.
+pub(crate) trait PathContext<T> {
+    /// It was reading `path`.
+    fn reading(self, path: &Path) -> Result<T>;
+    /// It was writing `path`.
+    fn writing(self, path: &Path) -> Result<T>;
+}
+
+impl<T, E: Into<Cause>> PathContext<T> for std::result::Result<T, E> {
+    fn reading(self, path: &Path) -> Result<T> {
+        self.map_err(|e| Error::unreadable(path, e))
+    }
+
+    fn writing(self, path: &Path) -> Result<T> {
+        self.map_err(|e| Error::unwritable(path, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_kept_and_hints_are_said() {
+        use std::error::Error as _;
+        let missing = std::fs::read("/nowhere").reading(Path::new("/nowhere")).unwrap_err();
+        let cause = missing.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
+        let error = Error::mismatch(
+            Setting::METHOD,
+            "it needs the spectrum",
+            Hint::set(Setting::BORDER, "periodic").or("choose another method"),
+        );
+        assert_eq!(
+            error.to_string(),
+            "method: it needs the spectrum; set border to periodic, or choose another method"
+        );
     }
 }

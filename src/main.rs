@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use fdgr::memory::{self, MiMalloc};
+mod memory;
+
+use memory::MiMalloc;
 
 /// Gives the memory of one feature map to the next, where the system's allocator would return it and fetch it again.
 #[global_allocator]

@@ -1,4 +1,4 @@
-//! Main memory of programs that restore pictures.
+//! Main memory of the program.
 
 use libmimalloc_sys::{mi_option_set_default, mi_option_t};
 pub use mimalloc::MiMalloc;
@@ -6,11 +6,11 @@ pub use mimalloc::MiMalloc;
 /// `mi_option_purge_delay` of `mimalloc.h`, which the bindings leave out: milliseconds, or -1 for never.
 const PURGE_DELAY: mi_option_t = 15;
 
-/// Has [`MiMalloc`] keep what is freed for what is allocated next, for programs that name it as their global allocator.
+/// Tells mimalloc never to return freed pages to the operating system.
 ///
-/// The memory that a program takes at most stays with it to its end. By itself mimalloc gives memory back after a second; where a step takes longer than that, every feature map would be
-/// fetched and cleared anew. A step of the built-in prior at 1536x1536 takes 2.8 s so, and 3.8 s without.
-/// `MIMALLOC_PURGE_DELAY` in the environment takes precedence.
+/// Peak memory is therefore held until exit. By itself mimalloc returns pages after a second; where a step takes longer than
+/// that, every feature map would be fetched and cleared anew. A step of the built-in prior at 1536x1536 takes 2.8 s so, and 3.8 s
+/// without. `MIMALLOC_PURGE_DELAY` in the environment takes precedence.
 pub fn keep_freed() {
     // Sets one number, which mimalloc reads by atomic operations: sound at any time and on any thread.
     #[expect(unsafe_code, reason = "mimalloc has no other setting that a program can make for itself")]

@@ -27,6 +27,10 @@ pub enum Stream {
     SensingPattern,
     /// The measurement matrix of a region of blocks.
     SensingMatrix(usize),
+    /// Which points of a grid a sweep visits.
+    Sweep,
+    /// Which pictures of a large set KID compares.
+    KidSubsets,
 }
 
 /// Normals from a seed.
@@ -67,9 +71,21 @@ impl Noise for PerPicture {
     }
 }
 
-/// The seed of a picture of a set, by its place (splitmix64 of both, so that neighbouring seeds share no noise).
+/// The seed of a picture of a set, by its index (mixed with the seed of the set, so that neighbouring seeds share no noise).
 pub fn picture_seed(seed: u64, index: usize) -> u64 {
-    let x = seed ^ (index as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed(seed ^ (index as u64).wrapping_add(1).wrapping_mul(GOLDEN))
+}
+
+/// The first output of the generator splitmix64 (G. Steele et al., 2014) with the state `x`.
+pub fn splitmix64(x: u64) -> u64 {
+    mixed(x.wrapping_add(GOLDEN))
+}
+
+/// Increment of splitmix64: the golden ratio in 64 bits.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The output function of splitmix64.
+fn mixed(x: u64) -> u64 {
     let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ x >> 31
@@ -98,7 +114,7 @@ impl Noise for Tape {
     }
 }
 
-/// The generator behind everything random: noise, sampling patterns, motion kernels.
+/// The generator of everything random: noise, sampling patterns, motion kernels.
 pub(crate) fn generator(seed: u64, stream: Stream) -> ChaCha20Rng {
     let mut generator = ChaCha20Rng::seed_from_u64(seed);
     generator.set_stream(match stream {
@@ -107,6 +123,22 @@ pub(crate) fn generator(seed: u64, stream: Stream) -> ChaCha20Rng {
         Stream::MotionKernel => 2,
         Stream::SensingPattern => 3,
         Stream::SensingMatrix(region) => 4 + region as u64,
+        Stream::Sweep => u64::MAX,
+        Stream::KidSubsets => u64::MAX - 1,
     });
     generator
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splitmix64_is_the_published_generator() {
+        // The first outputs of the reference with the seed 1234567, whose state grows by GOLDEN each time.
+        let outputs = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        for (i, output) in outputs.into_iter().enumerate() {
+            assert_eq!(splitmix64(1_234_567u64.wrapping_add(GOLDEN.wrapping_mul(i as u64))), output);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-// The line of every comparison follows its slider.
+// Moves the divider of each comparison with its slider.
 for (const slider of document.querySelectorAll(".slider")) {
   const input = slider.querySelector("input");
   const follow = () => slider.style.setProperty("--at", `${input.value}%`);

@@ -1,31 +1,42 @@
-//! How the benches take time, and memory.
+//! How the benches measure time, with the allocator of the command.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each bench uses a part of it")]
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
-use fdgr::memory::MiMalloc;
 
-/// Memory as the command has it.
+#[allow(unused_imports, reason = "its tests are not compiled into benches")]
+#[path = "../../src/memory.rs"]
+pub mod memory;
+
+/// The allocator of the command.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: memory::MiMalloc = memory::MiMalloc;
 
 /// Runs of which the median is taken.
 pub const RUNS: usize = 7;
 
-/// Median time of `work`, its result waited for.
+/// Median time in seconds until the result of `work` is there.
 ///
 /// # Errors
 /// A device that fails.
 pub fn median<const D: usize>(device: &Device, mut work: impl FnMut() -> Tensor<D>) -> Result<f64> {
-    wait(work())?;
+    try_median(device, || Ok(work()))
+}
+
+/// [`median`] of work that may fail.
+///
+/// # Errors
+/// Work or a device that fails.
+pub fn try_median<const D: usize>(device: &Device, mut work: impl FnMut() -> fdgr::Result<Tensor<D>>) -> Result<f64> {
+    wait(work()?)?;
     let mut times = Vec::new();
     for _ in 0..RUNS {
         device.sync().context("the device does not answer")?;
         let begun = Instant::now();
-        wait(work())?;
+        wait(work()?)?;
         times.push(begun.elapsed().as_secs_f64());
     }
     Ok(middle(times))
@@ -37,7 +48,7 @@ pub fn middle(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// Waits until a result is there, by looking at one number of it: data that is not looked at may still be on its way.
+/// Waits for a result by reading one element of it; a device may still be computing what is not read.
 ///
 /// # Errors
 /// A device that fails.

@@ -1,4 +1,4 @@
-//! What a machine can do at most, measured: the roof that kernels are held against.
+//! Measured peak of a machine: arithmetic and memory bandwidth.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use wgpu::util::DeviceExt;
 
 use super::common::RUNS;
 
-/// What the machine can do at most.
+/// The peak of a machine.
 pub struct Peak {
     /// Floating-point operations a second.
     pub operations: f64,
@@ -19,7 +19,7 @@ pub struct Peak {
 }
 
 impl Peak {
-    /// Of a device.
+    /// Measures the peak of a device.
     ///
     /// # Errors
     /// An adapter that is gone or fails.
@@ -51,7 +51,7 @@ impl Peak {
         Self { operations, bytes: 2.0 * size_of_val(&*source) as f64 / fastest }
     }
 
-    /// By kernels of chains of multiply-adds and of copies, through wgpu.
+    /// By a kernel of chains of multiply-adds and one that copies, through wgpu.
     fn of_adapter(name: &str) -> Result<Self> {
         let gpu = Gpu::open(name)?;
         let (threads, rounds) = (64 << 10, 256);
@@ -64,7 +64,7 @@ impl Peak {
     }
 }
 
-/// Independent chains of multiply-adds in registers; gives the number of operations.
+/// Independent chains of multiply-adds in registers; the output is the number of operations.
 struct Multiplications {
     rounds: usize,
 }
@@ -129,7 +129,7 @@ impl Gpu {
         Ok(Self { device, queue })
     }
 
-    /// Fastest time of a kernel of so many threads between two buffers of so many bytes.
+    /// Shortest time of a kernel with `threads` threads between two buffers of `bytes` bytes each.
     fn fastest(&self, text: &str, threads: usize, bytes: usize) -> Result<f64> {
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,

@@ -3,8 +3,8 @@
     pip install ray
     python3 examples/cluster/ray_shards.py --shards 8 --cpus 4 -- --recipe ddpg/celeba/deblur_gauss/0.05 -i deblur
 
-What stands behind `--` are flags of `fdgr experiment`. A part that fails is tried again, and goes on with the pictures that are
-not done. Afterwards `fdgr report exp/image_samples/deblur` has the whole.
+Arguments after `--` are passed to `fdgr experiment`. A part that fails is retried, and continues with the pictures that are not
+done. Afterwards `fdgr report exp/image_samples/deblur` reports on the whole.
 """
 
 import argparse
@@ -28,8 +28,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fdgr", default="fdgr", help="the program, on every node")
     parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--cpus", type=float, default=2, help="processors of a part")
-    parser.add_argument("flags", nargs="+", help="flags of fdgr experiment, behind --")
+    parser.add_argument("--cpus", type=float, default=2, help="CPUs per part")
+    parser.add_argument("flags", nargs="+", help="flags of fdgr experiment, after --")
     args = parser.parse_args()
 
     ray.init(include_dashboard=False, log_to_driver=False)

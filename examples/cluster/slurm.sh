@@ -3,8 +3,8 @@
 #
 #     sbatch examples/cluster/slurm.sh --recipe ddpg/celeba/deblur_gauss/0.05 -i deblur
 #
-# All parts write to the same folder of results, which must lie on a file system that they share. A part that was stopped
-# goes on where it was when it is submitted again (--shard never deletes anything). After the array:
+# All parts write to one folder of results, which must be on a shared file system. An interrupted part continues where it
+# stopped when it is submitted again (--shard never deletes anything). After the array:
 #
 #     fdgr report exp/image_samples/deblur
 #

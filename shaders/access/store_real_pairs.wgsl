@@ -1,4 +1,4 @@
-// Two real lines of `length` from one complex line, the destination of a kernel: element `i` of pair `pair`.
+// Destination of a line kernel: element `i` of pair `pair`, one complex line written as two real lines of `length`.
 
 alias Destination = f32;
 
@@ -8,4 +8,3 @@ fn store(at: u32, pair: u32, i: u32, length: u32, value: vec2<f32>) {
         destination[address(2u * pair + 1u, i, length)] = value.y;
     }
 }
-

@@ -1,4 +1,4 @@
-// Transform of 16 numbers, from those of every fourth one.
+// DFT of 16 values, from four DFTs of every fourth value.
 
 const HALF_ROOT: f32 = 0.7071067811865476;
 const COSINE: f32 = 0.9238795325112867; // of pi / 8

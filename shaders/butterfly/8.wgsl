@@ -1,4 +1,4 @@
-// Transform of 8 numbers, from those of the even and the odd ones.
+// DFT of 8 values, from the DFTs of the even and the odd ones.
 
 const HALF_ROOT: f32 = 0.7071067811865476;
 

@@ -1,4 +1,4 @@
-// Transform of RADIX numbers by its definition, with roots from the table of the whole line.
+// DFT of RADIX values by its definition; the roots of unity come from the table of the whole line.
 
 fn butterfly(v: array<vec2<f32>, RADIX>, length: u32) -> array<vec2<f32>, RADIX> {
     var input = v;

@@ -1,5 +1,5 @@
-// Entry point of kernels that do one thing per thread: `element(thread)` for every thread below `parameters.threads`.
-// The grid is flat, folded into two dimensions because an axis holds at most 65 535 workgroups.
+// Entry point of kernels with one thread per element: calls `element(thread)` for every thread below `parameters.threads`.
+// The 1-D range of threads is folded into a 2-D grid, because a dimension holds at most 65 535 workgroups.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

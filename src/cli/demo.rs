@@ -7,13 +7,14 @@ use font8x8::UnicodeFonts;
 use image::{Rgb, Rgb32FImage, imageops};
 
 use super::{DeviceArgs, prior, progress, say};
-use crate::degradation::{Degradation, Form};
+use crate::degradation::{Degradation, Form, sr_bicubic::SrBicubic};
 use crate::device;
-use crate::error::Error;
+use crate::error::{Error, PathContext};
 use crate::metrics::{psnr, ssim};
 use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::Picture;
-use crate::restore::{RestoreConfig, Restorer};
+use crate::restore::{DataModel, Measurement, RestoreConfig, Restorer};
+use crate::sampler::signed_sigma;
 
 /// Blue flowers, CC0, from the Budgie Desktop backgrounds.
 static SAMPLE: &[u8] = include_bytes!("../../assets/samples/07_blue_flowers.png");
@@ -54,33 +55,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for name in [DEGRADED, RESTORED, COMPARISON] {
         super::restore::refuse_overwriting(&args.output.join(name), args.photo.as_deref())?;
     }
-    std::fs::create_dir_all(&args.output)
-        .map_err(|e| Error::Unwritable { path: args.output.clone(), reason: e.to_string() })?;
+    std::fs::create_dir_all(&args.output).writing(&args.output).map_err(Error::at_output)?;
     progress::stop_on_ctrl_c();
     let begun = Instant::now();
-    let restorer = Restorer::new(&args.prior.choice(), device::open(args.device.name())?)?;
+    let restorer =
+        Restorer::load(&args.prior.choice(), device::open(args.device.name())?, &progress::Terminal::new("prior"))?;
     let device = restorer.device();
     say(format!("device      {} ({})", device.description, device.reason));
     say(format!("prior       {}", prior::describe(restorer.prior())));
 
     let size = [photo.height(), photo.width()];
     prior::hint(restorer.prior(), size);
-    let degradation = Degradation::SrBicubic { scale: SCALE, form: Form::Svd };
-    let operator = degradation.build(size[0], size[1], &device.device)?;
-    let y = operator.apply(photo.to_tensor(&device.device));
+    let degradation = Degradation::from(SrBicubic { scale: SCALE, form: Form::Svd });
+    let config = RestoreConfig { seed: args.seed, ..RestoreConfig::new(degradation, SIGMA) };
+    let measurement = Measurement::new(&config.degradation, config.border, size, &device.device)?;
+    let y = measurement.measure(photo.to_tensor(&device.device));
     let noise = Seeded::new(args.seed, Stream::Measurement).draw(y.dims(), &device.device);
-    let y = y + noise * (2.0 * SIGMA);
+    let y = y + noise * signed_sigma(SIGMA);
     let degraded = Picture::from_tensor(y.clone())?;
 
-    let config = RestoreConfig { seed: args.seed, ..RestoreConfig::new(degradation, SIGMA) };
     let sampling = Instant::now();
-    let bar = progress::Bar::new("restoring", &device.description);
-    let mut steps = 0;
-    let restored = restorer.run(&config, y, size, &mut |progress| {
-        steps = progress.steps;
-        bar.observe(progress)
-    })?;
-    drop(bar);
+    let terminal = progress::Terminal::new("restoring");
+    let mut noise = Seeded::new(args.seed, Stream::Sampling);
+    let data = measurement.data(y, DataModel::Exact);
+    let restored = restorer.sample(&measurement, &data, &config, &mut noise, &terminal)?;
+    drop(terminal);
     let restored = Picture::from_tensor(restored)?;
     let sampled = sampling.elapsed().as_secs_f64();
     let bicubic = degraded.enlarged(SCALE);
@@ -107,11 +106,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     say(format!("degraded    {raw}"));
     say(format!("bicubic     {before}"));
     say(format!("restored    {after}"));
-    say(format!(
-        "time        {:.1} s in all, {steps} steps of {:.2} s",
-        begun.elapsed().as_secs_f64(),
-        sampled / steps as f64
-    ));
+    say(format!("time        {:.1} s in all, {sampled:.1} s of sampling", begun.elapsed().as_secs_f64()));
     say(format!("look at     {}", comparison.display()));
     Ok(())
 }

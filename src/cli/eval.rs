@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::words::Flags;
 use super::{DeviceArgs, experiment, note, progress, say};
 use crate::device;
+use crate::error::{Error, Words};
 use crate::experiment::evaluation::{evaluate, pairs_of_folders, pairs_of_results};
 use crate::experiment::results::write_json;
 use crate::metrics::Metrics;
@@ -18,9 +20,9 @@ Examples:
 pub(super) struct Args {
     /// A folder of results, a folder of pictures, or a picture
     pictures: PathBuf,
-    /// The originals, where the first is no folder of results
+    /// The originals, unless the first is a folder of results
     originals: Option<PathBuf>,
-    /// Where everything measured goes, as JSON
+    /// Write all measurements to this JSON file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -44,10 +46,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     experiment::say_means(&evaluation.records, &evaluation.sets);
     for unavailable in &metrics.unavailable {
-        say(unavailable);
+        say(format!("{unavailable}; {}", Flags::Common.hint(&unavailable.hint())));
     }
     if let Some(path) = &args.output {
-        write_json(path, &evaluation)?;
+        write_json(path, &evaluation).map_err(Error::at_output)?;
     }
     let failed = evaluation.records.iter().filter(|record| record.error.is_some()).count();
     anyhow::ensure!(failed == 0, "{failed} of {} pictures were not compared", evaluation.records.len());

@@ -1,27 +1,23 @@
 //! `fdgr experiment`
 
-mod plan;
+mod screen;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use plan::{measurement, parse_shard, prior_choice, restore_config, subset};
-
+use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say};
 use crate::degradation::Form;
-use crate::device;
-use crate::error::{Error, Result};
-use crate::experiment::config::Config;
-use crate::experiment::report::{self, Run};
+use crate::error::{Result, Words};
 use crate::experiment::results::{Existing, Record, Results};
-use crate::experiment::{Event, Experiment, Settings, Shard, dataset, evaluation, recipes};
-use crate::metrics::{self, Metrics};
-use crate::picture::write_atomically;
-use crate::recipe::PriorRecord;
-use crate::restore::{PriorChoice, Restorer};
+use crate::experiment::{Defaults, Driver, Plan, Shard, recipes, report};
+use crate::metrics;
+use crate::restore::PriorChoice;
+
+pub(super) use screen::{Screen, Verbose};
 
 #[derive(Clone, clap::Args)]
 #[command(
@@ -35,7 +31,7 @@ Examples:
   fdgr experiment --recipe ddpg/celeba/deblur_gauss/0.05
   fdgr experiment --list-recipes
   fdgr experiment --recipe ddrm/celeba/sr4/0.05 --shard 3/8      the third of eight parts
-  fdgr experiment ... --resume                                   go on where it was stopped
+  fdgr experiment ... --resume                                   continue an interrupted run
 
 Results go to EXP/image_samples/NAME: N_0.png, Apy/orig_N.png, Apy/y_N.png, Apy/Apy_N.png, results.json, results.csv and
 report.html. Flags and their defaults are those of the reference implementation of FDGR."
@@ -51,13 +47,13 @@ pub(super) struct Args {
     /// deblur_uni, deblur_gauss, deblur_aniso or motion_deblur
     #[arg(long, value_name = "NAME", default_value = "deblur_gauss")]
     deg: String,
-    /// Its scale: factor of super-resolution, share of compressed sensing
+    /// Factor of super-resolution, or sampling ratio of compressed sensing
     #[arg(long = "deg_scale", visible_alias = "deg-scale", default_value_t = 0.0)]
     deg_scale: f64,
-    /// Noise: standard deviation for pixels from 0 to 1
+    /// Standard deviation of the noise, for pixels in [0, 1]
     #[arg(long = "sigma_y", visible_aliases = ["sigma-y", "sigma_0"], default_value_t = 0.05, allow_negative_numbers = true)]
     sigma_y: f64,
-    /// How it is inverted: by singular values or by the Fourier transform
+    /// How the operator is inverted
     #[arg(
         long = "operator_imp",
         visible_alias = "operator-imp",
@@ -65,8 +61,8 @@ pub(super) struct Args {
         ignore_case = true,
         default_value = "FFT"
     )]
-    operator_imp: Form,
-    /// Known pixels of inpainting, an array (.npy) or a picture: 0 or black is missing [default: EXP/inp_masks/mask.npy]
+    operator_imp: OperatorImp,
+    /// Mask of inpainting, a NumPy array (.npy) or a picture: 0 or black is missing [default: EXP/inp_masks/mask.npy]
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     /// 1 or white is missing
@@ -75,22 +71,22 @@ pub(super) struct Args {
     /// Name of the results
     #[arg(short, long = "image_folder", visible_alias = "image-folder", value_name = "NAME", default_value = "demo")]
     image_folder: String,
-    /// Folder of everything: datasets, checkpoints (logs) and results (image_samples)
+    /// Experiment folder: datasets, checkpoints (logs) and results (image_samples)
     #[arg(long, value_name = "FOLDER", default_value = "exp")]
     exp: PathBuf,
     /// Seed of all noise
     #[arg(long, default_value_t = 1234)]
     seed: u64,
-    /// First picture
+    /// Index of the first picture; -1 for the first of the set
     #[arg(long = "subset_start", visible_alias = "subset-start", default_value_t = -1, allow_negative_numbers = true)]
     subset_start: i64,
-    /// The picture behind the last
+    /// Index after the last picture; -1 for the end of the set
     #[arg(long = "subset_end", visible_alias = "subset-end", default_value_t = -1, allow_negative_numbers = true)]
     subset_end: i64,
-    /// Keep originals and measurements beside the results, which is the default
+    /// Save originals and measurements, too (default)
     #[arg(long = "save_y", visible_alias = "save-y", overrides_with = "no_save_y")]
     save_y: bool,
-    /// Keep restored pictures only
+    /// Save restored pictures only
     #[arg(long = "no_save_y", visible_alias = "no-save-y")]
     no_save_y: bool,
     /// Never ask
@@ -99,28 +95,28 @@ pub(super) struct Args {
     /// What is printed
     #[arg(long, value_enum, default_value = "info")]
     verbose: Verbose,
-    /// Pictures at once [default: what the configuration says]
+    /// Pictures per batch [default: that of the configuration]
     #[arg(long)]
     batch: Option<usize>,
     /// Defaults of the method: those of the reference, or those of `fdgr restore` for the task
     #[arg(long, value_enum, default_value = "reference")]
-    defaults: Defaults,
-    /// Go on with the results that are there
+    defaults: DefaultsOf,
+    /// Continue an interrupted run
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
-    /// Delete the results that are there
+    /// Delete existing results
     #[arg(long)]
     overwrite: bool,
-    /// One part of several, such as 3/8; the others go to the same results. Goes on with what is there
+    /// One part of several, such as 3/8; all parts share one folder of results. Implies --resume
     #[arg(long, value_name = "I/N", conflicts_with = "overwrite")]
     shard: Option<String>,
-    /// Flags of a published command line; flags beside it take precedence
+    /// Flags of a published command line; flags given beside it take precedence
     #[arg(long, value_name = "NAME")]
-    pub recipe: Option<String>,
-    /// Show published command lines
+    recipe: Option<String>,
+    /// List published command lines
     #[arg(long = "list-recipes")]
     list_recipes: bool,
-    /// What DDRM's command lines call their data
+    /// Name of the data in DDRM's command lines; ignored
     #[arg(long, hide = true)]
     doc: Option<String>,
     #[command(flatten)]
@@ -131,258 +127,137 @@ pub(super) struct Args {
     device: DeviceArgs,
 }
 
-/// How much is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-enum Verbose {
-    /// A line for each picture, and times
-    Debug,
-    /// A line for each picture
-    Info,
-    /// Remarks and the result
-    Warning,
-    /// The result
-    Critical,
+/// How the operator is inverted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OperatorImp {
+    /// By its singular values
+    Svd,
+    /// By the Fourier transform
+    Fft,
 }
 
-/// Where parameters come from that no flag says.
+/// Where parameters come from that are not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Defaults {
-    /// The reference implementation's: whole runs from noise, estimates not clipped
+enum DefaultsOf {
+    /// The reference implementation: full runs from noise, estimates not clipped
     Reference,
-    /// Those of `fdgr restore`, measured with the built-in prior
+    /// `fdgr restore`: measured with the built-in prior
     Restore,
 }
 
-/// A prior that was loaded, for those who run several experiments.
-pub(super) struct Loaded {
-    pub restorer: Restorer,
-    pub metrics: Metrics,
-    choice: PriorChoice,
-    device: String,
-}
-
 impl Args {
-    /// Where the results go.
-    pub fn folder(&self) -> Result<PathBuf> {
-        let name = Path::new(&self.image_folder);
-        let inside = name.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        if !inside || self.image_folder.is_empty() {
-            let fact = "it must be a name below EXP/image_samples; --exp chooses another place";
-            return Err(Error::parameter("-i", &self.image_folder, fact));
+    /// The experiment that the flags describe.
+    pub fn plan(&self) -> Result<Plan> {
+        let choice = self.prior.choice();
+        // Without a model, the configuration chooses.
+        let model = if self.prior.chooses_model() { choice.model.clone() } else { String::new() };
+        Ok(Plan {
+            config: self.config.clone(),
+            path_y: self.path_y.clone(),
+            deg: self.deg.clone(),
+            deg_scale: self.deg_scale,
+            sigma_y: self.sigma_y,
+            operator_imp: match self.operator_imp {
+                OperatorImp::Svd => Form::Svd,
+                OperatorImp::Fft => Form::Fft,
+            },
+            mask: self.mask.clone(),
+            invert_mask: self.invert_mask,
+            image_folder: self.image_folder.clone(),
+            exp: self.exp.clone(),
+            seed: self.seed,
+            subset_start: usize::try_from(self.subset_start).ok(),
+            subset_end: usize::try_from(self.subset_end).ok(),
+            keep_measured: !self.no_save_y,
+            batch: self.batch,
+            defaults: match self.defaults {
+                DefaultsOf::Reference => Defaults::Reference,
+                DefaultsOf::Restore => Defaults::Restore,
+            },
+            existing: match (self.overwrite, self.resume || self.shard.is_some()) {
+                (true, _) => Existing::Overwrite,
+                (false, true) => Existing::Resume,
+                (false, false) => Existing::Refuse,
+            },
+            shard: match &self.shard {
+                Some(text) => text.parse()?,
+                None => Shard::WHOLE,
+            },
+            overrides: self.method.overrides(),
+            prior: PriorChoice { model, ..choice },
+            device: self.device.name().into(),
+        })
+    }
+
+    /// Name of the published command line that the flags start from.
+    pub fn recipe(&self) -> Option<&str> {
+        self.recipe.as_deref()
+    }
+
+    /// What is printed.
+    pub fn verbose(&self) -> Verbose {
+        self.verbose
+    }
+
+    /// What to do with existing results in any of the folders; asks where no flag says it and somebody can answer.
+    pub fn existing(&self, plan: &Plan, folders: &[PathBuf]) -> anyhow::Result<Existing> {
+        let present = folders.iter().find(|folder| Results::are_in(folder));
+        let (Existing::Refuse, Some(folder)) = (plan.existing, present) else { return Ok(plan.existing) };
+        if self.ni || !std::io::stdin().is_terminal() {
+            return Ok(Existing::Refuse);
         }
-        Ok(self.exp.join("image_samples").join(name))
-    }
-
-    /// Reads everything that flags say, without loading a prior.
-    pub fn check(&self) -> Result<()> {
-        let file = Config::find(&self.config)?;
-        let pictures = subset(self, dataset::list(&self.exp, &self.path_y, &file)?)?;
-        restore_config(self, &file, &measurement(self, file.data.image_size)?, pictures[0].index).map(drop)
-    }
-
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// The same without a line for each picture.
-    pub fn quieter(&self) -> Self {
-        Self { verbose: self.verbose.max(Verbose::Warning), ..self.clone() }
+        ask(&format!("{}: there are results in it already. [r]esume, [o]verwrite or [s]top? ", folder.display()))
     }
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+/// The flags of a subcommand: `flags` of a recipe, then those `typed` after the subcommand's name, which take precedence.
+///
+/// # Errors
+/// Unknown flags and values.
+pub(super) fn plan_from<A: clap::Args>(flags: &[String], typed: &[OsString]) -> anyhow::Result<A> {
+    let command = A::augment_args(clap::Command::new("fdgr").no_binary_name(true).args_override_self(true));
+    let words = flags.iter().map(OsString::from).chain(typed.iter().cloned());
+    let parsed = command.try_get_matches_from(words).and_then(|matches| A::from_arg_matches(&matches));
+    parsed.map_err(|e| {
+        let text = e.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        anyhow::anyhow!("{first}; `--help` lists the flags")
+    })
+}
+
+/// Runs the subcommand; `typed` is what was typed after its name.
+pub(super) fn run(args: &Args, typed: &[OsString]) -> anyhow::Result<()> {
     if args.list_recipes {
         for recipe in recipes::all() {
             say(format!("{:<40} {}", recipe.name, recipe.source));
         }
         return Ok(());
     }
+    let args = match args.recipe() {
+        Some(name) => plan_from(&recipes::find(name)?.flags, typed)?,
+        None => args.clone(),
+    };
+    let mut plan = args.plan()?;
+    let folder = plan.resolve()?.folder;
+    plan.existing = args.existing(&plan, &[folder])?;
     progress::stop_on_ctrl_c();
-    let folder = args.folder()?;
-    let mut loaded = None;
-    let (results, outcome) = experiment(args, &folder, &mut loaded)?;
-    let metrics = &loaded.as_ref().expect("loaded for the run").metrics;
+    let screen = Screen::new(args.verbose);
+    let outcome = Driver::default().run(&plan, &screen)?;
+    drop(screen);
     say_means(&outcome.records, &outcome.sets);
-    for unavailable in &metrics.unavailable {
-        note(unavailable);
+    for unavailable in &outcome.unavailable {
+        note(format!("{unavailable}; {}", Flags::Experiment.hint(&unavailable.hint())));
     }
-    let place = results.report();
-    let runs = Run::open(&[results.root().to_owned()])?;
-    if runs[0].done().next().is_some() {
-        write_atomically(&place, report::page(&runs).as_bytes())?;
+    if let Some(place) = outcome.write_report()? {
         say(format!("look at     {}", place.display()));
     }
-    let skipped = outcome.records.iter().filter(|record| record.error.is_some()).count();
+    let (skipped, all) = (outcome.skipped(), outcome.records.len());
     if skipped > 0 {
-        note(format!("{skipped} of {} pictures were skipped; --resume tries them again", outcome.records.len()));
+        note(format!("{skipped} of {all} pictures were skipped; --resume tries them again"));
     }
     // A shard may have nothing to do.
-    anyhow::ensure!(outcome.records.is_empty() || skipped < outcome.records.len(), "no picture was restored");
+    anyhow::ensure!(all == 0 || skipped < all, "no picture was restored");
     Ok(())
-}
-
-/// What came out of an experiment.
-pub(super) struct Outcome {
-    pub records: Vec<Record>,
-    pub sets: std::collections::BTreeMap<String, f64>,
-}
-
-/// Runs one experiment into `folder`, with the prior that is loaded if it is the same.
-pub(super) fn experiment(
-    args: &Args,
-    folder: &Path,
-    loaded: &mut Option<Loaded>,
-) -> anyhow::Result<(Results, Outcome)> {
-    let config_file = Config::find(&args.config)?;
-    let shard = args.shard.as_deref().map_or(Ok(Shard::WHOLE), parse_shard)?;
-    let pictures = subset(args, dataset::list(&args.exp, &args.path_y, &config_file)?)?;
-    let side = config_file.data.image_size;
-    let measurement = measurement(args, side)?;
-    let config = restore_config(args, &config_file, &measurement, pictures[0].index)?;
-    refuse_own_results(folder, &pictures)?;
-    let existing = existing(args, folder)?;
-    let choice = prior_choice(args, &config_file)?;
-    load(args, choice, loaded)?;
-    let Loaded { restorer, metrics, choice, .. } = loaded.as_ref().expect("loaded above");
-    if args.verbose <= Verbose::Warning {
-        prior::hint(restorer.prior(), [side; 2]);
-    }
-    // Results that are there say how many pictures share a batch, whatever memory this machine has.
-    let kept = Results::open(folder).ok().filter(|_| existing == Existing::Resume && args.batch.is_none());
-    let kept = kept.map(|results| results.settings.batch);
-    let wanted = args.batch.or(kept).unwrap_or(config_file.sampling.batch_size).max(1);
-    let batch = if measurement.differs_by_picture() {
-        1
-    } else {
-        kept.unwrap_or_else(|| restorer.batch_that_fits(&config, [side; 2], wanted))
-    };
-    if batch < wanted && args.verbose <= Verbose::Warning {
-        note(match measurement.differs_by_picture() {
-            true => "one picture at a time, because each has a kernel of its own".to_owned(),
-            false => format!("{batch} pictures at a time, because {wanted} do not fit the memory"),
-        });
-    }
-    let settings = Settings {
-        version: env!("CARGO_PKG_VERSION").into(),
-        measurement,
-        config,
-        prior: PriorRecord {
-            choice: PriorChoice { precision: Some(restorer.prior().precision()), ..choice.clone() },
-            sha256: restorer.prior().sha256().into(),
-        },
-        device: restorer.device().record(),
-        side,
-        batch,
-        pictures,
-    };
-    let (method, steps) = (settings.config.method.name(), settings.config.steps);
-    if args.defaults == Defaults::Reference && 2 * steps < method.published_steps() && args.verbose <= Verbose::Warning
-    {
-        let published = method.published_steps();
-        note(format!(
-            "{method} was published with {published} steps, and {steps} will be run; --steps {published} runs as many"
-        ));
-    }
-    if args.verbose <= Verbose::Info {
-        say(describe(&settings));
-    }
-    let results = Results::create(folder, settings, existing)?;
-    let bar = progress::Pictures::new(&restorer.device().description);
-    let experiment = Experiment { restorer, metrics, results: &results, keep_measured: !args.no_save_y };
-    let ran = experiment.run(shard, &mut |event| {
-        match event {
-            Event::Begun { pending, done } => {
-                bar.begin(pending);
-                if done > 0 && args.verbose <= Verbose::Warning {
-                    note(format!("{done} pictures are done already"));
-                }
-            }
-            Event::Step { pictures, progress } => bar.step(pictures, progress),
-            Event::Picture(record) => {
-                bar.picture();
-                match &record.error {
-                    Some(error) => bar.print(|| note(format!("picture {} was skipped: {error}", record.index))),
-                    None if args.verbose <= Verbose::Info => bar.print(|| say(line(record, args.verbose))),
-                    None => {}
-                }
-            }
-        }
-        if progress::stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    drop(bar);
-    // What was done before an interruption is worth a table, too.
-    let records = results.summarize(&results.sets())?;
-    ran?;
-    let complete = results.settings.pictures.iter().all(|entry| records.iter().any(|r| r.index == entry.index));
-    let sets = match (&metrics.inception, complete && !args.no_save_y) {
-        (Some(_), true) => {
-            let pairs = evaluation::pairs_of_results(folder)?;
-            let bar = progress::Pictures::new("features of sets");
-            bar.begin(pairs.len());
-            evaluation::sets(&pairs, metrics, &mut || bar.picture())?
-        }
-        _ => Default::default(),
-    };
-    let records = if sets.is_empty() { records } else { results.summarize(&sets)? };
-    Ok((results, Outcome { records, sets }))
-}
-
-/// Refuses pictures that are results of the run itself.
-fn refuse_own_results(folder: &Path, pictures: &[dataset::Entry]) -> Result<()> {
-    let Ok(folder) = folder.canonicalize() else { return Ok(()) };
-    let own = |entry: &&dataset::Entry| entry.path.canonicalize().is_ok_and(|path| path.starts_with(&folder));
-    pictures.iter().find(own).map_or(Ok(()), |entry| Err(Error::Overwrites { path: entry.path.clone() }))
-}
-
-/// Loads the prior of `choice`, unless it is loaded.
-fn load(args: &Args, choice: PriorChoice, loaded: &mut Option<Loaded>) -> anyhow::Result<()> {
-    let name = args.device.name();
-    if loaded.as_ref().is_some_and(|loaded| loaded.choice == choice && loaded.device == name) {
-        return Ok(());
-    }
-    let selected = device::open(name)?;
-    if args.verbose <= Verbose::Info {
-        say(format!("device      {} ({})", selected.description, selected.reason));
-    }
-    let metrics = Metrics::load(&selected.device)?;
-    let restorer = Restorer::new(&choice, selected)?;
-    if args.verbose <= Verbose::Info {
-        say(format!("prior       {}", prior::describe(restorer.prior())));
-    }
-    *loaded = Some(Loaded { restorer, metrics, choice, device: name.into() });
-    Ok(())
-}
-
-fn describe(settings: &Settings) -> String {
-    let Settings { measurement, config, side, pictures, .. } = settings;
-    let scale = if measurement.deg_scale > 0.0 { format!(" {}", measurement.deg_scale) } else { String::new() };
-    let parameters = match serde_json::to_value(&config.method) {
-        Ok(serde_json::Value::Object(fields)) => {
-            let others = fields.into_iter().filter(|(name, _)| name != "name");
-            others
-                .map(|(name, value)| format!("{name} {}", value.to_string().trim_matches('"')))
-                .collect::<Vec<_>>()
-                .join(", ")
-        }
-        _ => String::new(),
-    };
-    format!(
-        "task        {}{scale}, noise {}, {} pictures of {side}x{side}\nmethod      {}, {} steps, {parameters}",
-        measurement.deg,
-        config.sigma,
-        pictures.len(),
-        config.method.name(),
-        config.steps,
-    )
-}
-
-/// A line about a picture, as the reference logs it.
-fn line(record: &Record, verbose: Verbose) -> String {
-    let value =
-        |about: &metrics::About| Some(format!("{} {}", about.title, about.shown(*record.metrics.get(about.name)?)));
-    let values: Vec<String> = metrics::ALL.iter().filter_map(value).collect();
-    let seconds = if verbose == Verbose::Debug { format!(", {:.2} s", record.seconds) } else { String::new() };
-    format!("{}: {}{seconds}", record.index, values.join(", "))
 }
 
 /// Prints the mean of every metric.
@@ -390,7 +265,8 @@ pub(super) fn say_means(records: &[Record], sets: &std::collections::BTreeMap<St
     let means = crate::experiment::results::means(records);
     for about in metrics::ALL.iter().filter(|about| means.contains_key(about.name)) {
         let mean = &means[about.name];
-        say(format!("{:<18} {} over {} pictures", about.title, report::shown_mean(about, mean), mean.count));
+        let pictures = if mean.count == 1 { "picture" } else { "pictures" };
+        say(format!("{:<18} {} over {} {pictures}", about.title, report::shown_mean(about, mean), mean.count));
     }
     for about in [metrics::FID, metrics::KID] {
         if let Some(value) = sets.get(about.name) {
@@ -399,26 +275,11 @@ pub(super) fn say_means(records: &[Record], sets: &std::collections::BTreeMap<St
     }
 }
 
-/// What to do with results that are there; asks where nobody said, and somebody can answer.
-fn existing(args: &Args, folder: &Path) -> anyhow::Result<Existing> {
-    if args.overwrite {
-        return Ok(Existing::Overwrite);
-    }
-    if args.resume || args.shard.is_some() {
-        return Ok(Existing::Resume);
-    }
-    let asked = !args.ni && folder.join("experiment.json").is_file() && std::io::stdin().is_terminal();
-    if !asked {
-        if folder.join("experiment.json").is_file() {
-            // Before a prior is loaded for nothing.
-            return Err(Results::present(folder).into());
-        }
-        return Ok(Existing::Refuse);
-    }
-    print_question(&format!(
-        "{}: there are results in it already. [r]esume, [o]verwrite or [s]top? ",
-        folder.display()
-    ));
+/// Asks what to do with existing results.
+fn ask(question: &str) -> anyhow::Result<Existing> {
+    let mut errors = std::io::stderr();
+    _ = write!(errors, "{question}");
+    _ = errors.flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     match answer.trim().to_lowercase().as_str() {
@@ -428,8 +289,42 @@ fn existing(args: &Args, folder: &Path) -> anyhow::Result<Existing> {
     }
 }
 
-fn print_question(text: &str) {
-    let mut errors = std::io::stderr();
-    _ = write!(errors, "{text}");
-    _ = errors.flush();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(flags: &str, typed: &str) -> anyhow::Result<Plan> {
+        let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+        let typed: Vec<OsString> = typed.split_whitespace().map(OsString::from).collect();
+        Ok(plan_from::<Args>(&flags, &typed)?.plan()?)
+    }
+
+    #[test]
+    fn typed_flags_win_over_those_of_a_recipe() {
+        let plan = parsed("--gamma 16 --zeta 0.7 -i published", "--recipe x --zeta 0.9 --exp here").unwrap();
+        let parameter = |name| plan.overrides.parameters.get(name);
+        assert_eq!((parameter("gamma"), parameter("zeta")), (Some("16"), Some("0.9")));
+        assert_eq!((plan.image_folder.as_str(), plan.exp.as_path()), ("published", std::path::Path::new("here")));
+        let error = parsed("--gamma 16", "--nothing 1").err().unwrap().to_string();
+        assert!(error.contains("--nothing") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn flags_are_the_references() {
+        let [plan, default] = [parsed("", "").unwrap(), Plan::default()];
+        assert_eq!((plan.config, plan.path_y, plan.deg), (default.config, default.path_y, default.deg));
+        assert_eq!((plan.seed, plan.existing, plan.shard), (default.seed, default.existing, default.shard));
+        assert_eq!((plan.prior.model.as_str(), plan.subset_end), ("", None));
+        let plan = parsed("", "--shard 3/8 --operator_imp svd --subset-start 2").unwrap();
+        assert_eq!((plan.existing, plan.subset_start), (Existing::Resume, Some(2)));
+        assert_eq!((plan.operator_imp, plan.shard), (Form::Svd, Shard { index: 2, count: 8 }));
+    }
+
+    #[test]
+    fn every_recipe_is_understood() {
+        for recipe in recipes::all() {
+            let plan = plan_from::<Args>(&recipe.flags, &[]).and_then(|args| Ok(args.plan()?));
+            assert!(plan.is_ok_and(|plan| plan.folder().is_ok()), "{}", recipe.name);
+        }
+    }
 }

@@ -1,11 +1,11 @@
-//! The command line: a thin shell over [`crate::restore`].
+//! The command line: it parses, calls the library and prints.
 
 mod degrade;
 mod demo;
 mod devices;
 mod eval;
 mod experiment;
-mod measurement;
+mod flags;
 mod method;
 mod models;
 mod prior;
@@ -14,6 +14,7 @@ mod report;
 mod restore;
 mod sweep;
 mod task;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -22,7 +23,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
-use crate::experiment::recipes;
 
 /// Restore degraded photos with a diffusion prior; no training, no CUDA.
 #[derive(Parser)]
@@ -40,8 +40,8 @@ Examples:
   fdgr restore noisy.jpg -o clean.png --task denoise
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr experiment --model photo --path_y photos/ --deg deblur_gauss -i blur        measure it on many pictures
-  fdgr models list                                                what knowledge of pictures there is
-  fdgr devices                                                    what can compute here";
+  fdgr models list                                                list available priors
+  fdgr devices                                                    list compute devices";
 
 #[derive(Subcommand)]
 enum Command {
@@ -59,9 +59,9 @@ enum Command {
     Report(report::Args),
     /// Run experiments over values of parameters
     Sweep(Box<sweep::Args>),
-    /// List, install, fetch and examine priors
+    /// List, install, fetch and inspect priors
     Models(models::Args),
-    /// List what can compute, and what would be taken
+    /// List compute devices, and the one that would be taken
     Devices,
 }
 
@@ -74,58 +74,37 @@ pub fn main() -> ExitCode {
             "internal error{place}: {message}; this is a fault of the program or of a driver: try --device cpu, and report it"
         ));
     }));
-    let cli = Cli::parse();
+    // Shells of Windows leave patterns such as *.jpg to the program.
+    let words: Vec<OsString> = wild::args_os().collect();
+    let typed: Vec<OsString> = words.iter().skip(2).cloned().collect();
+    let cli = Cli::parse_from(words);
+    let flags = match cli.command {
+        Command::Experiment(_) | Command::Sweep(_) => words::Flags::Experiment,
+        _ => words::Flags::Common,
+    };
     let done = match cli.command {
         Command::Restore(args) => restore::run(*args),
         Command::Degrade(args) => degrade::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Experiment(args) => with_recipe(args).and_then(|args| experiment::run(&args)),
+        Command::Experiment(args) => experiment::run(&args, &typed),
         Command::Eval(args) => eval::run(&args),
         Command::Report(args) => report::run(&args),
-        Command::Sweep(args) => sweep::run(&args, &|more| reparsed_sweep(&args, more)),
+        Command::Sweep(args) => sweep::run(&args, &typed),
         Command::Models(args) => models::run(&args),
         Command::Devices => devices::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            let sentence = match error.downcast_ref::<Error>() {
+                Some(error) => error.sentence(&flags),
+                None => format!("{error:#}"),
+            };
+            complain(&format!("error: {sentence}"));
             let stopped = matches!(error.downcast_ref(), Some(Error::Stopped { .. }));
             ExitCode::from(if stopped { 130 } else { 1 })
         }
     }
-}
-
-/// The flags of an experiment, those of its recipe before them.
-fn with_recipe(args: Box<experiment::Args>) -> anyhow::Result<Box<experiment::Args>> {
-    let Some(name) = &args.recipe else { return Ok(args) };
-    match reparsed(&recipes::find(name)?.flags, &[])? {
-        Command::Experiment(args) => Ok(args),
-        _ => Ok(args),
-    }
-}
-
-/// The flags of a sweep, those of its recipe before them and `more` behind them.
-fn reparsed_sweep(args: &sweep::Args, more: &[String]) -> anyhow::Result<sweep::Args> {
-    let recipe = args.experiment.recipe.as_deref().map(recipes::find).transpose()?;
-    match reparsed(&recipe.map(|recipe| recipe.flags).unwrap_or_default(), more)? {
-        Command::Sweep(args) => Ok(*args),
-        _ => Ok(args.clone()),
-    }
-}
-
-/// The command line of this program with more flags, before and behind those of its subcommand; later ones take precedence.
-fn reparsed(before: &[String], behind: &[String]) -> anyhow::Result<Command> {
-    let typed: Vec<OsString> = std::env::args_os().collect();
-    let (start, flags) = typed.split_at(typed.len().min(2));
-    let words = start.iter().cloned().chain(before.iter().map(OsString::from));
-    let words = words.chain(flags.iter().cloned()).chain(behind.iter().map(OsString::from));
-    let parsed = Cli::try_parse_from(words).map_err(|e| {
-        let text = e.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        anyhow::anyhow!("{first}; `--help` lists the flags")
-    })?;
-    Ok(parsed.command)
 }
 
 fn complain(message: &str) {

@@ -1,4 +1,4 @@
-//! Flags that choose the prior, and what is said of it.
+//! Flags that choose the prior, and remarks about it.
 
 use super::note;
 use crate::model::Subject;
@@ -6,7 +6,7 @@ use crate::prior::{EMBEDDED, Precision, Prior};
 use crate::restore::PriorChoice;
 
 #[derive(Clone, clap::Args)]
-#[command(next_help_heading = "What is known of pictures")]
+#[command(next_help_heading = "Prior")]
 pub(super) struct Args {
     /// Prior: photo (built in), a name of `fdgr models list`, or a checkpoint file or folder [default: photo, or what an experiment's configuration asks for]
     #[arg(long, value_name = "NAME|PATH")]
@@ -14,7 +14,7 @@ pub(super) struct Args {
     /// How its weights are kept [default: f32 where it fits the memory]
     #[arg(long, value_enum)]
     precision: Option<Precision>,
-    /// Class of ImageNet to restore towards, by number or name, for priors that know classes
+    /// Class of ImageNet to restore towards, by number or name, for class-conditional priors
     #[arg(long, value_name = "NUMBER|NAME")]
     class: Option<String>,
     /// Classifier that guides towards the class
@@ -69,17 +69,18 @@ pub(super) fn hint(prior: &Prior, [height, width]: [usize; 2]) {
     let Some(subject @ (Subject::Faces | Subject::Objects)) = prior.subject() else {
         if let Some(side) = prior.published_side().filter(|&side| [height, width] != [side; 2]) {
             note(format!(
-                "{name} has the shape of networks trained on {side}x{side} pictures of one kind; at {width}x{height} it may see less"
+                "{name} has the shape of networks trained on {side}x{side} pictures of one kind; at {width}x{height} \
+                 results may be worse"
             ));
         }
         return;
     };
     if height.max(width) * 4 > height.min(width) * 5 {
-        let remedy = "crop the photo, or leave --model out for the prior of all kinds of photographs";
-        note(format!("{name} suits {}, and this picture is {width}x{height}: {remedy}", subject.suits()));
+        let advice = "crop the photo, or leave --model out for the prior of all kinds of photographs";
+        note(format!("{name} suits {}, and this picture is {width}x{height}: {advice}", subject.suits()));
     } else if [height, width] == [TRAINED; 2] {
         note(format!("{name} suits {}", subject.suits()));
     } else {
-        note(format!("{name} suits {}; at {width}x{height} it may see less", subject.suits()));
+        note(format!("{name} suits {}; at {width}x{height} results may be worse", subject.suits()));
     }
 }

@@ -1,17 +1,17 @@
-//! The progress bar, and Ctrl-C.
+//! The progress bars, and Ctrl-C.
 
-use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::sampler::Progress;
+use crate::control::{Control, Event};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Makes the first Ctrl-C stop the run after its step; a second one ends the program at once.
+/// Makes the first Ctrl-C stop the work at the next place that asks; a second one ends the program at once.
 pub(super) fn stop_on_ctrl_c() {
-    // Without a handler, Ctrl-C ends the program at once, which leaves no half-written file either.
+    // Without a handler Ctrl-C ends the program at once.
     _ = ctrlc::set_handler(|| {
         if STOPPED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
@@ -24,15 +24,93 @@ pub(super) fn stopped() -> bool {
     STOPPED.load(Ordering::SeqCst)
 }
 
-/// A bar for many pictures, which moves with every step.
-pub(super) struct Pictures {
+/// What the bar shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Loading,
+    Steps,
+    Download,
+}
+
+/// A bar on the terminal that listens to work and stops it after Ctrl-C; hidden where standard error is no terminal.
+pub(super) struct Terminal {
     bar: ProgressBar,
-    /// Pictures done.
-    done: std::cell::Cell<u64>,
+    phase: Mutex<Phase>,
+    label: String,
+}
+
+impl Terminal {
+    /// A bar labelled with what is worked on.
+    pub fn new(label: &str) -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_prefix(label.to_owned());
+        Self { bar, phase: Phase::Waiting.into(), label: label.into() }
+    }
+
+    fn enter(&self, phase: Phase) {
+        let mut current = self.phase.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *current == phase {
+            return;
+        }
+        *current = phase;
+        let template = match phase {
+            Phase::Waiting => "{prefix} {msg}",
+            Phase::Loading => "loading [{bar:30}] {percent}%",
+            Phase::Steps => "{prefix} [{bar:30}] step {pos}/{len}, {eta} left{msg}",
+            Phase::Download => "{prefix} [{bar:30}] {bytes} of {total_bytes}, {eta} left",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+        self.bar.set_message("");
+        self.bar.set_prefix(self.label.clone());
+        self.bar.reset();
+    }
+
+    fn show(&self, phase: Phase, done: u64, all: u64) {
+        self.enter(phase);
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+    }
+}
+
+impl Control for Terminal {
+    fn cancelled(&self) -> bool {
+        stopped()
+    }
+
+    fn emit(&self, event: Event) {
+        match event {
+            Event::Loading { done, all } => self.show(Phase::Loading, done, all),
+            Event::Estimating(what) => {
+                self.enter(Phase::Waiting);
+                self.bar.set_message(format!("estimating {what}"));
+                self.bar.tick();
+            }
+            Event::Step { done, all } => self.show(Phase::Steps, done as u64, all as u64),
+            Event::Window { done, all } => self.bar.set_message(format!(", window {done} of {all}")),
+            Event::Download { done, all } => self.show(Phase::Download, done, all.unwrap_or(done)),
+            Event::Estimate(_) | Event::Preview(_) => {}
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Parts that a picture's share of the bar has.
 const PARTS: u64 = 1000;
+
+/// A bar for many pictures, which moves with every step.
+pub(super) struct Pictures {
+    bar: ProgressBar,
+    /// Pictures done.
+    done: std::sync::atomic::AtomicU64,
+}
 
 impl Pictures {
     /// A bar labelled with what works; hidden where standard error is no terminal.
@@ -51,63 +129,21 @@ impl Pictures {
         self.tell("");
     }
 
-    /// A step of a batch.
-    pub fn step(&self, pictures: usize, progress: &Progress) {
-        let parts = PARTS * pictures as u64 * progress.done as u64 / progress.steps.max(1) as u64;
-        self.bar.set_position(self.done.get() * PARTS + parts);
-        self.tell(&format!(", step {} of {}", progress.done, progress.steps));
-    }
-
     /// A picture is done.
     pub fn picture(&self) {
-        self.done.set(self.done.get() + 1);
-        self.bar.set_position(self.done.get() * PARTS);
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.bar.set_position(done * PARTS);
         self.tell("");
-    }
-
-    /// Prints beside the bar.
-    pub fn print(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
     }
 
     fn tell(&self, step: &str) {
         let all = self.bar.length().unwrap_or(0) / PARTS;
-        self.bar.set_message(format!("{} of {all} pictures{step}", self.done.get()));
+        self.bar.set_message(format!("{} of {all} pictures{step}", self.done.load(Ordering::Relaxed)));
     }
 }
 
 impl Drop for Pictures {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
-    }
-}
-
-/// A bar for one picture.
-pub(super) struct Bar(ProgressBar);
-
-impl Bar {
-    /// A bar labelled with the picture and the device; hidden where standard error is no terminal.
-    pub fn new(label: &str, device: &str) -> Self {
-        let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{prefix} [{bar:30}] step {pos}/{len}, {eta} left, {msg}");
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_prefix(label.to_owned());
-        bar.set_message(device.to_owned());
-        Self(bar)
-    }
-
-    /// Shows a step; breaks after Ctrl-C.
-    pub fn observe(&self, progress: &Progress) -> ControlFlow<()> {
-        self.0.set_length(progress.steps as u64);
-        self.0.set_position(progress.done as u64);
-        if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }

@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::Context as _;
 
-use super::{DeviceArgs, measurement, method, note, prior, progress, say, task};
+use super::words::Flags;
+use super::{DeviceArgs, method, note, prior, progress, say, task};
+use crate::control::{Control, Silent};
+use crate::degradation::Context;
 use crate::device;
-use crate::error::{Error, Result};
-use crate::model::sha256;
-use crate::picture::Picture;
-use crate::recipe::{Input, PriorRecord, Recipe};
-use crate::restore::{PriorChoice, RestoreConfig, Restorer};
+use crate::error::{Error, Hint, PathContext, Result, Setting};
+use crate::files;
+use crate::picture::{self, Picture};
+use crate::recipe::{Input, Recipe, check_hash};
+use crate::restore::{Auto, PriorChoice, Request, RestoreConfig, Restorer, Source};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -22,6 +25,7 @@ Examples:
   fdgr restore noisy.jpg -o clean.png --task denoise --sigma 0.1
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr restore grey.jpg -o colour.png --task colorize
+  fdgr restore soft.jpg -o big.png --task deblur,sr --kernel gauss:1 --scale 2
   fdgr restore *.jpg -o restored/ --task denoise
   fdgr restore --recipe big.png.recipe.json -o again.png")]
 pub(super) struct Args {
@@ -55,53 +59,53 @@ struct Job {
     output: PathBuf,
 }
 
+/// A job whose input was read and understood.
+struct Prepared {
+    source: Source,
+    sha256: String,
+    config: RestoreConfig,
+}
+
+/// A recipe that is repeated, and where it is.
+type Repeated = (Recipe, PathBuf);
+
 pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
-    let recipe = args.recipe.as_deref().map(|path| load_recipe(&args, path)).transpose()?;
+    let repeated = args.recipe.as_deref().map(|path| load_recipe(&args, path)).transpose()?;
     if args.pick {
         args.photos = pick()?;
     }
-    if let (Some((recipe, _)), true) = (&recipe, args.photos.is_empty()) {
-        args.photos.push(recipe.input.path.clone());
+    if let (Some((recipe, path)), true) = (&repeated, args.photos.is_empty()) {
+        args.photos.push(recipe.find_input(path));
     }
     if args.photos.is_empty() {
-        return Err(missing("a photo", "name one, or pass --pick to choose it in a dialog").into());
+        return Err(
+            Error::mismatch("a photo", "it is missing", "name one, or pass --pick to choose it in a dialog").into()
+        );
     }
-    if recipe.is_none() && args.task.task.is_none() {
-        return Err(missing("--task", "pass --task sr, deblur, denoise, inpaint, colorize or cs").into());
+    if repeated.is_none() && args.task.tasks.is_empty() {
+        return Err(Error::mismatch(Setting::DEGRADATION, "it is missing", Hint::Give(Setting::DEGRADATION)).into());
     }
     let jobs = plan(&args)?;
     progress::stop_on_ctrl_c();
-
-    let device_name = match &recipe {
-        Some((recipe, _)) if args.device.device.is_none() => recipe.device.name.as_str(),
-        _ => args.device.name(),
-    };
-    let selected = device::open(device_name)?;
-    note(format!("{} ({})", selected.description, selected.reason));
-    if let Some((recipe, path)) = &recipe
-        && recipe.device.description != selected.description
-    {
-        note(format!("{} was made on {}; pixels may differ slightly", path.display(), recipe.device.description));
-    }
-    if let Some((recipe, path)) = &recipe
-        && recipe.version != env!("CARGO_PKG_VERSION")
-    {
-        note(format!("{} was made by version {}; pixels may differ", path.display(), recipe.version));
-    }
-    let choice = recipe.as_ref().map_or_else(|| args.prior.choice(), |(recipe, _)| recipe.prior.choice.clone());
-    let restorer = Restorer::new(&choice, selected)?;
-    note(format!("prior {}", prior::describe(restorer.prior())));
-    if let Some((recipe, path)) = &recipe {
-        check_hash(path, "prior", restorer.prior().sha256(), &recipe.prior.sha256)?;
-    }
     let mut failed = 0;
+    let mut ready = Vec::new();
+    // Bad input is found before a device is opened and a prior loaded; one bad picture does not cost the others.
     for job in &jobs {
-        let done =
-            restore(&args, job, &choice, recipe.as_ref().map(|(recipe, path)| (recipe, path.as_path())), &restorer);
-        match done {
-            // One bad picture does not cost the others.
+        match prepare(&args, job, repeated.as_ref(), &progress::Terminal::new(&job.photo.display().to_string())) {
             Err(error) if jobs.len() > 1 && !progress::stopped() => {
-                note(format!("{error:#}"));
+                note(error.sentence(&Flags::Common));
+                failed += 1;
+            }
+            // Pictures of a batch are read again, so that not all of them are in memory at once.
+            prepared => ready.push((job, Some(prepared?).filter(|_| jobs.len() == 1))),
+        }
+    }
+    anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", jobs.len());
+    let (restorer, choice) = load(&args, repeated.as_ref())?;
+    for (job, prepared) in ready {
+        match restore(&args, job, prepared, &choice, repeated.as_ref(), &restorer) {
+            Err(error) if jobs.len() > 1 && !progress::stopped() => {
+                note(error.sentence(&Flags::Common));
                 failed += 1;
             }
             done => done?,
@@ -111,165 +115,123 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Opens the device and loads the prior.
+fn load(args: &Args, repeated: Option<&Repeated>) -> Result<(Restorer, PriorChoice)> {
+    let device_name = match repeated {
+        Some((recipe, _)) if args.device.device.is_none() => recipe.device.name.as_str(),
+        _ => args.device.name(),
+    };
+    let selected = device::open(device_name)?;
+    note(format!("{} ({})", selected.description, selected.reason));
+    if let Some((recipe, path)) = repeated {
+        if recipe.device.description != selected.description {
+            note(format!("{} was made on {}; pixels may differ slightly", path.display(), recipe.device.description));
+        }
+        if recipe.version != env!("CARGO_PKG_VERSION") {
+            note(format!("{} was made by version {}; pixels may differ", path.display(), recipe.version));
+        }
+    }
+    let choice = repeated.map_or_else(|| args.prior.choice(), |(recipe, _)| recipe.prior.choice.clone());
+    let restorer = Restorer::load(&choice, selected, &progress::Terminal::new("prior"))?;
+    note(format!("prior {}", prior::describe(restorer.prior())));
+    if let Some((recipe, path)) = repeated {
+        recipe.prior.check_same(&restorer, path)?;
+    }
+    Ok((restorer, choice))
+}
+
+/// Reads a photo, and finds out how it is to be restored.
+fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Control) -> Result<Prepared> {
+    let bytes = std::fs::read(&job.photo).reading(&job.photo)?;
+    let sha256 = files::sha256(&bytes);
+    if let Some((recipe, path)) = repeated {
+        check_hash(path, "input", &sha256, &recipe.input.sha256)?;
+    }
+    let source = Source::decode(&bytes, &job.photo)?;
+    if let Some(photo) = source.photo() {
+        photo.check_transparency(&job.output)?;
+    }
+    let config = match repeated {
+        Some((recipe, _)) => recipe.config.clone(),
+        None => request(args, &source)?.resolve(&source, control)?,
+    };
+    if let Some(photo) = source.photo()
+        && !photo.extras.gray
+        && config.degradation.stages().iter().any(|stage| stage.kind_of().discards_colors())
+    {
+        note(format!("{}: existing colours are discarded", job.output.display()));
+    }
+    Ok(Prepared { source, sha256, config })
+}
+
+/// What the flags ask for.
+fn request(args: &Args, source: &Source) -> Result<Request> {
+    let seed = args.seed.unwrap_or(0);
+    let degradation = match source {
+        Source::Photo(photo) => {
+            let context = Context { size: [photo.height(), photo.width()], seed };
+            Auto::Given(args.task.degradation(&context)?)
+        }
+        Source::Sensed(sensed) => {
+            let made = &sensed.description.degradation;
+            if args.task.tasks != [made.name()] {
+                let fact = "the file holds measurements of compressed sensing, not a picture";
+                return Err(Error::mismatch(Setting::DEGRADATION, fact, Hint::set(Setting::DEGRADATION, made.name())));
+            }
+            let same = args.task.has_values().then(|| {
+                let sensed_seed = args.seed.unwrap_or(match made.single() {
+                    Some(crate::degradation::Stage::WalshHadamard(stage)) => stage.seed,
+                    Some(crate::degradation::Stage::BlockSensing(stage)) => stage.seed,
+                    _ => 0,
+                });
+                args.task.degradation(&Context { size: sensed.description.size, seed: sensed_seed })
+            });
+            Auto::from(same.transpose()?)
+        }
+    };
+    Ok(Request { degradation, sigma: args.task.sigma.into(), seed, overrides: args.method.overrides() })
+}
+
 fn restore(
     args: &Args,
     job: &Job,
+    prepared: Option<Prepared>,
     choice: &PriorChoice,
-    recipe: Option<(&Recipe, &Path)>,
+    repeated: Option<&Repeated>,
     restorer: &Restorer,
-) -> anyhow::Result<()> {
+) -> Result<()> {
     let begun = Instant::now();
-    let device = &restorer.device().device;
-    let bytes =
-        std::fs::read(&job.photo).map_err(|e| Error::Unreadable { path: job.photo.clone(), reason: e.to_string() })?;
-    let hash = sha256(&bytes);
-    if let Some((recipe, path)) = recipe {
-        check_hash(path, "input", &hash, &recipe.input.sha256)?;
-    }
-
-    let measured = if measurement::is_measurements(&job.photo) {
-        Measured::Sensed(Box::new(measurement::read(&bytes, &job.photo, device)?))
-    } else {
-        Measured::Picture(Picture::decode(&bytes, &job.photo)?)
+    let Prepared { source, sha256, config } = match prepared {
+        Some(prepared) => prepared,
+        None => prepare(args, job, repeated, &Silent)?,
     };
-    let config = match recipe {
-        Some((recipe, _)) => recipe.config.clone(),
-        None => configure(args, &measured, &job.output)?,
-    };
-    let (y, size) = match &measured {
-        Measured::Sensed(sensed) => (sensed.0.clone(), sensed.1.size),
-        Measured::Picture(photo) => (
-            measurement::from_picture(photo, &config.degradation, device)?,
-            config.restored_size([photo.height(), photo.width()]),
-        ),
-    };
-
-    prior::hint(restorer.prior(), size);
-    let bar = progress::Bar::new(&job.photo.display().to_string(), &restorer.device().description);
-    let mut steps = 0;
-    let restored = restorer.run(&config, y, size, &mut |progress| {
-        steps = progress.steps;
-        bar.observe(progress)
-    })?;
-    drop(bar);
-    let mut restored = Picture::from_tensor(restored)?;
-    if let Measured::Picture(photo) = &measured {
-        let colored = config.degradation == crate::degradation::Degradation::Colorization;
-        restored = restored.with_extras_of(photo, !colored);
-    }
-    restored.write(&job.output)?;
-    let recipe = Recipe {
-        version: env!("CARGO_PKG_VERSION").into(),
-        input: Input { path: job.photo.clone(), sha256: hash },
-        prior: PriorRecord {
-            choice: PriorChoice {
-                model: lasting_name(&choice.model),
-                precision: Some(restorer.prior().precision()),
-                classifier: choice.classifier.as_deref().map(lasting_name),
-                ..choice.clone()
-            },
-            sha256: restorer.prior().sha256().into(),
-        },
-        device: restorer.device().record(),
-        config,
-    };
-    recipe.write(&Recipe::path_for(&job.output))?;
+    prior::hint(restorer.prior(), source.image_size(&config.degradation));
+    let terminal = progress::Terminal::new(&job.photo.display().to_string());
+    let restored = restorer.restore(&source, &config, &terminal)?;
+    drop(terminal);
+    restored.picture.write(&job.output).map_err(Error::at_output)?;
+    let (sigma, evaluations) = (config.sigma, restored.receipt.evaluations);
+    let input = Input { path: job.photo.clone(), sha256 };
+    let recipe = Recipe::new(input, config, restorer, choice, restored.receipt);
+    recipe.write(&Recipe::path_for(&job.output)).map_err(Error::at_output)?;
     say(format!(
-        "{}: {}x{} from {}, noise {:.3}, {steps} of {} steps, {:.1} s",
+        "{}: {}x{} from {}, noise {sigma:.3}, {} with {evaluations} network evaluations (NFE), {:.1} s",
         job.output.display(),
-        restored.width(),
-        restored.height(),
+        restored.picture.width(),
+        restored.picture.height(),
         job.photo.display(),
-        recipe.config.sigma,
-        recipe.config.steps,
+        recipe.config.method.name(),
         begun.elapsed().as_secs_f64(),
     ));
     Ok(())
 }
 
-/// What a file held.
-enum Measured {
-    Picture(Picture),
-    Sensed(Box<(burn::tensor::Tensor<4>, measurement::Description)>),
-}
-
-fn configure(args: &Args, measured: &Measured, output: &Path) -> Result<RestoreConfig> {
-    let seed = args.seed.unwrap_or(0);
-    let task = args.task.task.ok_or_else(|| missing("--task", "say what happened to the picture"))?;
-    let mut config = match measured {
-        Measured::Sensed(sensed) => {
-            let description = &sensed.1;
-            if task != task::Task::Cs {
-                let fact = format!(
-                    "the file holds measurements of compressed sensing, not a picture for {}",
-                    task::name(task)
-                );
-                return Err(Error::Mismatch { what: "--task".into(), fact, remedy: "pass --task cs".into() });
-            }
-            args.task.check_measured(&description.degradation)?;
-            RestoreConfig::new(description.degradation.clone(), args.task.sigma.unwrap_or(description.sigma))
-        }
-        Measured::Picture(_) if task == task::Task::Cs => {
-            return Err(Error::Mismatch {
-                what: "--task cs".into(),
-                fact: "a picture is not a file of measurements".into(),
-                remedy: "make one with `fdgr degrade --task cs -o measured.safetensors`".into(),
-            });
-        }
-        Measured::Picture(photo) => {
-            photo.check_transparency(output)?;
-            if task == task::Task::Colorize && !photo.extras.gray {
-                note(format!("{}: its colours are put aside, and others invented", output.display()));
-            }
-            let degradation = args.task.degradation(task, [photo.height(), photo.width()], seed)?;
-            let sigma = args.task.sigma.unwrap_or_else(|| match task {
-                task::Task::Inpaint | task::Task::Colorize => 0.0,
-                _ => photo.noise_level(),
-            });
-            RestoreConfig::new(degradation, sigma)
-        }
-    };
-    config.seed = seed;
-    args.method.apply(&mut config)?;
-    Ok(config)
-}
-
-fn load_recipe(args: &Args, path: &Path) -> anyhow::Result<(Recipe, PathBuf)> {
+fn load_recipe(args: &Args, path: &Path) -> Result<Repeated> {
     if args.task.any() || args.method.any() || args.seed.is_some() || args.prior.any() {
-        return Err(Error::Recipe {
-            path: path.into(),
-            fact: "it already says task, method, seed and prior".into(),
-            remedy: "pass only --recipe, -o, --device and the photo".into(),
-        }
-        .into());
+        let fact = "it already says task, method, seed and prior";
+        return Err(Error::document(path, fact, "pass only --recipe, -o, --device and the photo"));
     }
-    let mut recipe = Recipe::read(path)?;
-    if !recipe.input.path.exists()
-        && let Some(beside) = path.parent().map(|folder| folder.join(&recipe.input.path))
-        && beside.exists()
-    {
-        recipe.input.path = beside;
-    }
-    Ok((recipe, path.into()))
-}
-
-/// A prior's name that means the same in every folder.
-fn lasting_name(model: &str) -> String {
-    match std::path::absolute(model) {
-        Ok(path) if path.exists() => path.display().to_string(),
-        _ => model.into(),
-    }
-}
-
-fn check_hash(recipe: &Path, what: &str, actual: &str, expected: &str) -> Result<()> {
-    if actual == expected {
-        return Ok(());
-    }
-    Err(Error::Recipe {
-        path: recipe.into(),
-        fact: format!("the {what} is another file than the one it was made from"),
-        remedy: format!("find the {what} with SHA-256 {expected}"),
-    })
+    Ok((Recipe::read(path)?, path.into()))
 }
 
 /// Pairs photos with outputs, and refuses what cannot be written before anything is computed.
@@ -280,39 +242,48 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
     if let (Some(output), true) = (&args.output, args.photos.len() > 1)
         && (output.is_file() || Picture::has_picture_ending(output))
     {
-        return Err(Error::Mismatch {
-            what: output.display().to_string(),
-            fact: "it is the name of one picture, but there are several photos".into(),
-            remedy: "pass a folder with -o".into(),
-        });
+        let fact = "it is the name of one picture, but there are several photos";
+        return Err(Error::mismatch(output.as_path(), fact, "pass a folder with -o"));
     }
-    let mut jobs: Vec<Job> = Vec::new();
-    for photo in &args.photos {
-        let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
-        let output = match &args.output {
-            Some(folder) if into_folder => folder.join(format!("{stem}.png")),
-            Some(file) => file.clone(),
-            None => photo.with_file_name(format!("{stem}-restored.png")),
+    let job = |photo: &PathBuf| {
+        let stem = photo.file_stem().unwrap_or_default();
+        let named = |end: &str| {
+            let mut name = stem.to_owned();
+            name.push(end);
+            name
         };
-        if jobs.iter().any(|job| job.output == output) {
-            return Err(Error::Mismatch {
-                what: output.display().to_string(),
-                fact: "two photos would be restored to it".into(),
-                remedy: "give each photo a name of its own, or restore them one by one".into(),
-            });
+        let output = match &args.output {
+            Some(folder) if into_folder => folder.join(named(".png")),
+            Some(file) => file.clone(),
+            None => photo.with_file_name(named("-restored.png")),
+        };
+        Job { photo: photo.clone(), output }
+    };
+    let jobs: Vec<Job> = args.photos.iter().map(job).collect();
+    for photo in &args.photos {
+        if photo.is_dir() {
+            return Err(Error::mismatch(
+                photo.as_path(),
+                "it is a folder",
+                "name the photos in it, such as FOLDER/*.jpg",
+            ));
         }
-        jobs.push(Job { photo: photo.clone(), output });
     }
     if let (Some(folder), true) = (&args.output, into_folder) {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Error::Unwritable { path: folder.clone(), reason: e.to_string() })?;
+        std::fs::create_dir_all(folder).writing(folder).map_err(Error::at_output)?;
+    }
+    if let Some(output) = files::collision(jobs.iter().map(|job| job.output.as_path())) {
+        let hint = "give each photo a name of its own, or restore them one by one";
+        return Err(Error::mismatch(output, "two photos would be restored to it", hint));
     }
     for job in &jobs {
         let inputs = args.photos.iter().map(PathBuf::as_path).chain(args.task.files());
         let inputs: Vec<&Path> = inputs.chain(args.recipe.as_deref()).chain(args.prior.files()).collect();
+        let recipe = Recipe::path_for(&job.output);
         refuse_overwriting(&job.output, inputs.iter().copied())?;
-        refuse_overwriting(&Recipe::path_for(&job.output), inputs)?;
-        Picture::check_output(&job.output)?;
+        refuse_overwriting(&recipe, inputs)?;
+        Picture::check_output(&job.output).map_err(Error::at_output)?;
+        files::check_writable(&recipe).map_err(Error::at_output)?;
     }
     Ok(jobs)
 }
@@ -330,13 +301,7 @@ pub(super) fn refuse_overwriting<'a>(output: &Path, inputs: impl IntoIterator<It
 }
 
 fn pick() -> anyhow::Result<Vec<PathBuf>> {
-    let chosen = rfd::FileDialog::new()
-        .add_filter("Pictures", &["png", "jpg", "jpeg", "webp", "tif", "tiff"])
-        .set_title("Photos to restore")
-        .pick_files();
+    let chosen =
+        rfd::FileDialog::new().add_filter("Pictures", picture::ENDINGS).set_title("Photos to restore").pick_files();
     chosen.filter(|files| !files.is_empty()).context("no photo was chosen; name it on the command line instead")
-}
-
-fn missing(what: &str, remedy: &str) -> Error {
-    Error::Mismatch { what: what.into(), fact: "it is missing".into(), remedy: remedy.into() }
 }

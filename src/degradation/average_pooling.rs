@@ -1,20 +1,58 @@
 //! Super-resolution from block means: `y` `[b, c, h / scale, w / scale]`.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
+use super::operator::filter_flat;
+use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_scale, sr_bicubic};
+use crate::error::Result;
+
+/// Reduced by means over blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AveragePooling {
+    /// Factor of both sides.
+    pub scale: usize,
+}
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "sr_averagepooling",
+    task: "sr",
+    title: "Too few pixels",
+    chosen_by: Some(("reduction", "average")),
+    parameters: &[sr_bicubic::SCALE, sr_bicubic::REDUCTION],
+    presets: &[Preset { scale: Some("scale"), ..Preset::new("sr_averagepooling", "Means over blocks") }],
+    usual_sigma: None,
+    parse: |values, _| Ok(AveragePooling { scale: sr_bicubic::scale(values)? }.into()),
+    examples: |_| vec![("sr_averagepooling", AveragePooling { scale: 4 }.into())],
+};
+
+impl StageKind for AveragePooling {
+    fn build(&self, image: [usize; 3], _: &Device) -> Result<Box<dyn LinearOperator>> {
+        check_scale(self.scale, [image[1], image[2]])?;
+        Ok(Box::new(BlockMean::new(self.scale, image)))
+    }
+
+    fn image_size(&self, measured: [usize; 2]) -> [usize; 2] {
+        measured.map(|side| side.saturating_mul(self.scale))
+    }
+
+    fn classical_estimate(&self, _: &dyn LinearOperator, y: Tensor<4>, _: f64) -> Result<Tensor<4>> {
+        sr_bicubic::enlarged(y, self.scale)
+    }
+}
 
 /// Mean over blocks of `scale` x `scale`.
-#[derive(Debug)]
-pub struct AveragePooling {
+pub struct BlockMean {
     scale: usize,
+    shape: [usize; 3],
     size: [usize; 2],
 }
 
-impl AveragePooling {
-    /// The block mean of images of `height` x `width`, multiples of `scale`.
-    pub fn new(scale: usize, height: usize, width: usize) -> Self {
-        Self { scale, size: [height, width] }
+impl BlockMean {
+    /// The block mean of images `[channels, height, width]`, sides multiples of `scale`.
+    pub fn new(scale: usize, shape: [usize; 3]) -> Self {
+        Self { scale, shape, size: [shape[1], shape[2]] }
     }
 
     fn pixels(&self) -> f64 {
@@ -22,9 +60,13 @@ impl AveragePooling {
     }
 }
 
-impl LinearOperator for AveragePooling {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+impl LinearOperator for BlockMean {
+    fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        [self.shape[0], self.size[0] / self.scale, self.size[1] / self.scale]
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -39,16 +81,20 @@ impl LinearOperator for AveragePooling {
         columns.reshape([b * c * h / s, 1, w]).repeat_dim(1, s).reshape([b, c, h, w]) / self.pixels()
     }
 
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        self.adjoint(y * preconditioner.gain(1.0 / self.pixels()))
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        y * p.gain(1.0 / self.pixels())
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
+    }
 }
 
-impl Spectral for AveragePooling {
+impl Spectral for BlockMean {
     fn singular_values(&self) -> Vec<f32> {
         vec![1.0 / self.scale as f32; self.size[0] * self.size[1] / (self.scale * self.scale)]
     }

@@ -6,16 +6,54 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::DMatrix;
 use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
+use super::operator::filter_flat;
+use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio, walsh_hadamard};
+use crate::error::Result;
 use crate::noise::{Stream, generator};
 
 /// Side of a block.
 const BLOCK: usize = 32;
 
-/// Random projections of blocks.
-#[derive(Debug)]
+/// Random orthonormal measurements of 32 x 32 blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockSensing {
+    /// Measurements per pixel, in (0, 1].
+    pub ratio: f64,
+    /// Seed of the measurement matrix.
+    pub seed: u64,
+}
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "cs_blockbased",
+    task: "cs",
+    title: "Measured by compressed sensing",
+    chosen_by: Some(("sensing", "blocks")),
+    parameters: &[walsh_hadamard::RATIO, walsh_hadamard::SENSING],
+    presets: &[Preset { scale: Some("ratio"), ..Preset::new("cs_blockbased", "Random projections of blocks") }],
+    usual_sigma: None,
+    parse: |values, context| {
+        Ok(BlockSensing { ratio: walsh_hadamard::ratio(values)?, seed: context.seed }.into())
+    },
+    examples: |_| vec![("cs_blockbased", BlockSensing { ratio: 0.25, seed: 3 }.into())],
+};
+
+impl StageKind for BlockSensing {
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        check_ratio(self.ratio)?;
+        Ok(Box::new(BlockProjections::new(self.ratio, self.seed, image, device)))
+    }
+
+    fn is_picture(&self) -> bool {
+        false
+    }
+}
+
+/// Random projections of blocks.
+pub struct BlockProjections {
+    shape: [usize; 3],
     size: [usize; 2],
     regions: Vec<Region>,
 }
@@ -33,9 +71,10 @@ struct Region {
     matrix: Tensor<3>,
 }
 
-impl BlockSensing {
-    /// `ratio` measurements a pixel of images of `height` x `width`, drawn from `seed`.
-    pub fn new(ratio: f64, seed: u64, height: usize, width: usize, device: &Device) -> Self {
+impl BlockProjections {
+    /// `ratio` measurements a pixel of images `[channels, height, width]`, drawn from `seed`.
+    pub fn new(ratio: f64, seed: u64, shape: [usize; 3], device: &Device) -> Self {
+        let [_, height, width] = shape;
         let mut regions = Vec::new();
         for (top, down, block_height) in spans(height) {
             for (left, across, block_width) in spans(width) {
@@ -46,13 +85,17 @@ impl BlockSensing {
                 regions.push(Region { top, left, grid, block, matrix });
             }
         }
-        Self { size: [height, width], regions }
+        Self { shape, size: [height, width], regions }
     }
 }
 
-impl LinearOperator for BlockSensing {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+impl LinearOperator for BlockProjections {
+    fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        [self.shape[0], 1, self.regions.iter().map(Region::measurements).sum()]
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -74,16 +117,20 @@ impl LinearOperator for BlockSensing {
         x
     }
 
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        self.adjoint(y * preconditioner.gain(1.0))
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        y * p.gain(1.0)
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
+    }
 }
 
-impl Spectral for BlockSensing {
+impl Spectral for BlockProjections {
     fn singular_values(&self) -> Vec<f32> {
         vec![1.0; self.regions.iter().map(Region::measurements).sum()]
     }

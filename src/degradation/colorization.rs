@@ -1,59 +1,41 @@
-//! Colorization: `y` `[b, 1, h, w]` is a weighted mean of red, green and blue.
+//! Colorization: `y` `[b, 1, h, w]` is the mean of red, green and blue.
 
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
+use super::{ChannelMix, Kind, LinearOperator, Preset, StageKind};
+use crate::error::Result;
 
 /// Weights of the channels, as DDRM and its successors round thirds.
-const WEIGHTS: [f64; 3] = [0.3333, 0.3334, 0.3333];
+pub const WEIGHTS: [f64; 3] = [0.3333, 0.3334, 0.3333];
 
-/// The weighted mean of the channels.
-#[derive(Debug)]
-pub struct Colorization {
-    size: [usize; 2],
-    weights: Tensor<4>,
-}
+/// The colours are lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Colorization {}
 
-impl Colorization {
-    /// The mean of RGB images of `height` x `width`.
-    pub fn new(height: usize, width: usize, device: &Device) -> Self {
-        let weights = Tensor::<1>::from_floats(WEIGHTS.map(|w| w as f32), device).reshape([1, 3, 1, 1]);
-        Self { size: [height, width], weights }
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "colorization",
+    task: "colorize",
+    title: "Without colour",
+    chosen_by: None,
+    parameters: &[],
+    presets: &[Preset::new("colorization", "No colour")],
+    usual_sigma: Some(0.0),
+    parse: |_, _| Ok(Colorization {}.into()),
+    examples: |_| vec![("colorization", Colorization {}.into())],
+};
+
+impl StageKind for Colorization {
+    fn build(&self, [_, height, width]: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        Ok(Box::new(ChannelMix::new(&[WEIGHTS.to_vec()], [height, width], device)))
     }
 
-    fn squared_norm() -> f64 {
-        WEIGHTS.iter().map(|w| w * w).sum()
-    }
-}
-
-impl LinearOperator for Colorization {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+    fn classical_estimate(&self, _: &dyn LinearOperator, y: Tensor<4>, _: f64) -> Result<Tensor<4>> {
+        Ok(y.repeat_dim(1, 3))
     }
 
-    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        (x * self.weights.clone()).sum_dim(1)
-    }
-
-    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
-        y * self.weights.clone()
-    }
-
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        self.adjoint(y * preconditioner.gain(Self::squared_norm()))
-    }
-
-    fn spectral(&self) -> Option<&dyn Spectral> {
-        Some(self)
-    }
-}
-
-impl Spectral for Colorization {
-    fn singular_values(&self) -> Vec<f32> {
-        vec![Self::squared_norm().sqrt() as f32]
-    }
-
-    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
-        filter_flat(self, Self::squared_norm().sqrt(), x, f)
+    fn discards_colors(&self) -> bool {
+        true
     }
 }

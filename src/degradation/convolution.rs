@@ -12,8 +12,8 @@ use crate::kernel::{Fft2, fft::half};
 const NEGLIGIBLE: f64 = 1e-4;
 
 /// `y = S H x`: convolution `H` with a kernel, and every `scale`-th pixel `S`.
-#[derive(Debug)]
 pub struct Convolution {
+    channels: usize,
     size: [usize; 2],
     scale: usize,
     fft: Fft2,
@@ -27,23 +27,28 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Convolution of images of `height` x `width` with `kernel`.
+    /// Convolution of images `[channels, height, width]` with `kernel`.
     ///
     /// # Errors
     /// A kernel larger than the picture.
-    pub fn new(kernel: &Kernel, height: usize, width: usize, device: &Device) -> Result<Self> {
-        Self::subsampled(kernel, 1, height, width, device)
+    pub fn new(kernel: &Kernel, image: [usize; 3], device: &Device) -> Result<Self> {
+        Self::subsampled(kernel, 1, image, device)
     }
 
     /// Bicubic reduction by `scale` (Keys' kernel with a = -1/2, centred on the pixel that is kept).
     ///
     /// # Errors
     /// A kernel larger than the picture.
-    pub fn bicubic(scale: usize, height: usize, width: usize, device: &Device) -> Result<Self> {
-        Self::subsampled(&Kernel::bicubic(scale), scale, height, width, device)
+    pub fn bicubic(scale: usize, image: [usize; 3], device: &Device) -> Result<Self> {
+        Self::subsampled(&Kernel::bicubic(scale), scale, image, device)
     }
 
-    fn subsampled(kernel: &Kernel, scale: usize, height: usize, width: usize, device: &Device) -> Result<Self> {
+    fn subsampled(
+        kernel: &Kernel,
+        scale: usize,
+        [channels, height, width]: [usize; 3],
+        device: &Device,
+    ) -> Result<Self> {
         kernel.check_fits(height, width)?;
         let spectrum = transfer_function(kernel, height, width);
         let (h, w) = (height / scale, width / scale);
@@ -60,6 +65,7 @@ impl Convolution {
         let singular: Vec<f64> = power.iter().map(|p| p.sqrt()).collect();
         let power: Vec<f32> = halves(&power, w).map(|p| p as f32).collect();
         Ok(Self {
+            channels,
             size: [height, width],
             scale,
             fft: Fft2::new(height, width, device),
@@ -71,13 +77,6 @@ impl Convolution {
         })
     }
 
-    /// `P y`.
-    pub fn precondition(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        let gains = self.gains(preconditioner);
-        let transfer = Tensor::cat(vec![gains.clone(), gains.zeros_like()], 2);
-        self.measured_fft.filter(y, &transfer)
-    }
-
     /// Spectrum of `P`; its inverse is 0 where that of `A Aᵀ + eta I` is negligible.
     fn gains(&self, Preconditioner { eta, inverse, identity }: Preconditioner) -> Tensor<3> {
         let damped = self.measured_power.clone() + eta;
@@ -87,8 +86,12 @@ impl Convolution {
 }
 
 impl LinearOperator for Convolution {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+    fn image_shape(&self) -> [usize; 3] {
+        [self.channels, self.size[0], self.size[1]]
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        [self.channels, self.size[0] / self.scale, self.size[1] / self.scale]
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -101,6 +104,12 @@ impl LinearOperator for Convolution {
         self.fft.filter(spread, &self.conjugate)
     }
 
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        let gains = self.gains(p);
+        let transfer = Tensor::cat(vec![gains.clone(), gains.zeros_like()], 2);
+        self.measured_fft.filter(y, &transfer)
+    }
+
     fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
         if self.scale == 1 {
             return self.fft.filter(y, &(self.conjugate.clone() * self.gains(preconditioner)));
@@ -110,6 +119,10 @@ impl LinearOperator for Convolution {
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
+    }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
     }
 }
 

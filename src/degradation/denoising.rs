@@ -1,25 +1,57 @@
 //! Denoising: `A = I`.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral};
+use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind};
+use crate::error::Result;
 
-/// The identity.
-#[derive(Debug)]
-pub struct Denoising {
-    size: [usize; 2],
-}
+/// Nothing but noise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Denoising {}
 
-impl Denoising {
-    /// The identity on images of `height` x `width`.
-    pub fn new(height: usize, width: usize) -> Self {
-        Self { size: [height, width] }
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "denoising",
+    task: "denoise",
+    title: "Noisy",
+    chosen_by: None,
+    parameters: &[],
+    presets: &[Preset::new("denoising", "Noise only")],
+    usual_sigma: Some(0.1),
+    parse: |_, _| Ok(Denoising {}.into()),
+    examples: |_| vec![("denoising", Denoising {}.into())],
+};
+
+impl StageKind for Denoising {
+    fn build(&self, image: [usize; 3], _: &Device) -> Result<Box<dyn LinearOperator>> {
+        Ok(Box::new(Identity::new(image)))
+    }
+
+    fn classical_estimate(&self, _: &dyn LinearOperator, y: Tensor<4>, _: f64) -> Result<Tensor<4>> {
+        Ok(y)
     }
 }
 
-impl LinearOperator for Denoising {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+/// The identity.
+pub struct Identity {
+    shape: [usize; 3],
+}
+
+impl Identity {
+    /// The identity on images `[channels, height, width]`.
+    pub fn new(shape: [usize; 3]) -> Self {
+        Self { shape }
+    }
+}
+
+impl LinearOperator for Identity {
+    fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        self.shape
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -30,18 +62,22 @@ impl LinearOperator for Denoising {
         y
     }
 
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        y * preconditioner.gain(1.0)
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        y * p.gain(1.0)
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
+    }
 }
 
-impl Spectral for Denoising {
+impl Spectral for Identity {
     fn singular_values(&self) -> Vec<f32> {
-        vec![1.0; self.size[0] * self.size[1]]
+        vec![1.0; self.shape[1] * self.shape[2]]
     }
 
     fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {

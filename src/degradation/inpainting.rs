@@ -1,10 +1,15 @@
 //! Inpainting: `y` is the picture with unknown pixels set to 0.
 
+use std::path::Path;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
-use crate::error::{Error, Result};
+use super::operator::filter_flat;
+use super::{Context, Kind, LinearOperator, Preconditioner, Preset, Spectral, Stage, StageKind};
+use crate::error::{Error, Hint, Result, Setting};
+use crate::parameter::{self, Parameter, Values};
+use crate::picture::Picture;
 
 /// Which pixels are known, row by row. A recipe stores the runs of known and unknown pixels in turn, known first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,46 +48,117 @@ impl Mask {
     }
 }
 
-/// Product with a mask.
-#[derive(Debug)]
+/// Some pixels are unknown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inpainting {
-    mask: Tensor<4>,
-    known: usize,
+    /// Which pixels are known.
+    pub mask: Mask,
 }
 
-impl Inpainting {
-    /// The operator of `mask` for images of `height` x `width`.
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "inpainting",
+    task: "inpaint",
+    title: "With holes",
+    chosen_by: None,
+    parameters: &[
+        Parameter::new("mask", "picture of the holes: white is filled in, black is kept", parameter::Kind::File),
+        Parameter::new("invert_mask", "1 where black is filled in and white is kept", parameter::Kind::Switch),
+    ],
+    presets: &[Preset::new("inpainting", "Unknown pixels")],
+    usual_sigma: Some(0.0),
+    parse,
+    examples: |[height, width]| {
+        let mask = Mask::from_fn(height, width, |y, x| (y * 7 + x * 3) % 5 != 0);
+        vec![("inpainting", Inpainting { mask }.into())]
+    },
+};
+
+fn parse(values: &Values, context: &Context) -> Result<Stage> {
+    let path = values.get("mask").ok_or_else(|| {
+        let hint = Hint::set(Setting::MASK, "FILE").or("the file is a picture that is white where to fill in");
+        Error::mismatch(Setting::MASK, "inpainting needs to know the holes", hint)
+    })?;
+    let inverted = values.get("invert_mask") == Some("1");
+    Ok(Inpainting { mask: read_mask(Path::new(path), context.size, inverted)? }.into())
+}
+
+/// Reads a mask from a picture of the same size: holes are white, or black if `inverted`.
+fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result<Mask> {
+    let refuse = |fact: String, hint: Hint| Err(Error::mismatch(path, fact, hint));
+    let picture = Picture::read(path)?;
+    if [picture.height(), picture.width()] != [height, width] {
+        let size = format!("{}x{}", picture.width(), picture.height());
+        return refuse(
+            format!("the mask is {size}, but the picture is {width}x{height}"),
+            "resize the mask to the picture".into(),
+        );
+    }
+    let luminance = picture.luminance();
+    let known = |i: usize| (luminance[i] < 0.5) != inverted;
+    let invert = Hint::Give(Setting::INVERT_MASK);
+    if (0..luminance.len()).all(known) {
+        return refuse("the mask marks nothing to fill in".into(), Hint::from("paint the holes white").or(invert));
+    }
+    if !(0..luminance.len()).any(known) {
+        let fact = "the mask leaves no pixel of the picture";
+        return refuse(fact.into(), Hint::from("paint only the holes white").or(invert));
+    }
+    Ok(Mask::from_fn(height, width, |y, x| known(y * width + x)))
+}
+
+impl StageKind for Inpainting {
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        Ok(Box::new(Masking::new(&self.mask, image, device)?))
+    }
+
+    fn masks_noise(&self) -> bool {
+        true
+    }
+
+    fn classical_estimate(&self, operator: &dyn LinearOperator, y: Tensor<4>, _: f64) -> Result<Tensor<4>> {
+        Ok(filled(operator, &y))
+    }
+}
+
+/// Product with a mask.
+pub struct Masking {
+    mask: Tensor<4>,
+    known: usize,
+    shape: [usize; 3],
+}
+
+impl Masking {
+    /// The operator of `mask` for images `[channels, height, width]`.
     ///
     /// # Errors
     /// A mask of another size, or one that knows no pixel.
-    pub fn new(mask: &Mask, height: usize, width: usize, device: &Device) -> Result<Self> {
+    pub fn new(mask: &Mask, shape: [usize; 3], device: &Device) -> Result<Self> {
+        let [_, height, width] = shape;
         // Before the runs are written out: a recipe may say anything.
         let covered = mask.runs.iter().try_fold(0usize, |sum, &run| sum.checked_add(run));
-        if mask.size() != [height, width] || covered != Some(height * width) {
-            return Err(Error::Mismatch {
-                what: "mask".into(),
-                fact: format!("it is {}x{}, but the picture is {width}x{height}", mask.width, mask.height),
-                remedy: "resize the mask to the picture".into(),
-            });
+        if mask.size() != [height, width] || covered != height.checked_mul(width) {
+            let fact = format!("it is {}x{}, but the picture is {width}x{height}", mask.width, mask.height);
+            return Err(Error::mismatch(Setting::MASK, fact, "resize the mask to the picture"));
         }
         let values = mask.values();
         let known = values.iter().filter(|&&v| v > 0.0).count();
         if known == 0 {
-            return Err(Error::Mismatch {
-                what: "mask".into(),
-                fact: "it leaves no pixel of the picture".into(),
-                remedy: "mark in white only what is to be filled in, or pass --invert-mask".into(),
-            });
+            let hint = Hint::from("mark only what is to be filled in").or(Hint::Give(Setting::INVERT_MASK));
+            return Err(Error::mismatch(Setting::MASK, "it leaves no pixel of the picture", hint));
         }
         let mask = Tensor::from_data(TensorData::new(values, [1, 1, height, width]), device);
-        Ok(Self { mask, known })
+        Ok(Self { mask, known, shape })
     }
 }
 
-impl LinearOperator for Inpainting {
-    fn image_size(&self) -> [usize; 2] {
-        let [_, _, h, w] = self.mask.dims();
-        [h, w]
+impl LinearOperator for Masking {
+    fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        self.shape
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -93,16 +169,26 @@ impl LinearOperator for Inpainting {
         y * self.mask.clone()
     }
 
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        self.adjoint(y * preconditioner.gain(1.0))
+    /// Where nothing is known `A Aᵀ` is 0.
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        let unknown = if p.eta > 0.0 { p.gain(0.0) } else { p.identity };
+        y.clone() * unknown + y * self.mask.clone() * (p.gain(1.0) - unknown)
+    }
+
+    fn preconditioned_adjoint(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        self.adjoint(y * p.gain(1.0))
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
+    }
 }
 
-impl Spectral for Inpainting {
+impl Spectral for Masking {
     fn singular_values(&self) -> Vec<f32> {
         vec![1.0; self.known]
     }
@@ -110,6 +196,43 @@ impl Spectral for Inpainting {
     fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
         filter_flat(self, 1.0, x, f)
     }
+}
+
+/// Steps of the diffusion that fills holes, a level.
+const FILL_STEPS: usize = 64;
+
+/// Fills unknown pixels by normalised convolution over growing windows.
+fn filled(operator: &dyn LinearOperator, y: &Tensor<4>) -> Tensor<4> {
+    let known = operator.apply(y.ones_like());
+    let mut sum = y.clone();
+    let mut weight = known.clone();
+    let mut filled = y.clone();
+    let mut empty = known.ones_like() - known;
+    let mut reach = 1;
+    for _ in 0..FILL_STEPS {
+        sum = blurred(sum, reach);
+        weight = blurred(weight, reach);
+        let reached = weight.clone().greater_elem(1e-6).float() * empty.clone();
+        filled = filled + reached.clone() * sum.clone() / weight.clone().clamp_min(1e-6);
+        empty = empty - reached;
+        reach = (reach * 2).min(y.dims()[2].min(y.dims()[3]) / 2).max(1);
+    }
+    filled
+}
+
+/// Mean with the neighbours at distance `reach` on both axes, the border repeated periodically.
+fn blurred(x: Tensor<4>, reach: usize) -> Tensor<4> {
+    let along = |x: Tensor<4>, axis: usize| {
+        let n = x.dims()[axis];
+        let by = reach % n;
+        if by == 0 {
+            return x;
+        }
+        let shifted =
+            |by: usize| Tensor::cat(vec![x.clone().narrow(axis, n - by, by), x.clone().narrow(axis, 0, n - by)], axis);
+        (x.clone() * 2.0 + shifted(by) + shifted(n - by)) / 4.0
+    };
+    along(along(x, 2), 3)
 }
 
 #[cfg(test)]

@@ -3,231 +3,403 @@
 //! Images are `[batch, channel, height, width]`, RGB, in `[-1, 1]`; `n` is white noise of standard deviation `sigma_y` in
 //! the same units (`sigma_y = 0.05` of a `[0, 1]` image is `0.1` here).
 //!
-//! A [`Degradation`] says which operator, in a form that recipes store; [`Degradation::build`] makes the operator for one
-//! image size. A new operator is one file, one variant, and one line in [`examples`], where every law then tests it.
+//! A [`Degradation`] lists [`Stage`]s in the order in which they happened, in a form that recipes store;
+//! [`Degradation::build`] makes the operator for one image size. A new stage is one file with a struct of its parameters, its
+//! [`StageKind`] and its [`Kind`], and one line in the table below: every shell and every law then knows it.
 
-mod average_pooling;
-mod block_sensing;
-mod colorization;
+mod channel_mix;
+mod composed;
+mod conjugate_gradients;
 mod convolution;
-mod denoising;
-mod inpainting;
+mod crop;
+mod operator;
 pub mod psf;
 mod separable;
-mod valid_convolution;
-mod walsh_hadamard;
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result, Setting};
+use crate::parameter::{Parameter, Values};
 
-pub use average_pooling::AveragePooling;
-pub use block_sensing::BlockSensing;
-pub use colorization::Colorization;
+pub use channel_mix::ChannelMix;
+pub use composed::Composed;
+pub use conjugate_gradients::conjugate_gradients;
 pub use convolution::Convolution;
-pub use denoising::Denoising;
-pub use inpainting::{Inpainting, Mask};
+pub use crop::Crop;
+pub use operator::{LinearOperator, Preconditioner, Spectral};
 pub use psf::Psf;
-pub use separable::Separable;
-pub use valid_convolution::ValidConvolution;
-pub use walsh_hadamard::WalshHadamard;
+pub use separable::{Form, Separable};
 
-/// A degradation the samplers can invert, for one image size.
-pub trait LinearOperator {
-    /// Height and width of the images `x`.
-    fn image_size(&self) -> [usize; 2];
-    /// `A x`.
-    fn apply(&self, x: Tensor<4>) -> Tensor<4>;
-    /// `Aᵀ y`, so that `⟨A x, y⟩ = ⟨x, Aᵀ y⟩`.
-    fn adjoint(&self, y: Tensor<4>) -> Tensor<4>;
-    /// `Aᵀ P y` (DDPG, arXiv:2312.16519, eq. 14).
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4>;
-    /// `Aᵀ (A Aᵀ + eta I)⁻¹ y`, `eta >= 0`; the pseudo-inverse `A⁺ y` at 0 (DDPG, eq. 9).
-    fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Tensor<4> {
-        self.preconditioned_adjoint(y, Preconditioner { eta, inverse: 1.0, identity: 0.0 })
-    }
-    /// The singular value decomposition, where it is at hand.
-    fn spectral(&self) -> Option<&dyn Spectral> {
-        None
-    }
+/// The one list of stages: module, variant, and name in recipes.
+macro_rules! stages {
+    ($($(#[$doc:meta])* $module:ident $variant:ident $name:literal),* $(,)?) => {
+        $(pub mod $module;)*
+
+        /// One thing that happened to a picture, with its parameters.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "name")]
+        pub enum Stage {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($module::$variant),)*
+        }
+
+        impl Stage {
+            pub(crate) fn kind_of(&self) -> &dyn StageKind {
+                match self {
+                    $(Self::$variant(stage) => stage,)*
+                }
+            }
+
+            /// Its kind in [`kinds`].
+            pub fn kind(&self) -> &'static Kind {
+                match self {
+                    $(Self::$variant(_) => &$module::KIND,)*
+                }
+            }
+        }
+
+        $(impl From<$module::$variant> for Stage {
+            fn from(stage: $module::$variant) -> Self {
+                Self::$variant(stage)
+            }
+        })*
+
+        /// Every kind of stage.
+        pub fn kinds() -> &'static [&'static Kind] {
+            static KINDS: &[&Kind] = &[$(&$module::KIND),*];
+            KINDS
+        }
+    };
 }
 
-/// `P = p (A Aᵀ + eta I)⁻¹ + q I`: between a back-projection and least squares.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Preconditioner {
-    /// `eta >= 0`; at 0 the inverse is 0 where `A Aᵀ` is.
-    pub eta: f64,
-    /// `p`.
-    pub inverse: f64,
-    /// `q`.
-    pub identity: f64,
-}
-
-impl Preconditioner {
-    /// What `P` multiplies components by that `A Aᵀ` multiplies by `power > 0`.
-    fn gain(&self, power: f64) -> f64 {
-        self.inverse / (power + self.eta) + self.identity
-    }
-}
-
-/// An operator whose singular value decomposition `A = U Σ Vᵀ` is at hand.
-pub trait Spectral: LinearOperator {
-    /// Singular values of one channel (of a pixel for colorization), descending.
-    fn singular_values(&self) -> Vec<f32>;
-    /// `V f(Σ) Vᵀ x`: components of `x` times `f` of their singular value, and times `f(0)` where `A` sees nothing.
-    fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4>;
-}
-
-/// [`Spectral::filter`] of an operator whose singular values are all `s`: `f(0) x + (f(s) - f(0)) / s² Aᵀ A x`.
-fn filter_flat(a: &dyn LinearOperator, s: f64, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
-    let seen = a.adjoint(a.apply(x.clone())) * ((f(s) - f(0.0)) / (s * s));
-    if f(0.0) == 0.0 { seen } else { seen + x * f(0.0) }
-}
-
-/// How a blur or bicubic kernel is inverted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Form {
-    /// Separable matrices and their singular values; reflective border for super-resolution, zero border for blur.
-    Svd,
-    /// Circular convolution through the Fourier transform.
-    Fft,
-}
-
-/// Which degradation, with its parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case")]
-pub enum Degradation {
-    /// `A = I`.
-    Denoising,
-    /// The weighted mean of red, green and blue.
-    Colorization,
+stages! {
+    /// `A = I`: noise alone.
+    denoising Denoising "denoising",
+    /// The mean of the channels.
+    colorization Colorization "colorization",
     /// Unknown pixels.
-    Inpainting {
-        /// Which pixels are known.
-        mask: Mask,
-    },
-    /// Bicubic reduction by `scale`.
-    SrBicubic {
-        /// Factor of both sides.
-        scale: usize,
-        /// How it is inverted.
-        form: Form,
-    },
-    /// Mean over blocks of `scale` x `scale`.
-    SrAveragepooling {
-        /// Factor of both sides.
-        scale: usize,
-    },
+    inpainting Inpainting "inpainting",
+    /// Bicubic reduction.
+    sr_bicubic SrBicubic "sr_bicubic",
+    /// Block means.
+    average_pooling AveragePooling "sr_averagepooling",
     /// Convolution with a point spread function.
-    Deblur {
-        /// The kernel.
-        psf: Psf,
-        /// How it is inverted.
-        form: Form,
-    },
-    /// Some coefficients of the orthonormal Walsh-Hadamard transform.
-    CsWalshhadamard {
-        /// Share of the coefficients kept, in (0, 1].
-        ratio: f64,
-        /// Seed of the choice.
-        seed: u64,
-    },
-    /// Random orthonormal measurements of 32 x 32 blocks.
-    CsBlockbased {
-        /// Measurements per pixel, in (0, 1].
-        ratio: f64,
-        /// Seed of the measurement matrix.
-        seed: u64,
-    },
+    deblur Deblur "deblur",
+    /// Walsh-Hadamard coefficients.
+    walsh_hadamard WalshHadamard "cs_walshhadamard",
+    /// Random measurements of blocks.
+    block_sensing BlockSensing "cs_blockbased",
+}
+
+pub use inpainting::Mask;
+
+/// What a stage says of itself.
+pub trait StageKind {
+    /// The operator for images `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// Sizes that do not fit, and parameters outside their range.
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>>;
+
+    /// Height and width of the image whose measurement has this size, for measurements that are pictures.
+    fn image_size(&self, measured: [usize; 2]) -> [usize; 2] {
+        measured
+    }
+
+    /// Whether what it measures can be looked at, and written as a picture.
+    fn is_picture(&self) -> bool {
+        true
+    }
+
+    /// Whether it turns colours into grey, so that those of a photo are not data.
+    fn discards_colors(&self) -> bool {
+        false
+    }
+
+    /// Whether noise falls on what is measured only: pixels outside hold nothing.
+    fn masks_noise(&self) -> bool {
+        false
+    }
+
+    /// The kernel of a convolution whose light comes from beyond the border of a photograph.
+    ///
+    /// # Errors
+    /// Parameters outside their range.
+    fn valid_kernel(&self) -> Result<Option<psf::Kernel>> {
+        Ok(None)
+    }
+
+    /// The answer of a classical method: an image from its measurement `y` without any prior, where the noise has standard
+    /// deviation `sigma_y`, in units of a `[-1, 1]` image. By default the regularised inverse.
+    ///
+    /// # Errors
+    /// A device that does not give its data back.
+    fn classical_estimate(&self, operator: &dyn LinearOperator, y: Tensor<4>, sigma_y: f64) -> Result<Tensor<4>> {
+        Ok(operator.regularized_inverse(y, (sigma_y * sigma_y).max(1e-4)))
+    }
+}
+
+/// A kind of stage, as shells and experiments name it.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in recipes.
+    pub name: &'static str,
+    /// The task that undoes it, as people call it; several kinds may share one.
+    pub task: &'static str,
+    /// What happened, in one phrase.
+    pub title: &'static str,
+    /// The parameter and its value that choose this kind among those of its task; the first kind of a task needs none.
+    pub chosen_by: Option<(&'static str, &'static str)>,
+    /// Its parameters.
+    pub parameters: &'static [Parameter],
+    /// Names in the papers' experiments.
+    pub presets: &'static [Preset],
+    /// Standard deviation of the noise that is assumed where none is given or estimated, of a `[0, 1]` image.
+    pub usual_sigma: Option<f64>,
+    /// The stage of these values.
+    pub parse: fn(&Values, &Context) -> Result<Stage>,
+    /// Stages for images of height and width (multiples of 4) that show every form of it; the laws run over these.
+    pub examples: fn([usize; 2]) -> Vec<(&'static str, Stage)>,
+}
+
+/// A degradation of the papers' experiments.
+#[derive(Debug)]
+pub struct Preset {
+    /// Its name, such as `deblur_uni`.
+    pub name: &'static str,
+    /// What happens, in one phrase.
+    pub title: &'static str,
+    /// Its parameters.
+    pub values: &'static [(&'static str, &'static str)],
+    /// The parameter that an experiment's scale sets.
+    pub scale: Option<&'static str>,
+    /// Whether every picture has another degradation, by its seed.
+    pub per_picture: bool,
+}
+
+impl Preset {
+    /// A preset without parameters.
+    pub const fn new(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, values: &[], scale: None, per_picture: false }
+    }
+}
+
+/// What a stage may depend on beside its parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// Height and width of the image, or of the measurement where only that is known.
+    pub size: [usize; 2],
+    /// Fixes sampling patterns and random kernels.
+    pub seed: u64,
+}
+
+/// The kind and preset of that name in the papers' experiments.
+pub fn preset(name: &str) -> Option<(&'static Kind, &'static Preset)> {
+    kinds().iter().find_map(|kind| Some((*kind, kind.presets.iter().find(|preset| preset.name == name)?)))
+}
+
+/// Names of all presets.
+pub fn preset_names() -> impl Iterator<Item = &'static str> {
+    kinds().iter().flat_map(|kind| kind.presets.iter().map(|preset| preset.name))
+}
+
+/// The stage that a task undoes, of the kind that the values choose.
+///
+/// # Errors
+/// Unknown tasks, parameters of other tasks, and values outside their range.
+pub fn of_task(task: &str, values: &Values, context: &Context) -> Result<Stage> {
+    let own: Vec<&&Kind> = kinds().iter().filter(|kind| kind.task == task).collect();
+    let known: Vec<&str> = tasks().map(|(task, _)| task).collect();
+    let Some(first) = own.first() else {
+        let fact = format!("there is no task of that name; there are {}", known.join(", "));
+        return Err(Error::mismatch(Setting::of("task"), fact, "choose one of them"));
+    };
+    let is_chosen = |kind: &Kind| kind.chosen_by.is_some_and(|(name, value)| values.get(name) == Some(value));
+    let kind = own.iter().find(|kind| is_chosen(kind)).unwrap_or(first);
+    for (name, _) in values.iter() {
+        if !kind.parameters.iter().any(|parameter| parameter.name == name) {
+            let owners = owners(name);
+            return Err(Error::mismatch(
+                Setting(name.to_owned().into()),
+                format!("it belongs to the task {}, not to {task}", owners.join(" and ")),
+                Hint::Omit(Setting(name.to_owned().into())),
+            ));
+        }
+    }
+    (kind.parse)(values, context)
+}
+
+/// Tasks and what they undo, each once.
+pub fn tasks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let first = |i: &usize| kinds()[..*i].iter().all(|other| other.task != kinds()[*i].task);
+    (0..kinds().len()).filter(first).map(|i| (kinds()[i].task, kinds()[i].title))
+}
+
+/// Tasks that have a parameter.
+pub fn owners(parameter: &str) -> Vec<&'static str> {
+    let mut owners: Vec<&str> = Vec::new();
+    for kind in kinds() {
+        if kind.parameters.iter().any(|p| p.name == parameter) && !owners.contains(&kind.task) {
+            owners.push(kind.task);
+        }
+    }
+    owners
+}
+
+/// Everything that happened to a picture: stages, the first first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Degradation(Vec<Stage>);
+
+impl<'de> Deserialize<'de> for Degradation {
+    /// A list of stages, or a single one.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            One(Stage),
+            Several(Vec<Stage>),
+        }
+        let stages = match Form::deserialize(deserializer)? {
+            Form::One(stage) => vec![stage],
+            Form::Several(stages) => stages,
+        };
+        if stages.is_empty() {
+            return Err(serde::de::Error::custom("a degradation has at least one stage"));
+        }
+        Ok(Self(stages))
+    }
+}
+
+impl<S: Into<Stage>> From<S> for Degradation {
+    fn from(stage: S) -> Self {
+        Self(vec![stage.into()])
+    }
 }
 
 impl Degradation {
-    /// The operator for images of `height` x `width`.
+    /// Stages in the order in which they happened; none is noise alone.
+    pub fn new(stages: Vec<Stage>) -> Self {
+        if stages.is_empty() { denoising::Denoising {}.into() } else { Self(stages) }
+    }
+
+    /// The stages.
+    pub fn stages(&self) -> &[Stage] {
+        &self.0
+    }
+
+    /// The one stage, where there is no other.
+    pub fn single(&self) -> Option<&Stage> {
+        match &self.0[..] {
+            [stage] => Some(stage),
+            _ => None,
+        }
+    }
+
+    /// The tasks that undo it, in order.
+    pub fn name(&self) -> String {
+        self.0.iter().map(|stage| stage.kind().task).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether what is measured can be looked at.
+    pub fn is_picture(&self) -> bool {
+        self.0.iter().all(|stage| stage.kind_of().is_picture())
+    }
+
+    /// Whether noise falls on what is measured only.
+    pub fn masks_noise(&self) -> bool {
+        self.0.iter().any(|stage| stage.kind_of().masks_noise())
+    }
+
+    /// Height and width of the image whose measurement has this size.
+    pub fn image_size(&self, measured: [usize; 2]) -> [usize; 2] {
+        self.0.iter().rev().fold(measured, |size, stage| stage.kind_of().image_size(size))
+    }
+
+    /// The operator for RGB images of `height` x `width`, convolutions with periodic borders.
     ///
     /// # Errors
-    /// Sizes that do not fit the degradation, and parameters outside their range.
-    pub fn build(&self, height: usize, width: usize, device: &Device) -> Result<Box<dyn LinearOperator>> {
-        Ok(match self {
-            Self::Denoising => Box::new(Denoising::new(height, width)),
-            Self::Colorization => Box::new(Colorization::new(height, width, device)),
-            Self::Inpainting { mask } => Box::new(Inpainting::new(mask, height, width, device)?),
-            Self::SrBicubic { scale, form } => {
-                check_scale(*scale, height, width)?;
-                match form {
-                    Form::Svd => Box::new(Separable::bicubic(*scale, height, width, device)),
-                    Form::Fft => Box::new(Convolution::bicubic(*scale, height, width, device)?),
-                }
+    /// Sizes that do not fit a stage, and parameters outside their range.
+    pub fn build(&self, size: [usize; 2], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        self.build_from(Vec::new(), [3, size[0], size[1]], device)
+    }
+
+    /// The operator of all stages after those that `first` has built already, for images of `shape`.
+    pub(crate) fn build_from(
+        &self,
+        first: Vec<Box<dyn LinearOperator>>,
+        shape: [usize; 3],
+        device: &Device,
+    ) -> Result<Box<dyn LinearOperator>> {
+        let mut parts = first;
+        for stage in &self.0[parts.len()..] {
+            let shape = parts.last().map_or(shape, |part| part.measured_shape());
+            parts.push(stage.kind_of().build(shape, device)?);
+        }
+        Ok(Composed::of(parts))
+    }
+
+    /// The kernel of the first stage, where light comes from beyond a photograph's border.
+    ///
+    /// # Errors
+    /// Parameters outside their range, and such a kernel in a later stage, whose border nothing is known of.
+    pub(crate) fn valid_kernel(&self) -> Result<Option<psf::Kernel>> {
+        for stage in &self.0[1..] {
+            if stage.kind_of().valid_kernel()?.is_some() {
+                return Err(Error::mismatch(
+                    Setting::BORDER,
+                    "only the first thing that happened may be a blur that extends beyond the border",
+                    Hint::set(Setting::BORDER, "periodic").or("put the blur first"),
+                ));
             }
-            Self::SrAveragepooling { scale } => {
-                check_scale(*scale, height, width)?;
-                Box::new(AveragePooling::new(*scale, height, width))
-            }
-            Self::Deblur { psf, form: Form::Fft } => Box::new(Convolution::new(&psf.kernel()?, height, width, device)?),
-            Self::Deblur { psf, form: Form::Svd } => {
-                let (vertical, horizontal) = psf.factors()?;
-                Box::new(Separable::blur(&vertical, &horizontal, height, width, device))
-            }
-            Self::CsWalshhadamard { ratio, seed } => {
-                check_ratio(*ratio)?;
-                let order = walsh_hadamard::permutation(height * width, *seed);
-                Box::new(WalshHadamard::new(&order, *ratio, height, width, device))
-            }
-            Self::CsBlockbased { ratio, seed } => {
-                check_ratio(*ratio)?;
-                Box::new(BlockSensing::new(*ratio, *seed, height, width, device))
-            }
-        })
+        }
+        self.0[0].kind_of().valid_kernel()
     }
 }
 
-fn check_scale(scale: usize, height: usize, width: usize) -> Result<()> {
+/// # Errors
+/// A scale that does not divide both sides.
+fn check_scale(scale: usize, [height, width]: [usize; 2]) -> Result<()> {
     if !(1..=64).contains(&scale) {
-        return Err(Error::parameter("scale", scale, "it must be between 1 and 64"));
+        return Err(Error::parameter(Setting::of("scale"), scale, "it must be between 1 and 64"));
     }
     if !height.is_multiple_of(scale) || !width.is_multiple_of(scale) {
-        return Err(Error::Mismatch {
-            what: format!("{width}x{height}"),
-            fact: format!("the scale {scale} does not divide both sides"),
-            remedy: format!("crop it to {}x{}, or choose another scale", width / scale * scale, height / scale * scale),
-        });
+        let (h, w) = (height / scale * scale, width / scale * scale);
+        let fact = format!("the scale {scale} does not divide both sides");
+        return Err(Error::mismatch(
+            format!("{width}x{height}"),
+            fact,
+            format!("crop it to {w}x{h}, or choose another scale"),
+        ));
     }
     Ok(())
 }
 
+/// # Errors
+/// A share of measurements outside its range.
 fn check_ratio(ratio: f64) -> Result<()> {
     if ratio > 0.0 && ratio <= 1.0 {
         return Ok(());
     }
-    Err(Error::parameter("ratio", ratio, "it must be above 0 and at most 1"))
+    Err(Error::parameter(Setting::of("ratio"), ratio, "it must be above 0 and at most 1"))
 }
 
-/// One example of every operator at the given size (multiples of 4), by the reference's names; the laws run over these.
+/// Examples of every stage and of compositions at the given size (multiples of 4), named.
 ///
 /// # Errors
 /// As [`Degradation::build`].
+#[doc(hidden)]
 pub fn examples(height: usize, width: usize, device: &Device) -> Result<Vec<(String, Box<dyn LinearOperator>)>> {
-    let mask = Mask::from_fn(height, width, |y, x| (y * 7 + x * 3) % 5 != 0);
-    let motion = Psf::Random { size: 2 * (height.min(width) / 4) + 1, intensity: 0.5, seed: 7 };
-    let deblur = |psf: &Psf, form| Degradation::Deblur { psf: psf.clone(), form };
-    let listed = [
-        ("denoising", Degradation::Denoising),
-        ("colorization", Degradation::Colorization),
-        ("inpainting", Degradation::Inpainting { mask }),
-        ("sr_averagepooling", Degradation::SrAveragepooling { scale: 4 }),
-        ("sr_bicubic_svd", Degradation::SrBicubic { scale: 4, form: Form::Svd }),
-        ("sr_bicubic_fft", Degradation::SrBicubic { scale: 4, form: Form::Fft }),
-        ("sr_bicubic_x2", Degradation::SrBicubic { scale: 2, form: Form::Svd }),
-        ("deblur_uni_svd", deblur(&Psf::REFERENCE_UNIFORM, Form::Svd)),
-        ("deblur_uni_fft", deblur(&Psf::REFERENCE_UNIFORM, Form::Fft)),
-        ("deblur_gauss_svd", deblur(&Psf::REFERENCE_GAUSSIAN, Form::Svd)),
-        ("deblur_gauss_fft", deblur(&Psf::REFERENCE_GAUSSIAN, Form::Fft)),
-        ("deblur_aniso_svd", deblur(&Psf::REFERENCE_ANISOTROPIC, Form::Svd)),
-        ("deblur_aniso_fft", deblur(&Psf::REFERENCE_ANISOTROPIC, Form::Fft)),
-        ("motion_deblur_fft", deblur(&motion, Form::Fft)),
-        ("cs_walshhadamard", Degradation::CsWalshhadamard { ratio: 0.25, seed: 3 }),
-        ("cs_blockbased", Degradation::CsBlockbased { ratio: 0.25, seed: 3 }),
-    ];
-    listed.into_iter().map(|(name, d)| Ok((name.to_owned(), d.build(height, width, device)?))).collect()
+    let size = [height, width];
+    let listed: Vec<(&str, Stage)> = kinds().iter().flat_map(|kind| (kind.examples)(size)).collect();
+    let find = |name: &str| listed.iter().find(|(other, _)| *other == name).map(|(_, stage)| stage.clone());
+    let pair = |a: &str, b: &str| Degradation::new([a, b].into_iter().filter_map(find).collect());
+    let mut all: Vec<(String, Degradation)> =
+        listed.iter().map(|(name, stage)| ((*name).to_owned(), stage.clone().into())).collect();
+    // Conjugate gradients take long on software adapters: one size is enough.
+    let pairs = [("inpainting", "sr_averagepooling"), ("colorization", "sr_averagepooling")];
+    for (a, b) in pairs.into_iter().filter(|_| height == width) {
+        all.push((format!("{a} then {b}"), pair(a, b)));
+    }
+    all.into_iter().map(|(name, d)| Ok((name, d.build(size, device)?))).collect()
 }

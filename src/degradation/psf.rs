@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Beta, Distribution, Triangular};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result, Setting};
 use crate::noise::{Stream, generator};
 
 /// Largest side of a kernel.
@@ -106,11 +106,11 @@ impl Psf {
             Self::Anisotropic { vertical, horizontal, taps } => {
                 Ok((gaussian(vertical, taps)?, gaussian(horizontal, taps)?))
             }
-            Self::Motion { .. } | Self::Random { .. } | Self::Measured { .. } => Err(Error::Mismatch {
-                what: "kernel".into(),
-                fact: "it is not separable, so it has no form by singular values".into(),
-                remedy: "pass --form fft".into(),
-            }),
+            Self::Motion { .. } | Self::Random { .. } | Self::Measured { .. } => Err(Error::mismatch(
+                Setting::KERNEL,
+                "it is not separable, so it has no form by singular values",
+                Hint::set(Setting::FORM, "fft"),
+            )),
         }
     }
 }
@@ -121,11 +121,11 @@ impl Kernel {
         let total: f64 = values.iter().sum();
         let usable = values.len() == height * width && values.iter().all(|v| v.is_finite()) && total > 1e-12;
         if !usable {
-            return Err(Error::Mismatch {
-                what: "kernel".into(),
-                fact: "its values do not add up to anything above 0".into(),
-                remedy: "pass a kernel that is bright where the light goes".into(),
-            });
+            return Err(Error::mismatch(
+                Setting::KERNEL,
+                "its values do not add up to anything above 0",
+                "pass a kernel that is bright where the light goes",
+            ));
         }
         Ok(Self { height, width, values: values.into_iter().map(|v| v / total).collect() })
     }
@@ -136,11 +136,8 @@ impl Kernel {
         if self.height <= height && self.width <= width {
             return Ok(());
         }
-        Err(Error::Mismatch {
-            what: "kernel".into(),
-            fact: format!("it is {}x{}, larger than the {width}x{height} picture", self.width, self.height),
-            remedy: "pass a smaller kernel".into(),
-        })
+        let fact = format!("it is {}x{}, larger than the {width}x{height} picture", self.width, self.height);
+        Err(Error::mismatch(Setting::KERNEL, fact, "choose a smaller kernel"))
     }
 
     fn outer(vertical: &[f64], horizontal: &[f64]) -> Self {
@@ -173,7 +170,7 @@ fn gaussian(sigma: f64, taps: usize) -> Result<Vec<f64>> {
     check_side("gauss", taps)?;
     if !(sigma > 0.0 && sigma <= MAX_SIGMA) {
         let fact = format!("it must be above 0 and at most {MAX_SIGMA} pixels");
-        return Err(Error::parameter("sigma of the Gaussian", sigma, &fact));
+        return Err(Error::parameter("sigma of the Gaussian", sigma, fact));
     }
     let center = (taps / 2) as f64;
     let values: Vec<f64> = (0..taps).map(|i| (-0.5 * ((i as f64 - center) / sigma).powi(2)).exp()).collect();
@@ -181,11 +178,11 @@ fn gaussian(sigma: f64, taps: usize) -> Result<Vec<f64>> {
     Ok(values.into_iter().map(|v| v / total).collect())
 }
 
-fn check_side(name: &str, side: usize) -> Result<()> {
+fn check_side(name: &'static str, side: usize) -> Result<()> {
     if (1..=MAX_SIDE).contains(&side) {
         return Ok(());
     }
-    Err(Error::parameter(name, side, &format!("a kernel must have between 1 and {MAX_SIDE} pixels a side")))
+    Err(Error::parameter(name, side, format!("a kernel must have between 1 and {MAX_SIDE} pixels a side")))
 }
 
 fn motion(length: f64, angle: f64) -> Result<Kernel> {
@@ -193,7 +190,7 @@ fn motion(length: f64, angle: f64) -> Result<Kernel> {
         return Err(Error::parameter(
             "motion",
             format!("{length},{angle}"),
-            &format!("LENGTH,ANGLE must be a length between 1 and {MAX_SIDE} pixels and an angle in degrees"),
+            format!("LENGTH,ANGLE must be a length between 1 and {MAX_SIDE} pixels and an angle in degrees"),
         ));
     }
     let radians = angle.to_radians();

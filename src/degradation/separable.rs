@@ -2,15 +2,27 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
+use serde::{Deserialize, Serialize};
 
 use super::{LinearOperator, Preconditioner, Spectral, psf};
 
 /// Singular values of a factor below this count as 0, as in DDRM.
 const NEGLIGIBLE: f64 = 0.03;
 
+/// How a blur or bicubic kernel is inverted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Separable matrices and their singular values; reflective border for super-resolution, zero border for blur.
+    Svd,
+    /// Circular convolution through the Fourier transform.
+    Fft,
+}
+
 /// A matrix on each axis.
-#[derive(Debug)]
 pub struct Separable {
+    channels: usize,
     vertical: Factor,
     horizontal: Factor,
     /// Products of the singular values, `[1, 1, rows, columns]`.
@@ -20,7 +32,7 @@ pub struct Separable {
 
 impl Separable {
     /// Bicubic reduction by `scale` (Keys' kernel with a = -1/2, stretched by `scale`), mirrored at the border.
-    pub fn bicubic(scale: usize, height: usize, width: usize, device: &Device) -> Self {
+    pub fn bicubic(scale: usize, [channels, height, width]: [usize; 3], device: &Device) -> Self {
         let matrix = |n: usize| {
             let center = |row: usize| (row * scale) as f64 + (scale as f64 - 1.0) / 2.0;
             let mut a = DMatrix::zeros(n / scale, n);
@@ -36,26 +48,32 @@ impl Separable {
             }
             a
         };
-        Self::new(&matrix(height), &matrix(width), device)
+        Self::new(channels, &matrix(height), &matrix(width), device)
     }
 
     /// Correlation with a vertical and a horizontal kernel, zero outside the picture.
-    pub fn blur(vertical: &[f64], horizontal: &[f64], height: usize, width: usize, device: &Device) -> Self {
+    pub fn blur(vertical: &[f64], horizontal: &[f64], [channels, height, width]: [usize; 3], device: &Device) -> Self {
         let matrix = |kernel: &[f64], n: usize| {
             DMatrix::from_fn(n, n, |i, j| {
                 (j + kernel.len() / 2).checked_sub(i).and_then(|k| kernel.get(k)).copied().unwrap_or(0.0)
             })
         };
-        Self::new(&matrix(vertical, height), &matrix(horizontal, width), device)
+        Self::new(channels, &matrix(vertical, height), &matrix(horizontal, width), device)
     }
 
-    fn new(vertical: &DMatrix<f64>, horizontal: &DMatrix<f64>, device: &Device) -> Self {
+    fn new(channels: usize, vertical: &DMatrix<f64>, horizontal: &DMatrix<f64>, device: &Device) -> Self {
         let size = [vertical.ncols(), horizontal.ncols()];
         let vertical = Factor::new(vertical, device);
         let horizontal = Factor::new(horizontal, device);
         let shape = [1, 1, vertical.values.len(), horizontal.values.len()];
         let products: Vec<f32> = products(&vertical, &horizontal).into_iter().map(|s| s as f32).collect();
-        Self { singular: Tensor::from_data(TensorData::new(products, shape), device), vertical, horizontal, size }
+        Self {
+            channels,
+            singular: Tensor::from_data(TensorData::new(products, shape), device),
+            vertical,
+            horizontal,
+            size,
+        }
     }
 
     fn products(&self) -> Vec<f64> {
@@ -64,8 +82,22 @@ impl Separable {
 }
 
 impl LinearOperator for Separable {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+    fn image_shape(&self) -> [usize; 3] {
+        [self.channels, self.size[0], self.size[1]]
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        [self.channels, self.vertical.values.len(), self.horizontal.values.len()]
+    }
+
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        let (v, h) = (&self.vertical.left, &self.horizontal.left);
+        let powers = self.products().into_iter().map(|s| s * s);
+        let gain = |power: f64| if power + p.eta > 0.0 { p.gain(power) } else { p.identity };
+        let gains: Vec<f32> = powers.map(|power| gain(power) as f32).collect();
+        let gains = Tensor::from_data(TensorData::new(gains, self.singular.dims()), &y.device());
+        let components = v.clone().swap_dims(2, 3).matmul(y).matmul(h.clone()) * gains;
+        v.clone().matmul(components).matmul(h.clone().swap_dims(2, 3))
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -86,6 +118,10 @@ impl LinearOperator for Separable {
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
+    }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
     }
 }
 
@@ -112,7 +148,6 @@ fn products(vertical: &Factor, horizontal: &Factor) -> Vec<f64> {
 }
 
 /// `matrix = left diag(values) rightᵀ`, negligible values dropped to 0.
-#[derive(Debug)]
 struct Factor {
     matrix: Tensor<4>,
     left: Tensor<4>,

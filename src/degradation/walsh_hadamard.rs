@@ -6,16 +6,71 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral, filter_flat};
+use super::operator::filter_flat;
+use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio};
+use crate::error::{Error, Result, Setting};
 use crate::noise::{Stream, generator};
+use crate::parameter::{self, Parameter, Values};
 
 /// Largest transform done as one matrix product.
 const LARGEST_FACTOR: usize = 256;
 
-/// A choice of Walsh-Hadamard coefficients.
-#[derive(Debug)]
+/// Some coefficients of the orthonormal Walsh-Hadamard transform.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WalshHadamard {
+    /// Share of the coefficients kept, in (0, 1].
+    pub ratio: f64,
+    /// Seed of the choice.
+    pub seed: u64,
+}
+
+/// Share of measurements.
+pub(super) const RATIO: Parameter =
+    Parameter::new("ratio", "share of compressed sensing measurements", parameter::Kind::Above { low: 0.0, high: 1.0 });
+/// Pattern of measurements.
+pub(super) const SENSING: Parameter =
+    Parameter::new("sensing", "pattern of compressed sensing", parameter::Kind::Choice(&["walsh", "blocks"]));
+
+/// The share of measurements that was given, or a quarter.
+pub(super) fn ratio(values: &Values) -> Result<f64> {
+    let given = values.get("ratio").map(|text| RATIO.parse(text)).transpose()?;
+    Ok(given.and_then(|value| value.as_f64()).unwrap_or(0.25))
+}
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "cs_walshhadamard",
+    task: "cs",
+    title: "Measured by compressed sensing",
+    chosen_by: Some(("sensing", "walsh")),
+    parameters: &[RATIO, SENSING],
+    presets: &[Preset { scale: Some("ratio"), ..Preset::new("cs_walshhadamard", "Walsh-Hadamard coefficients") }],
+    usual_sigma: None,
+    parse: |values, context| Ok(WalshHadamard { ratio: ratio(values)?, seed: context.seed }.into()),
+    examples: |_| vec![("cs_walshhadamard", WalshHadamard { ratio: 0.25, seed: 3 }.into())],
+};
+
+impl StageKind for WalshHadamard {
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        check_ratio(self.ratio)?;
+        let [_, height, width] = image;
+        let pixels = height.checked_mul(width).filter(|&pixels| i32::try_from(pixels).is_ok());
+        let pixels = pixels.ok_or_else(|| {
+            Error::parameter(Setting::of("size"), format!("{width}x{height}"), "transforms have at most 2^31 pixels")
+        })?;
+        Ok(Box::new(Coefficients::new(&permutation(pixels, self.seed), self.ratio, image, device)))
+    }
+
+    fn is_picture(&self) -> bool {
+        false
+    }
+}
+
+/// A choice of Walsh-Hadamard coefficients.
+pub struct Coefficients {
+    shape: [usize; 3],
     size: [usize; 2],
     measured: usize,
     /// Index of each measured coefficient.
@@ -25,7 +80,7 @@ pub struct WalshHadamard {
 }
 
 /// A random order of `0..n` that begins with the mean brightness, which no prior could guess.
-pub(super) fn permutation(n: usize, seed: u64) -> Vec<usize> {
+fn permutation(n: usize, seed: u64) -> Vec<usize> {
     let means: Vec<usize> = pieces(n).map(|(start, _)| start).collect();
     let mut others: Vec<usize> = (0..n).filter(|i| !means.contains(i)).collect();
     others.shuffle(&mut generator(seed, Stream::SensingPattern));
@@ -42,21 +97,26 @@ fn pieces(n: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-impl WalshHadamard {
-    /// Keeps the coefficients `order[0 .. ratio n]` of the `n = height width`.
-    pub fn new(order: &[usize], ratio: f64, height: usize, width: usize, device: &Device) -> Self {
+impl Coefficients {
+    /// Keeps the coefficients `order[0 .. ratio n]` of the `n = height width` of images `[channels, height, width]`.
+    pub fn new(order: &[usize], ratio: f64, shape: [usize; 3], device: &Device) -> Self {
+        let [_, height, width] = shape;
         let measured = ((ratio * order.len() as f64).round() as usize).clamp(1, order.len());
         let mut place = vec![measured as i32; order.len()];
         order[..measured].iter().enumerate().for_each(|(i, &at)| place[at] = i as i32);
         let chosen: Vec<i32> = order[..measured].iter().map(|&at| at as i32).collect();
         let upload = |indices: Vec<i32>| Tensor::from_data(TensorData::from(indices.as_slice()), device);
-        Self { size: [height, width], measured, chosen: upload(chosen), place: upload(place) }
+        Self { shape, size: [height, width], measured, chosen: upload(chosen), place: upload(place) }
     }
 }
 
-impl LinearOperator for WalshHadamard {
-    fn image_size(&self) -> [usize; 2] {
-        self.size
+impl LinearOperator for Coefficients {
+    fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        [self.shape[0], 1, self.measured]
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
@@ -72,16 +132,20 @@ impl LinearOperator for WalshHadamard {
         transform(padded.select(1, self.place.clone())).reshape([b, c, h, w])
     }
 
-    fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {
-        self.adjoint(y * preconditioner.gain(1.0))
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        y * p.gain(1.0)
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
+    }
 }
 
-impl Spectral for WalshHadamard {
+impl Spectral for Coefficients {
     fn singular_values(&self) -> Vec<f32> {
         vec![1.0; self.measured]
     }

@@ -1,21 +1,20 @@
 //! Configuration files in the form of the reference's `celeba_hq.yml`, `imagenet_256.yml` and `imagenet_256_cc.yml`, and of
 //! those of DDRM and DDNM.
 //!
-//! Every key is known, or refused by name. Those that matter here are the pictures' size, what kind of checkpoint it is, the
-//! noise schedule, the number of steps, time travel and the classifier's scale; the others describe training, or what the
-//! checkpoint shows by itself.
+//! Unknown keys are errors. The keys used here are the image size, the kind of checkpoint, the noise schedule, the number of
+//! steps, time travel and the classifier's scale; the others describe training, or repeat what the checkpoint says.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, PathContext, Result, Setting, Subject};
 use crate::sampler::Travel;
 use crate::sampler::schedule::{Betas, TRAINING_STEPS};
 
-/// Folder that configurations are looked for in.
+/// Folder in which configurations are looked up.
 const FOLDER: &str = "configs";
-/// Those of the reference, for command lines that are pasted where there is no such folder.
+/// The reference's configurations, so that its command lines work without that folder.
 static BUILT_IN: [(&str, &str); 3] = [
     ("celeba_hq.yml", include_str!("../../assets/configs/celeba_hq.yml")),
     ("imagenet_256.yml", include_str!("../../assets/configs/imagenet_256.yml")),
@@ -44,7 +43,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// `CelebA_HQ`, `FFHQ`, `ImageNet` or a name of one's own.
+    /// `CelebA_HQ`, `FFHQ`, `ImageNet` or any other name.
     pub dataset: String,
     /// Side of the pictures.
     pub image_size: usize,
@@ -53,9 +52,9 @@ pub struct Data {
     logit_transform: Option<bool>,
     uniform_dequantization: Option<bool>,
     gaussian_dequantization: Option<bool>,
-    /// Whether the pictures of `imagenet_val.txt` are meant.
+    /// Whether the pictures are those listed in `imagenet_val.txt`.
     pub subset_1k: Option<bool>,
-    /// Whether pictures of another kind than the training's are meant.
+    /// Whether the pictures are out of the training distribution.
     pub out_of_dist: Option<bool>,
     #[serde(rename = "category")]
     _category: Option<String>,
@@ -72,7 +71,7 @@ pub struct Model {
     /// `simple` for the UNet of DDPM, `openai` for that of guided-diffusion.
     #[serde(rename = "type")]
     pub kind: ModelKind,
-    /// Whether it knows classes.
+    /// Whether it is class-conditional.
     pub class_cond: Option<bool>,
     #[serde(rename = "in_channels")]
     _in_channels: Option<usize>,
@@ -136,7 +135,7 @@ pub enum ModelKind {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Diffusion {
-    /// How the noise grows.
+    /// Noise schedule.
     pub beta_schedule: Betas,
     beta_start: f64,
     beta_end: f64,
@@ -147,7 +146,7 @@ pub struct Diffusion {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sampling {
-    /// Pictures at once.
+    /// Pictures per batch.
     pub batch_size: usize,
     /// Steps of a run.
     #[serde(rename = "T_sampling")]
@@ -199,16 +198,13 @@ impl Config {
     pub fn find(name: &str) -> Result<Self> {
         let places = [PathBuf::from(name), Path::new(FOLDER).join(name)];
         if let Some(path) = places.iter().find(|path| path.is_file()) {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| Error::Unreadable { path: path.clone(), reason: e.to_string() })?;
-            return Self::parse(&text, path);
+            return Self::parse(&std::fs::read_to_string(path).reading(path)?, path);
         }
         let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
         let names = BUILT_IN.map(|(known, _)| known).join(", ");
-        let (_, text) = built_in.ok_or_else(|| Error::Mismatch {
-            what: format!("--config {name}"),
-            fact: format!("there is no such file, none in {FOLDER}/, and none of that name is built in"),
-            remedy: format!("pass a file, or one of {names}"),
+        let (_, text) = built_in.ok_or_else(|| {
+            let fact = format!("there is no such file, none in {FOLDER}/, and none of that name is built in");
+            Error::mismatch(Subject::given(Setting::CONFIG, name), fact, format!("pass a file, or one of {names}"))
         })?;
         Self::parse(text, Path::new(name))
     }
@@ -218,7 +214,7 @@ impl Config {
     /// # Errors
     /// Text of another form, by the key that does not fit.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let refuse = |fact: String, remedy: &str| Error::Config { path: path.into(), fact, remedy: remedy.into() };
+        let refuse = |fact: String, hint: &'static str| Error::document(path, fact, hint);
         let compare = "compare it with the reference's celeba_hq.yml";
         let mut place = String::new();
         let read = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
@@ -242,7 +238,7 @@ impl Config {
             (gaussian_dequantization == Some(true), "data.gaussian_dequantization is true"),
         ];
         if let Some((_, what)) = ranges.iter().find(|(given, _)| *given) {
-            return Err(refuse(format!("{what}, but pictures here are RGB in [-1, 1]"), "correct it, or leave it out"));
+            return Err(refuse(format!("{what}, but images here are RGB in [-1, 1]"), "correct it, or leave it out"));
         }
         let Diffusion { beta_start, beta_end, num_diffusion_timesteps, .. } = config.diffusion;
         if num_diffusion_timesteps != TRAINING_STEPS || beta_start != 1e-4 || beta_end != 0.02 {
@@ -262,7 +258,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Steps of a run, where the file says them.
+    /// Steps of a run, if the file gives them.
     pub fn steps(&self) -> Option<usize> {
         self.time_travel.as_ref().map(|travel| travel.steps).or(self.sampling.steps)
     }

@@ -1,35 +1,58 @@
-//! Pictures of an experiment: which files, in which order, and how they are cropped.
+//! The pictures of an experiment: which files, in which order, and how they are cropped.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::{Rgb, Rgb32FImage};
 use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
 
 use super::config::Config;
-use crate::error::{Error, Result};
-use crate::picture::Picture;
-
-const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "tif", "tiff"];
+use crate::error::{Error, Hint, PathContext, Result, Setting, Subject};
+use crate::files;
+use crate::picture::{ENDINGS, Picture};
 
 /// A picture of a set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its place in the whole set, which names its results.
+    /// Its index in the whole set; results are named after it.
     pub index: usize,
     /// Its file.
     pub path: PathBuf,
+    /// SHA-256 of the file in hexadecimal, if it could be read; results of older versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl Entry {
+    /// The same with the hash of the file as it is now.
+    #[must_use]
+    pub fn hashed(self) -> Self {
+        Self { sha256: std::fs::read(&self.path).ok().map(|bytes| files::sha256(&bytes)), ..self }
+    }
+
+    /// Whether both have the same index and path.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.index == other.index && self.path == other.path
+    }
+
+    /// Whether the file had another content when `self` was recorded than in `now`; unknown contents count as unchanged.
+    pub fn has_changed(&self, now: &Self) -> bool {
+        self.sha256.is_some() && now.sha256.is_some() && self.sha256 != now.sha256
+    }
 }
 
 /// The pictures of a set, in order.
 ///
-/// `path_y` is a folder, or the name of one in `EXP/datasets/`, with pictures or with folders of pictures in it; of `imagenet`,
-/// where the configuration says its subset, `EXP/imagenet_val.txt` lists those of `EXP/datasets/imagenet/imagenet/`. Files are
-/// sorted by their paths. (The reference shuffles them with the generators of NumPy and PyTorch.)
+/// `path_y` is a folder, or the name of one in `EXP/datasets/`; folders are searched with everything below them. For ImageNet
+/// with the configuration's `subset_1k`, `EXP/imagenet_val.txt` lists the files in `EXP/datasets/imagenet/imagenet/`. Files are
+/// sorted by their paths, and each file is listed once, however many links lead to it. (The reference shuffles them with
+/// the generators of NumPy and PyTorch.)
 ///
 /// # Errors
-/// Folders that are not there or hold no pictures, and lists of files that are not there.
+/// Folders that do not exist, cannot be read or contain no pictures, and lists of files that do not exist.
 pub fn list(exp: &Path, path_y: &str, config: &Config) -> Result<Vec<Entry>> {
     let folder = exp.join("datasets").join(path_y);
     let files = if Path::new(path_y).is_dir() {
@@ -42,71 +65,71 @@ pub fn list(exp: &Path, path_y: &str, config: &Config) -> Result<Vec<Entry>> {
     } else if folder.is_dir() {
         files_in(&folder)?
     } else {
-        return Err(Error::Mismatch {
-            what: format!("--path_y {path_y}"),
-            fact: format!("there is neither a folder of that name nor {}", folder.display()),
-            remedy: "pass a folder of pictures".into(),
-        });
+        let fact = format!("there is neither a folder of that name nor {}", folder.display());
+        return Err(Error::mismatch(Subject::given(Setting::PICTURES, path_y), fact, "choose a folder of pictures"));
     };
-    Ok(files.into_iter().enumerate().map(|(index, path)| Entry { index, path }).collect())
+    Ok(files.into_iter().enumerate().map(|(index, path)| Entry { index, path, sha256: None }).collect())
 }
 
-/// All pictures below a folder, sorted.
+/// Whether a name ends like a picture's.
+pub fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+/// All pictures below a folder, sorted; links are followed.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |e: std::io::Error| Error::Unreadable { path: folder.into(), reason: e.to_string() };
     let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-            if path.is_dir() {
-                folders.push(path);
-            } else if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) {
-                files.push(path);
+    for entry in WalkDir::new(folder).follow_links(true) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => files.push(entry.into_path()),
+            Ok(_) => {}
+            // A link to a folder that contains it leads to nothing new.
+            Err(error) if error.loop_ancestor().is_some() => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).to_owned();
+                if !path.is_symlink() || path.exists() {
+                    return Err(Error::unreadable(&path, error));
+                }
+                // A link to nothing; a picture is reported as missing when its turn comes.
+                if is_picture(&path) {
+                    files.push(path);
+                }
             }
         }
     }
     files.sort();
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     if files.is_empty() {
-        return Err(Error::Mismatch {
-            what: folder.display().to_string(),
-            fact: "there are no pictures in it".into(),
-            remedy: "put PNG, JPEG, WebP or TIFF files there, or pass another --path_y".into(),
-        });
+        let hint = Hint::from("put PNG, JPEG, WebP or TIFF files there").or(Hint::Give(Setting::PICTURES));
+        return Err(Error::mismatch(folder, "there are no pictures in it", hint));
     }
     Ok(files)
 }
 
-/// The files of `imagenet_val.txt`: a name and perhaps a class on each line.
+/// The files listed in `imagenet_val.txt`: on each line a name, optionally followed by a class.
 fn listed(exp: &Path) -> Result<Vec<PathBuf>> {
     let list = ["imagenet_val.txt", "imagenet_val_1k.txt"].map(|name| exp.join(name));
-    let list = list.iter().find(|path| path.is_file()).ok_or_else(|| Error::Mismatch {
-        what: "--path_y".into(),
-        fact: format!("the configuration asks for ImageNet's subset, but there is no {}", list[0].display()),
-        remedy: "put the list there, or pass a folder of pictures with --path_y".into(),
+    let list = list.iter().find(|path| path.is_file()).ok_or_else(|| {
+        let fact = format!("the configuration asks for ImageNet's subset, but there is no {}", list[0].display());
+        Error::mismatch(Setting::PICTURES, fact, Hint::from("put the list there").or("choose a folder of pictures"))
     })?;
-    let text =
-        std::fs::read_to_string(list).map_err(|e| Error::Unreadable { path: list.clone(), reason: e.to_string() })?;
+    let text = std::fs::read_to_string(list).reading(list)?;
     let folder = exp.join("datasets").join("imagenet").join("imagenet");
     let files: Vec<PathBuf> =
         text.lines().filter_map(|line| line.split_whitespace().next()).map(|name| folder.join(name)).collect();
     match files.iter().find(|file| !file.is_file()) {
-        Some(missing) => Err(Error::Unreadable {
-            path: missing.clone(),
-            reason: format!("{} lists it, but it is not there", list.display()),
-        }),
-        None if files.is_empty() => Err(Error::Mismatch {
-            what: list.display().to_string(),
-            fact: "it lists nothing".into(),
-            remedy: "write a file's name on each line".into(),
-        }),
+        Some(missing) => Err(Error::unreadable(missing, format!("{} lists it, but it does not exist", list.display()))),
+        None if files.is_empty() => {
+            Err(Error::mismatch(list.as_path(), "it lists nothing", "write one file name per line"))
+        }
         None => Ok(files),
     }
 }
 
-/// Reads a picture and makes it `side` x `side` as guided-diffusion does: halved by means while its shorter side is at least
-/// twice that, then reduced or enlarged by bicubic interpolation, then the middle. In 8 bits.
+/// Reads a picture and crops it to `side` x `side` as guided-diffusion does: halved by box filtering while its shorter side is
+/// at least twice `side`, resized by bicubic interpolation, then cropped to the centre. Computed in 8 bits.
 ///
 /// # Errors
 /// Files that cannot be read.
@@ -147,10 +170,9 @@ impl Bytes {
         if (width, height) == (self.width, self.height) {
             return Ok(self.clone());
         }
-        let failed = |e: &dyn std::fmt::Display| Error::Mismatch {
-            what: format!("{}x{} pixels", self.width, self.height),
-            fact: format!("they cannot be made {width}x{height} ({e})"),
-            remedy: "crop the picture".into(),
+        let failed = |e: &dyn std::fmt::Display| {
+            let fact = format!("they cannot be resized to {width}x{height} ({e})");
+            Error::mismatch(format!("{}x{} pixels", self.width, self.height), fact, "crop the picture")
         };
         let kind = PixelType::U8x3;
         let source = Image::from_vec_u8(self.width as u32, self.height as u32, self.pixels.clone(), kind);
@@ -159,5 +181,57 @@ impl Bytes {
         let source = source.map_err(|e| failed(&e))?;
         Resizer::new().resize(&source, &mut target, &options).map_err(|e| failed(&e))?;
         Ok(Self { width, height, pixels: target.into_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, path.to_string_lossy().as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn pictures_are_found_below_a_folder_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["b/2.PNG", "b/1.jpg", "a.tiff", "c/d/e.webp"];
+        names.iter().chain(&["notes.txt", "b/png", ".png"]).for_each(|name| touch(&folder.path().join(name)));
+        let found = files_in(folder.path()).unwrap();
+        let sorted = ["a.tiff", "b/1.jpg", "b/2.PNG", "c/d/e.webp"].map(|name| folder.path().join(name));
+        assert_eq!(found, sorted);
+        std::fs::create_dir(folder.path().join("empty")).unwrap();
+        assert!(files_in(&folder.path().join("empty")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_add_each_file_once() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let set = folder.path().join("set");
+        touch(&set.join("sub/1.png"));
+        touch(&folder.path().join("elsewhere/2.png"));
+        // To its own folder, to the folder above, to a folder and to a file that are listed already, and to another folder.
+        symlink(&set, set.join("self")).unwrap();
+        symlink("..", set.join("sub/up")).unwrap();
+        symlink(set.join("sub"), set.join("twice")).unwrap();
+        symlink("1.png", set.join("sub/same.png")).unwrap();
+        symlink(folder.path().join("elsewhere"), set.join("other")).unwrap();
+        symlink("nowhere", set.join("dangling.txt")).unwrap();
+        assert_eq!(files_in(&set).unwrap(), [set.join("other/2.png"), set.join("sub/1.png")]);
+        // A missing picture is listed, so that its absence is reported.
+        symlink("nowhere", set.join("missing.png")).unwrap();
+        assert_eq!(files_in(&set).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn only_known_contents_can_differ() {
+        let entry = |hash: Option<&str>| Entry { index: 0, path: "a.png".into(), sha256: hash.map(str::to_owned) };
+        assert!(entry(Some("1")).has_changed(&entry(Some("2"))));
+        for (kept, now) in [(None, Some("1")), (Some("1"), None), (Some("1"), Some("1")), (None, None)] {
+            assert!(!entry(kept).has_changed(&entry(now)), "{kept:?} and {now:?}");
+        }
     }
 }

@@ -4,151 +4,133 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::degradation::{Degradation, Form, Mask, Psf};
-use crate::error::{Error, Result};
+use super::setting;
+use crate::degradation::inpainting::Inpainting;
+use crate::degradation::{Context, Degradation, Form, Kind, Mask, Preset, Stage, preset, preset_names};
+use crate::error::{Error, Hint, PathContext, Result, Setting, Subject};
+use crate::parameter::Values;
 use crate::picture::Picture;
 
-/// Side and intensity of the random motion kernels of the reference.
-const MOTION: (usize, f64) = (61, 0.5);
+/// The preset that needs a mask.
+const INPAINTING: &str = "inpainting";
+/// The preset whose ratio is one over a whole number.
+const WALSH_HADAMARD: &str = "cs_walshhadamard";
+/// The parameter that [`Form`] sets, where a kind of degradation has it.
+const FORM: &str = "form";
 
-/// What happens to every picture of an experiment.
+/// The degradation of every picture of an experiment, by the reference's flags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measurement {
-    /// The degradation's name.
-    pub deg: Name,
-    /// Its scale: factor of super-resolution, share of compressed sensing.
+pub struct NamedDegradation {
+    /// Name of a [`Preset`], such as `deblur_gauss`.
+    pub deg: String,
+    /// Factor of super-resolution, or sampling ratio of compressed sensing; unused by the others.
     pub deg_scale: f64,
-    /// How it is inverted.
+    /// How the operator is inverted.
     pub operator_imp: Form,
     /// The known pixels of inpainting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<Mask>,
 }
 
-/// Names of degradations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum Name {
-    /// Walsh-Hadamard coefficients
-    CsWalshhadamard,
-    /// Random projections of blocks
-    CsBlockbased,
-    /// Unknown pixels
-    Inpainting,
-    /// Noise only
-    Denoising,
-    /// No colour
-    Colorization,
-    /// Means over blocks
-    SrAveragepooling,
-    /// Bicubic reduction
-    SrBicubic,
-    /// A box of 9 x 9
-    DeblurUni,
-    /// Five taps of a wide Gaussian
-    DeblurGauss,
-    /// A Gaussian wider across than down
-    DeblurAniso,
-    /// Another random camera shake for each picture
-    MotionDeblur,
-}
-
-impl Name {
-    /// The degradation of a name, and the scale that DDRM's names have in them.
-    ///
-    /// # Errors
-    /// Unknown names.
-    pub fn parse(text: &str) -> Result<(Self, Option<f64>)> {
-        use clap::ValueEnum;
-        let scaled = |start: &str| text.strip_prefix(start).and_then(|rest| rest.parse::<u32>().ok()).map(f64::from);
-        Ok(match text {
-            "deno" => (Self::Denoising, None),
-            "inp" => (Self::Inpainting, None),
-            "color" => (Self::Colorization, None),
-            _ => match (Self::from_str(text, false), scaled("sr"), scaled("cs")) {
-                (Ok(name), ..) => (name, None),
-                (_, Some(factor), _) => (Self::SrAveragepooling, Some(factor)),
-                (_, _, Some(divisor)) if divisor > 0.0 => (Self::CsWalshhadamard, Some(1.0 / divisor)),
-                _ => {
-                    let names: Vec<String> = Self::value_variants().iter().map(Self::to_string).collect();
-                    return Err(Error::Mismatch {
-                        what: format!("--deg {text}"),
-                        fact: "no degradation has that name".into(),
-                        remedy: format!("pass one of {}", names.join(", ")),
-                    });
-                }
-            },
-        })
+/// The preset of a name, and the scale that is part of DDRM's names (`sr4`, `cs4`).
+///
+/// # Errors
+/// Unknown names.
+pub fn named(text: &str) -> Result<(&'static str, Option<f64>)> {
+    let name = match text {
+        "deno" => "denoising",
+        "inp" => INPAINTING,
+        "color" => "colorization",
+        other => other,
+    };
+    if let Some((_, preset)) = preset(name) {
+        return Ok((preset.name, None));
+    }
+    let numbered = |start: &str| text.strip_prefix(start).and_then(|rest| rest.parse::<u32>().ok()).map(f64::from);
+    match (numbered("sr"), numbered("cs")) {
+        (Some(factor), _) => Ok(("sr_averagepooling", Some(factor))),
+        (_, Some(divisor)) if divisor > 0.0 => Ok((WALSH_HADAMARD, Some(1.0 / divisor))),
+        _ => Err(unknown(text)),
     }
 }
 
-impl std::fmt::Display for Name {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        clap::ValueEnum::to_possible_value(self).map_or(Ok(()), |value| f.write_str(value.get_name()))
-    }
+fn unknown(name: &str) -> Error {
+    let names: Vec<&str> = preset_names().collect();
+    let hint = format!("choose one of {}", names.join(", "));
+    Error::mismatch(Subject::given(setting::DEG, name), "no degradation has that name", hint)
 }
 
-impl Measurement {
-    /// The degradation of the picture `index`; `seed` fixes sampling patterns.
+impl NamedDegradation {
+    /// The degradation of the picture `index`, of `side` x `side` pixels; `seed` fixes sampling patterns.
     ///
     /// # Errors
     /// Scales outside their range, forms that a degradation does not have, and inpainting without a mask.
-    pub fn of_picture(&self, index: usize, seed: u64) -> Result<Degradation> {
-        let Self { deg, deg_scale: scale, operator_imp: form, mask } = self;
-        let (scale, form) = (*scale, *form);
-        let out_of_range = |fact: &str| Error::parameter(&format!("--deg_scale of {deg}"), scale, fact);
-        let factor = || match scale {
-            s if s.fract() == 0.0 && (1.0..=64.0).contains(&s) => Ok(s as usize),
-            _ => Err(out_of_range("it must be a whole number from 1 to 64, such as 4")),
-        };
-        let blur = |psf: Psf| Degradation::Deblur { psf, form };
-        Ok(match deg {
-            Name::Denoising => Degradation::Denoising,
-            Name::Colorization => Degradation::Colorization,
-            Name::Inpainting => Degradation::Inpainting {
-                mask: mask.clone().ok_or_else(|| Error::Mismatch {
-                    what: "--deg inpainting".into(),
-                    fact: "it needs to know the holes".into(),
-                    remedy: "put them at EXP/inp_masks/mask.npy, or pass --mask FILE".into(),
-                })?,
-            },
-            Name::SrAveragepooling => Degradation::SrAveragepooling { scale: factor()? },
-            Name::SrBicubic => Degradation::SrBicubic { scale: factor()?, form },
-            Name::DeblurUni => blur(Psf::REFERENCE_UNIFORM),
-            Name::DeblurGauss => blur(Psf::REFERENCE_GAUSSIAN),
-            Name::DeblurAniso => blur(Psf::REFERENCE_ANISOTROPIC),
-            Name::MotionDeblur if form == Form::Svd => {
-                return Err(Error::Mismatch {
-                    what: "--operator_imp SVD".into(),
-                    fact: "a random motion kernel is not separable".into(),
-                    remedy: "pass --operator_imp FFT".into(),
-                });
-            }
-            // The reference seeds its kernels with ten times the index, too.
-            Name::MotionDeblur => blur(Psf::Random { size: MOTION.0, intensity: MOTION.1, seed: 10 * index as u64 }),
-            Name::CsWalshhadamard | Name::CsBlockbased if !(scale > 0.0 && scale <= 1.0) => {
-                return Err(out_of_range("it must be a share above 0 and at most 1, such as 0.25"));
-            }
-            // As the reference rounds it.
-            Name::CsWalshhadamard => Degradation::CsWalshhadamard { ratio: 1.0 / (1.0 / scale).round(), seed },
-            Name::CsBlockbased => Degradation::CsBlockbased { ratio: scale, seed },
+    pub fn of_picture(&self, index: usize, side: usize, seed: u64) -> Result<Degradation> {
+        let (kind, preset) = self.preset()?;
+        if preset.name == INPAINTING {
+            return Ok(Stage::Inpainting(Inpainting { mask: self.known_pixels()? }).into());
+        }
+        if preset.per_picture && self.operator_imp == Form::Svd {
+            let hint = Hint::set(setting::OPERATOR_IMP, "FFT");
+            let subject = Subject::given(setting::OPERATOR_IMP, "SVD");
+            return Err(Error::mismatch(subject, "a random motion kernel is not separable", hint));
+        }
+        let mut values = Values::default();
+        for (name, value) in preset.values {
+            values.insert(*name, *value);
+        }
+        if kind.parameters.iter().any(|parameter| parameter.name == FORM) {
+            values.insert(FORM, if self.operator_imp == Form::Svd { "svd" } else { "fft" });
+        }
+        if let Some(name) = preset.scale {
+            values.insert(name, self.scale(kind, name)?);
+        }
+        // The reference also seeds the kernel of a picture with ten times its index.
+        let seed = if preset.per_picture { 10 * index as u64 } else { seed };
+        Ok((kind.parse)(&values, &Context { size: [side; 2], seed })?.into())
+    }
+
+    /// Whether each picture has its own degradation, so that pictures cannot share a batch.
+    pub fn differs_by_picture(&self) -> bool {
+        preset(&self.deg).is_some_and(|(_, preset)| preset.per_picture)
+    }
+
+    /// Whether the measurement has holes.
+    pub fn has_holes(&self) -> bool {
+        self.deg == INPAINTING
+    }
+
+    fn preset(&self) -> Result<(&'static Kind, &'static Preset)> {
+        preset(&self.deg).ok_or_else(|| unknown(&self.deg))
+    }
+
+    fn known_pixels(&self) -> Result<Mask> {
+        self.mask.clone().ok_or_else(|| {
+            let place = Hint::from("put it at inp_masks/mask.npy in the experiment folder");
+            let hint = place.or(Hint::Give(Setting::MASK));
+            Error::mismatch(Subject::given(setting::DEG, &self.deg), "it needs a mask of the holes", hint)
         })
     }
 
-    /// Whether every picture has a degradation of its own, so that they cannot be restored in one batch.
-    pub fn differs_by_picture(&self) -> bool {
-        self.deg == Name::MotionDeblur
+    /// The scale as text for the parameter `name`.
+    fn scale(&self, kind: &Kind, name: &str) -> Result<String> {
+        if let Some(parameter) = kind.parameters.iter().find(|parameter| parameter.name == name)
+            && parameter.parse(&self.deg_scale.to_string()).is_err()
+        {
+            return Err(Error::parameter(setting::DEG_SCALE, self.deg_scale, parameter.range()));
+        }
+        // Rounded as in the reference.
+        let rounded = (self.deg == WALSH_HADAMARD).then(|| 1.0 / (1.0 / self.deg_scale).round());
+        Ok(rounded.unwrap_or(self.deg_scale).to_string())
     }
 }
 
-/// Reads the known pixels of inpainting: an array of NumPy that is 0 where they are missing, or a picture that is dark there.
+/// Reads a mask for inpainting: a NumPy array that is 0 at missing pixels, or a picture that is below 0.5 there. `inverted`
+/// swaps known and missing.
 ///
 /// # Errors
-/// Files that are neither, masks of another size than `side` x `side`, and masks that leave nothing to do.
+/// Files that are neither, masks of another size than `side` x `side`, and masks without a known or without a missing pixel.
 pub fn read_mask(path: &Path, side: usize, inverted: bool) -> Result<Mask> {
-    let refuse =
-        |fact: String, remedy: &str| Error::Mismatch { what: path.display().to_string(), fact, remedy: remedy.into() };
     let is_array = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"));
     let (height, width, known) = if is_array {
         read_array(path)?
@@ -158,35 +140,30 @@ pub fn read_mask(path: &Path, side: usize, inverted: bool) -> Result<Mask> {
         (picture.height(), picture.width(), known)
     };
     if [height, width] != [side, side] {
-        return Err(refuse(format!("the mask is {width}x{height}, but pictures are {side}x{side}"), "resize the mask"));
+        let fact = format!("the mask is {width}x{height}, but pictures are {side}x{side}");
+        return Err(Error::mismatch(path, fact, "resize the mask"));
     }
     let count = known.iter().filter(|&&known| known != inverted).count();
     if count == 0 || count == known.len() {
         let fact = format!("it leaves {} pixel unknown", if count == 0 { "every" } else { "no" });
-        return Err(refuse(
-            fact,
-            "mark known pixels with 1 or white, missing ones with 0 or black, or pass --invert-mask",
-        ));
+        let hint = Hint::from("mark known pixels with 1 or white, missing ones with 0 or black");
+        return Err(Error::mismatch(path, fact, hint.or(Hint::Give(Setting::INVERT_MASK))));
     }
     Ok(Mask::from_fn(height, width, |y, x| known[y * width + x] != inverted))
 }
 
-/// Height, width and which numbers are not 0, of a two-dimensional array.
+/// Height and width of a two-dimensional array, and which of its values are not 0, row by row.
 fn read_array(path: &Path) -> Result<(usize, usize, Vec<bool>)> {
-    let refuse = |fact: String| Error::Mismatch {
-        what: path.display().to_string(),
-        fact,
-        remedy: "save a two-dimensional array of numbers with numpy.save".into(),
-    };
-    let bytes = std::fs::read(path).map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
-    let array = npyz::NpyFile::new(&bytes[..]).map_err(|e| refuse(format!("it is no array of NumPy ({e})")))?;
+    let refuse = |fact: String| Error::mismatch(path, fact, "save a two-dimensional array of numbers with numpy.save");
+    let bytes = std::fs::read(path).reading(path)?;
+    let array = npyz::NpyFile::new(&bytes[..]).map_err(|e| refuse(format!("it is not a NumPy array ({e})")))?;
     let shape: Vec<u64> = array.shape().iter().copied().filter(|&n| n != 1).collect();
     let (&[height, width], order) = (&shape[..], array.order()) else {
         return Err(refuse(format!("it has the shape {:?}", array.shape())));
     };
     let (height, width) = (height as usize, width as usize);
     let dtype = array.dtype();
-    // Any type of numbers will do.
+    // Every numeric type is accepted.
     macro_rules! read {
         ($($number:ty),*) => {
             [$( array_of::<$number>(&bytes).map(|values| values.into_iter().map(|v| v != <$number>::default()).collect()) ),*]
@@ -195,7 +172,7 @@ fn read_array(path: &Path) -> Result<(usize, usize, Vec<bool>)> {
     let found: Option<Vec<bool>> =
         read!(bool, u8, i8, u16, i16, u32, i32, u64, i64, f32, f64).into_iter().flatten().next();
     let known = found.ok_or_else(|| refuse(format!("its type is {}", dtype.descr())))?;
-    if known.len() != height * width {
+    if height.checked_mul(width) != Some(known.len()) {
         return Err(refuse("it is cut off".into()));
     }
     let transposed = |i: usize| known[i % width * height + i / width];
@@ -205,12 +182,53 @@ fn read_array(path: &Path) -> Result<(usize, usize, Vec<bool>)> {
     })
 }
 
-/// The numbers of an array, if they are of that type.
+/// The values of an array, if they are of that type.
 fn array_of<T: npyz::Deserialize>(bytes: &[u8]) -> Option<Vec<T>> {
     npyz::NpyFile::new(bytes).ok()?.into_vec().ok()
 }
 
-/// Where the reference keeps its mask.
+/// Where the reference keeps its mask, below the experiment folder.
 pub fn mask_place(exp: &Path) -> PathBuf {
     exp.join("inp_masks").join("mask.npy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_ddrm_are_understood() {
+        for (text, name, scale) in [
+            ("deno", "denoising", None),
+            ("inp", "inpainting", None),
+            ("color", "colorization", None),
+            ("sr4", "sr_averagepooling", Some(4.0)),
+            ("cs4", "cs_walshhadamard", Some(0.25)),
+            ("deblur_gauss", "deblur_gauss", None),
+        ] {
+            assert_eq!(named(text).unwrap(), (name, scale));
+        }
+        for text in ["sharpen", "cs0", "sr", ""] {
+            assert!(named(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_keep_the_references_names() {
+        let text = r#"{"deg":"deblur_gauss","deg_scale":0.0,"operator_imp":"fft"}"#;
+        let named: NamedDegradation = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&named).unwrap(), text);
+        assert!(!named.differs_by_picture());
+    }
+
+    #[test]
+    fn every_preset_has_a_degradation() {
+        for name in preset_names() {
+            let deg_scale = if name.starts_with("cs") { 0.25 } else { 4.0 };
+            let mask = Some(Mask::from_fn(64, 64, |y, x| (x + y) % 3 > 0));
+            let named = NamedDegradation { deg: name.into(), deg_scale, operator_imp: Form::Fft, mask };
+            let [first, second] = [0, 1].map(|index| named.of_picture(index, 64, 7).unwrap());
+            assert_eq!(first != second, named.differs_by_picture(), "{name}");
+        }
+    }
 }

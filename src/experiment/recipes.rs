@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Listing, Result, Setting, Subject};
 
 static RECIPES: &str = include_str!("../../assets/recipes.json");
 
@@ -28,9 +28,8 @@ pub fn all() -> Vec<NamedRecipe> {
 /// # Errors
 /// Unknown names.
 pub fn find(name: &str) -> Result<NamedRecipe> {
-    all().into_iter().find(|recipe| recipe.name == name).ok_or_else(|| Error::Mismatch {
-        what: format!("--recipe {name}"),
-        fact: "no published command line has that name".into(),
-        remedy: "`fdgr experiment --list-recipes` shows them".into(),
+    all().into_iter().find(|recipe| recipe.name == name).ok_or_else(|| {
+        let subject = Subject::given(Setting::RECIPE, name);
+        Error::mismatch(subject, "no published command line has that name", Hint::List(Listing::Recipes))
     })
 }

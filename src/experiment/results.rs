@@ -2,8 +2,8 @@
 //!
 //! `{i}_0.png` is the restored picture `i`; `Apy/` holds `orig_{i}.png`, `y_{i}.png` and `Apy_{i}.png` (the original, the
 //! measurement, and its regularised inverse); `records/{i}.json` says that picture `i` is done. `experiment.json` holds the
-//! settings, `results.json` and `results.csv` everything measured. A record is written last, and every file is renamed into
-//! its place, so that whatever stops the program, it can go on from what is there.
+//! settings, `results.json` and `results.csv` all metrics. A picture's record is written after its other files, and every
+//! file is replaced atomically, so an interrupted run can always be resumed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Settings;
+use super::dataset::Entry;
 use super::statistics::Mean;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, PathContext, Result, Setting};
+use crate::files::write_atomically;
 use crate::metrics;
-use crate::picture::write_atomically;
 
 const SETTINGS: &str = "experiment.json";
 const RECORDS: &str = "records";
@@ -22,28 +23,30 @@ const SUMMARY: &str = "results.json";
 const TABLE: &str = "results.csv";
 const REPORT: &str = "report.html";
 const BESIDE: &str = "Apy";
+/// What to do about a damaged record.
+const DAMAGED_RECORD: &str = "delete it, and resume to restore its picture again";
 
-/// What to do where there are results already.
+/// What to do with existing results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// Leave them, and say so.
+    /// Fail.
     Refuse,
-    /// Go on where they end.
+    /// Add what is missing.
     Resume,
     /// Delete them.
     Overwrite,
 }
 
-/// What is known of one picture.
+/// Results of one picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Its place in the set.
+    /// Its index in the set.
     pub index: usize,
     /// Its file.
     pub path: PathBuf,
-    /// What was measured, by the metrics' names.
+    /// Values of the metrics, by name.
     pub metrics: BTreeMap<String, f64>,
-    /// Seconds that its restoration took, or its share of its batch's.
+    /// Seconds of its restoration; of a batch, the mean.
     pub seconds: f64,
     /// Why it was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,11 +57,11 @@ pub struct Record {
 #[derive(Clone, Debug)]
 pub struct Results {
     root: PathBuf,
-    /// What made them.
+    /// The settings they were made with.
     pub settings: Settings,
 }
 
-/// What `results.json` holds.
+/// Contents of `results.json`.
 #[derive(Serialize)]
 struct Summary<'a> {
     settings: &'a Settings,
@@ -70,7 +73,7 @@ struct Summary<'a> {
     records: &'a [Record],
 }
 
-/// What is read of it again.
+/// The part of `results.json` that is read again.
 #[derive(Deserialize)]
 struct Sets {
     #[serde(default)]
@@ -78,62 +81,71 @@ struct Sets {
 }
 
 impl Results {
-    /// Makes the folder, or takes the one that is there.
+    /// Creates the folder, or opens an existing one.
     ///
     /// # Errors
-    /// Results that are there already and may not be touched, results of other settings, folders of something else, and
-    /// places that cannot be written.
+    /// Existing results that may not be touched, results of other settings or of other pictures, damaged results, folders
+    /// of something else, and places that cannot be written.
     pub fn create(root: &Path, settings: Settings, existing: Existing) -> Result<Self> {
-        if root.join(SETTINGS).is_file() {
+        if Self::are_in(root) {
             match existing {
                 Existing::Refuse => return Err(Self::present(root)),
-                Existing::Resume => {
-                    let results = Self::open(root)?;
-                    results.settings.check_same(&settings, root)?;
-                    return Ok(results);
-                }
+                Existing::Resume => return Self::resume(root, &settings),
                 Existing::Overwrite => remove(root)?,
             }
         } else if root.is_dir() && std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(Error::Results {
-                path: root.into(),
-                fact: format!("it is not empty, and there is no {SETTINGS} that would say what is in it"),
-                remedy: "pass another -i, or empty it yourself".into(),
-            });
+            let fact = format!("it is not empty, and contains no {SETTINGS}, so its files may be something else");
+            return Err(Error::document(root, fact, Hint::from("empty it yourself").or(Hint::Give(Setting::RESULTS))));
         }
         for folder in [root.join(RECORDS), root.join(BESIDE)] {
-            std::fs::create_dir_all(&folder)
-                .map_err(|e| Error::Unwritable { path: folder.clone(), reason: e.to_string() })?;
+            std::fs::create_dir_all(&folder).writing(&folder)?;
         }
         write_json(&root.join(SETTINGS), &settings)?;
         Ok(Self { root: root.into(), settings })
     }
 
+    /// Existing results, to which `settings` would add the missing pictures.
+    fn resume(root: &Path, settings: &Settings) -> Result<Self> {
+        let mut results = Self::open(root)?;
+        // Before anything is computed.
+        results.sets()?;
+        results.settings.check_same(settings, root, &|index| results.has(index))?;
+        // Pictures that are still to do may have been repaired or replaced.
+        let pairs = results.settings.pictures.iter().zip(&settings.pictures);
+        let pictures: Vec<Entry> =
+            pairs.map(|(kept, now)| if results.has(kept.index) { kept } else { now }).cloned().collect();
+        if results.settings.pictures != pictures {
+            results.settings.pictures = pictures;
+            write_json(&root.join(SETTINGS), &results.settings)?;
+        }
+        Ok(results)
+    }
+
+    /// Whether a folder contains results.
+    pub fn are_in(root: &Path) -> bool {
+        root.join(SETTINGS).is_file()
+    }
+
     /// The error for results that may not be touched.
     pub fn present(root: &Path) -> Error {
-        Error::Results {
-            path: root.into(),
-            fact: "there are results in it already".into(),
-            remedy: "pass --resume to go on, --overwrite to delete them, or another -i".into(),
-        }
+        let hint = Hint::Give(Setting::RESUME).or(Hint::Give(Setting::OVERWRITE)).or(Hint::Give(Setting::RESULTS));
+        Error::document(root, "there are results in it already", hint)
     }
 
-    /// Results that are there.
+    /// Existing results.
     ///
     /// # Errors
-    /// Folders of something else.
+    /// Other folders, and damaged settings.
     pub fn open(root: &Path) -> Result<Self> {
-        if !root.join(SETTINGS).is_file() {
-            return Err(Error::Results {
-                path: root.into(),
-                fact: format!("there is no {SETTINGS} in it"),
-                remedy: "pass a folder that `fdgr experiment` made".into(),
-            });
+        if !Self::are_in(root) {
+            let fact = format!("there is no {SETTINGS} in it");
+            return Err(Error::document(root, fact, "pass a folder with the results of an experiment"));
         }
-        Ok(Self { settings: read_json(&root.join(SETTINGS))?, root: root.into() })
+        let settings = read_json(&root.join(SETTINGS), "restore it from a backup, or start again in another folder")?;
+        Ok(Self { settings, root: root.into() })
     }
 
-    /// Where they are.
+    /// Their folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -143,12 +155,12 @@ impl Results {
         self.root.join(format!("{index}_0.png"))
     }
 
-    /// The original as it was measured.
+    /// The original, cropped.
     pub fn original(&self, index: usize) -> PathBuf {
         self.root.join(BESIDE).join(format!("orig_{index}.png"))
     }
 
-    /// The measurement, where it is a picture.
+    /// The measurement, if it is a picture.
     pub fn measured(&self, index: usize) -> PathBuf {
         self.root.join(BESIDE).join(format!("y_{index}.png"))
     }
@@ -167,9 +179,9 @@ impl Results {
         self.root.join(RECORDS).join(format!("{index}.json"))
     }
 
-    /// Whether a picture is done; those that were skipped are tried again.
+    /// Whether a picture is done; skipped pictures and damaged records are tried again.
     pub fn has(&self, index: usize) -> bool {
-        read_json::<Record>(&self.record_place(index)).is_ok_and(|record| record.error.is_none())
+        read_json::<Record>(&self.record_place(index), DAMAGED_RECORD).is_ok_and(|record| record.error.is_none())
     }
 
     /// Keeps a record.
@@ -183,23 +195,30 @@ impl Results {
     /// Everything recorded, by index.
     ///
     /// # Errors
-    /// Records that cannot be read.
+    /// Folders and records that cannot be read.
     pub fn records(&self) -> Result<Vec<Record>> {
         let folder = self.root.join(RECORDS);
-        let entries = std::fs::read_dir(&folder)
-            .map_err(|e| Error::Unreadable { path: folder.clone(), reason: e.to_string() })?;
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut records = paths
-            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
-            .map(|path| read_json(&path))
-            .collect::<Result<Vec<Record>>>()?;
+        let mut records: Vec<Record> = Vec::new();
+        for entry in std::fs::read_dir(&folder).reading(&folder)? {
+            let path = entry.reading(&folder)?.path();
+            if path.extension().is_some_and(|ending| ending == "json") {
+                records.push(read_json(&path, DAMAGED_RECORD)?);
+            }
+        }
         records.sort_by_key(|record| record.index);
         Ok(records)
     }
 
     /// Distances of the sets, if they were measured.
-    pub fn sets(&self) -> BTreeMap<String, f64> {
-        read_json::<Sets>(&self.root.join(SUMMARY)).map(|summary| summary.sets).unwrap_or_default()
+    ///
+    /// # Errors
+    /// A summary that cannot be read.
+    pub fn sets(&self) -> Result<BTreeMap<String, f64>> {
+        let path = self.root.join(SUMMARY);
+        if !path.try_exists().reading(&path)? {
+            return Ok(BTreeMap::new());
+        }
+        Ok(read_json::<Sets>(&path, "move it away; the next run writes a new one")?.sets)
     }
 
     /// Writes `results.json` and `results.csv` of everything recorded, with distances of the `sets`.
@@ -232,9 +251,9 @@ pub fn means(records: &[Record]) -> BTreeMap<String, Mean> {
     named.collect()
 }
 
-/// A row a picture, as CSV.
+/// One row per picture, as CSV.
 fn table(records: &[Record]) -> Result<Vec<u8>> {
-    let failed = |e: &dyn std::fmt::Display| Error::Unwritable { path: TABLE.into(), reason: e.to_string() };
+    let failed = |e: &dyn std::fmt::Display| Error::unwritable(Path::new(TABLE), e.to_string());
     let present = |about: &&metrics::About| records.iter().any(|record| record.metrics.contains_key(about.name));
     let names: Vec<&str> = metrics::ALL.iter().filter(present).map(|about| about.name).collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -249,43 +268,55 @@ fn table(records: &[Record]) -> Result<Vec<u8>> {
     writer.into_inner().map_err(|e| failed(&e))
 }
 
-/// Deletes results, and nothing else that may lie beside them.
+/// Deletes results, and no other file in their folder.
 fn remove(root: &Path) -> Result<()> {
-    let unwritable = |path: &Path| {
-        let path = path.to_owned();
-        move |e: std::io::Error| Error::Unwritable { path: path.clone(), reason: e.to_string() }
-    };
     let restored = |name: &str| name.strip_suffix("_0.png").is_some_and(|i| i.parse::<usize>().is_ok());
-    for entry in std::fs::read_dir(root).map_err(unwritable(root))? {
-        let path = entry.map_err(unwritable(root))?.path();
+    for entry in std::fs::read_dir(root).writing(root)? {
+        let path = entry.writing(root)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if [RECORDS, BESIDE].contains(&name.as_str()) && path.is_dir() {
-            std::fs::remove_dir_all(&path).map_err(unwritable(&path))?;
+            std::fs::remove_dir_all(&path).writing(&path)?;
         } else if [SUMMARY, TABLE, REPORT].contains(&name.as_str()) || restored(&name) {
-            std::fs::remove_file(&path).map_err(unwritable(&path))?;
+            std::fs::remove_file(&path).writing(&path)?;
         }
     }
-    // Last, so that what is half deleted is still known for what it is.
+    // Last, so that a half-deleted folder is still recognised.
     let settings = root.join(SETTINGS);
-    std::fs::remove_file(&settings).map_err(unwritable(&settings))
+    std::fs::remove_file(&settings).writing(&settings)
 }
 
-/// Writes JSON for people.
+/// Writes indented JSON.
 ///
 /// # Errors
 /// Places that cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value);
-    let text = text.map_err(|e| Error::Unwritable { path: path.into(), reason: e.to_string() })?;
+    let text = serde_json::to_string_pretty(value).writing(path)?;
     write_atomically(path, (text + "\n").as_bytes())
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text =
-        std::fs::read_to_string(path).map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
-    serde_json::from_str(&text).map_err(|e| Error::Results {
-        path: path.into(),
-        fact: format!("it is damaged, or of another version ({e})"),
-        remedy: "delete it if the picture should be restored again".into(),
-    })
+/// Reads JSON that [`write_json`] wrote; `hint` is for damaged files.
+fn read_json<T: DeserializeOwned>(path: &Path, hint: &'static str) -> Result<T> {
+    let text = std::fs::read_to_string(path).reading(path)?;
+    serde_json::from_str(&text)
+        .map_err(|e| Error::document(path, format!("it is damaged, or of another version ({e})"), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_summary_is_an_error() {
+        let sets = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(SUMMARY);
+            std::fs::write(&path, text).unwrap();
+            read_json::<Sets>(&path, "").map(|summary| summary.sets.into_iter().collect::<Vec<_>>())
+        };
+        assert!(sets("{\"pictures\": 3}").unwrap().is_empty());
+        assert_eq!(sets("{\"sets\": {\"fid\": 1.5}}").unwrap(), [("fid".to_owned(), 1.5)]);
+        for text in ["", "{\"sets\": {\"fid\": 1.5", "{\"sets\": {\"fid\": \"low\"}}"] {
+            assert!(sets(text).is_err(), "{text:?}");
+        }
+    }
 }

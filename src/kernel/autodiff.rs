@@ -1,4 +1,4 @@
-//! Derivatives of what networks are made of, by the pictures that go through them: weights count as constants.
+//! Derivatives of the layers of networks with respect to feature maps; weights are constants.
 
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -101,7 +101,7 @@ struct Convolution;
 struct ConvolutionState<T> {
     weight: T,
     sampling: Sampling,
-    /// Of the input.
+    /// Shape of the input.
     size: Shape,
 }
 
@@ -114,7 +114,7 @@ impl<B: NetworkKernels> Backward<B, 1> for Convolution {
     }
 }
 
-/// With a residual, whose gradient is that of the sum.
+/// With a residual, whose gradient is the gradient of the sum.
 impl<B: NetworkKernels> Backward<B, 2> for Convolution {
     type State = ConvolutionState<FloatTensor<B>>;
 
@@ -130,8 +130,9 @@ impl<B: NetworkKernels> Backward<B, 2> for Convolution {
     }
 }
 
-/// The transposed convolution of a `gradient`: one that keeps the resolution, with the weights turned by half a turn and inputs
-/// and outputs exchanged, after what halves is spread again and before what doubles is summed.
+/// The transposed convolution of a `gradient`: a convolution that keeps the resolution, with the weights rotated by 180
+/// degrees and inputs and outputs exchanged. Strides are undone before it by inserting zeros, upsampling after it by
+/// sums of 2 x 2 pixels.
 fn transposed<B: NetworkKernels>(
     ConvolutionState { weight, sampling, size }: ConvolutionState<FloatTensor<B>>,
     gradient: FloatTensor<B>,
@@ -157,7 +158,7 @@ fn transposed<B: NetworkKernels>(
     }
 }
 
-/// Pixels at every other place of an otherwise black picture, from `first` on.
+/// The pixels of `x` at every other place from `first` on, zeros between them.
 fn spread<B: NetworkKernels>(x: FloatTensor<B>, [height, width]: [usize; 2], first: usize) -> FloatTensor<B> {
     let shape = x.shape();
     let black = Shape::from([shape[0], shape[1], height, width]);
@@ -170,7 +171,7 @@ fn spread<B: NetworkKernels>(x: FloatTensor<B>, [height, width]: [usize; 2], fir
 struct Concatenation;
 
 impl<B: NetworkKernels> Backward<B, 2> for Concatenation {
-    /// Channels of the first.
+    /// Channels of the first tensor.
     type State = usize;
 
     fn backward(self, ops: Ops<usize, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {

@@ -1,4 +1,4 @@
-//! Convolutions as UNets have them: odd squares of taps, the resolution kept, halved or doubled, a sum behind it.
+//! Convolutions of UNets: odd square kernels; the resolution is kept, halved or doubled; bias and residual are added.
 
 use burn::backend::Dispatch;
 use burn::tensor::{
@@ -7,23 +7,23 @@ use burn::tensor::{
     ops::{ConvOptions, InterpolateMode, InterpolateOptions},
 };
 
-use super::{BY_SPECIFICATION, NetworkKernels, profile};
+use super::{NetworkKernels, profile, reference_mode};
 
-/// What happens to the resolution.
+/// Change of resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sampling {
-    /// As many pixels out as in, zeros around.
+    /// As many pixels out as in, zero padding on all sides.
     Keep,
-    /// Every other pixel, zeros around: `ceil(n / 2)` of `n`.
+    /// Stride 2, zero padding on all sides: `ceil(n / 2)` pixels of `n`.
     Halve,
-    /// Every other pixel, zeros at the bottom and on the right only: `floor(n / 2)` of `n`.
+    /// Stride 2, zero padding at the bottom and on the right only: `floor(n / 2)` pixels of `n`.
     HalveAsymmetric,
-    /// Every pixel is doubled along both axes before.
+    /// Nearest-neighbour upsampling by two, then as [`Sampling::Keep`].
     Double,
 }
 
 impl Sampling {
-    /// Distance of the pixels that results are centred on.
+    /// Stride of the convolution.
     pub(super) fn stride(self) -> usize {
         match self {
             Self::Keep | Self::Double => 1,
@@ -31,7 +31,7 @@ impl Sampling {
         }
     }
 
-    /// Rows of zeros above, as many as columns on the left.
+    /// Rows of zeros above, and columns of zeros on the left.
     pub(super) fn padding(self, taps: usize) -> usize {
         if self == Self::HalveAsymmetric { 0 } else { taps / 2 }
     }
@@ -54,11 +54,11 @@ pub(super) fn shape(x: &Shape, weight: &Shape, sampling: &Sampling) -> Shape {
 
 /// Convolution of `x` `[b, in, h, w]` with `weight` `[taps, taps, in, out]`, and `bias` `[out]` added.
 ///
-/// The picture may lie in memory in any order of its axes; on the CPU the result is in the order `[b, h, w, c]`, which the
-/// operations of this module prefer.
+/// `x` may have any memory layout. On the CPU the result is laid out as `[b, h, w, c]`, which the operations of this
+/// module prefer.
 pub fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Sampling) -> Tensor<4> {
-    if BY_SPECIFICATION.get() {
-        return specification(x, weight, bias, sampling);
+    if reference_mode::is_on() {
+        return reference(x, weight, bias, sampling);
     }
     let (device, kind) = (x.device(), kind(&x, &weight, sampling));
     profile::timed(&device, kind, || {
@@ -67,7 +67,7 @@ pub fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Samp
     })
 }
 
-/// [`convolve`] of `x`, and `residual` of the result's shape added.
+/// [`convolve`], plus a `residual` of the result's shape.
 pub fn convolve_add(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -75,8 +75,8 @@ pub fn convolve_add(
     residual: Tensor<4>,
     sampling: Sampling,
 ) -> Tensor<4> {
-    if BY_SPECIFICATION.get() {
-        return specification(x, weight, bias, sampling) + residual;
+    if reference_mode::is_on() {
+        return reference(x, weight, bias, sampling) + residual;
     }
     let (device, kind) = (x.device(), kind(&x, &weight, sampling));
     profile::timed(&device, kind, || {
@@ -86,7 +86,7 @@ pub fn convolve_add(
     })
 }
 
-/// What a profile calls a convolution.
+/// Name of a convolution in a profile.
 fn kind(x: &Tensor<4>, weight: &Tensor<4>, sampling: Sampling) -> impl FnOnce() -> String + use<> {
     let ([_, _, h, w], [taps, _, inputs, outputs]) = (x.dims(), weight.dims());
     let change = match sampling {
@@ -97,9 +97,9 @@ fn kind(x: &Tensor<4>, weight: &Tensor<4>, sampling: Sampling) -> impl FnOnce() 
     move || format!("convolution {taps}x{taps}, {inputs} to {outputs} at {w}x{h}{change}")
 }
 
-/// The channels of `a` and then those of `b`, of pictures of the same size.
+/// The channels of `a` followed by those of `b`, feature maps of the same size.
 pub fn concatenate(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
-    if BY_SPECIFICATION.get() {
+    if reference_mode::is_on() {
         return Tensor::cat(vec![a, b], 1);
     }
     let (device, [_, _, h, w]) = (a.device(), a.dims());
@@ -108,8 +108,8 @@ pub fn concatenate(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     profile::timed(&device, kind, || Tensor::from_dispatch(Dispatch::concatenate(a.into_dispatch(), b.into_dispatch())))
 }
 
-/// What [`convolve`] must compute, in tensor operations.
-pub fn specification(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Sampling) -> Tensor<4> {
+/// [`convolve`] in tensor operations.
+pub fn reference(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, sampling: Sampling) -> Tensor<4> {
     let taps = weight.dims()[0];
     let [_, _, h, w] = x.dims();
     let x = match sampling {

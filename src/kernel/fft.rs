@@ -1,12 +1,12 @@
 //! Two-dimensional discrete Fourier transforms of real images of any size, and circular convolutions by them.
 //!
 //! `X[k] = sum_n x[n] exp(-2 pi i k n / N)`; the inverse carries the factor `1 / N`, so that `inverse(forward(x)) = x`.
-//! Frequencies are in the order of `fftfreq`: 0, 1, ..., then the negative ones. Spectra of images are halves, `w / 2 + 1`
-//! numbers a row (rounded down): the rest follows from `X[-ky, -kx] = conj(X[ky, kx])`.
+//! Frequencies are in the order of `fftfreq`: 0, 1, ..., then the negative ones. Spectra of images are halves, with
+//! `w / 2 + 1` numbers a row (rounded down): the rest follows from `X[-ky, -kx] = conj(X[ky, kx])`.
 //!
-//! On wgpu lines are transformed by Stockham passes of radix 16, 8, 4, 2, 3, 5, 7, 11 and 13, two real lines as one complex one;
-//! lengths with a larger prime factor go through Bluestein's chirp transform. On the CPU the work is done by `rustfft` and
-//! `realfft`.
+//! On wgpu lines are transformed by Stockham passes of radix 16, 8, 4, 2, 3, 5, 7, 11 and 13, two real lines as one
+//! complex one; lengths with a larger prime factor go through Bluestein's chirp transform. On the CPU the work is done
+//! by `rustfft` and `realfft`.
 
 use std::f64::consts::TAU;
 
@@ -64,8 +64,8 @@ pub struct LineFilter {
 }
 
 impl LineFilter {
-    /// Along `axis` (2: height, 3: width), by the transfer function of a real kernel: as many numbers as the axis has pixels, in
-    /// the order of `fftfreq`, with `transfer[-k] = conj(transfer[k])`.
+    /// Along `axis` (2: height, 3: width), by the transfer function of a real kernel: as many numbers as the axis has
+    /// pixels, in the order of `fftfreq`, with `transfer[-k] = conj(transfer[k])`.
     pub fn new(axis: usize, transfer: &[Complex<f64>], device: &Device) -> Self {
         let n = transfer.len();
         let values = TensorData::new(pairs(transfer.iter().copied()), [n, 2]);
@@ -98,16 +98,16 @@ pub(super) fn image_shape(spectrum: &Shape, width: &usize) -> Shape {
     Shape::from([spectrum[0], spectrum[1], spectrum[2], *width])
 }
 
-/// What [`Fft2::forward`] must compute, as products with the DFT matrices.
-pub fn specification(x: Tensor<4>) -> Tensor<5> {
+/// [`Fft2::forward`] as products with the DFT matrices.
+pub fn reference(x: Tensor<4>) -> Tensor<5> {
     let [_, _, h, w] = x.dims();
     let zeros = x.zeros_like();
-    let (re, im) = complex_specification((x, zeros), [h, w], false);
+    let (re, im) = complex_reference((x, zeros), [h, w], false);
     Tensor::stack::<5>(vec![re, im], 4).narrow(3, 0, half(w))
 }
 
-/// What [`Fft2::inverse`] must compute.
-pub fn inverse_specification(x: Tensor<5>, width: usize) -> Tensor<4> {
+/// [`Fft2::inverse`] as products with the DFT matrices.
+pub fn inverse_reference(x: Tensor<5>, width: usize) -> Tensor<4> {
     let [b, c, h, half, _] = x.dims();
     let part = |i: usize| -> Tensor<4> { x.clone().narrow(4, i, 1).reshape([b, c, h, half]) };
     // The other half: conjugates, both axes reversed but for frequency 0.
@@ -123,27 +123,23 @@ pub fn inverse_specification(x: Tensor<5>, width: usize) -> Tensor<4> {
     let whole = |part: Tensor<4>, sign: f32| {
         if others == 0 { part } else { Tensor::cat(vec![part.clone(), reversed(part) * sign], 3) }
     };
-    complex_specification((whole(part(0), 1.0), whole(part(1), -1.0)), [h, width], true).0
+    complex_reference((whole(part(0), 1.0), whole(part(1), -1.0)), [h, width], true).0
 }
 
-/// What [`Fft2::filter`] must compute.
-pub fn filter_specification(x: Tensor<4>, transfer: &Tensor<3>) -> Tensor<4> {
+/// [`Fft2::filter`] as products with the DFT matrices.
+pub fn filter_reference(x: Tensor<4>, transfer: &Tensor<3>) -> Tensor<4> {
     let width = x.dims()[3];
-    let spectrum = specification(x);
+    let spectrum = reference(x);
     let [h, half, _] = transfer.dims();
     let part = |x: &Tensor<5>, i: usize| x.clone().narrow(4, i, 1);
     let transfer: Tensor<5> = transfer.clone().reshape([1, 1, h, half, 2]);
     let [a, b, c, d] = [part(&spectrum, 0), part(&spectrum, 1), part(&transfer, 0), part(&transfer, 1)];
     let product = vec![a.clone() * c.clone() - b.clone() * d.clone(), a * d + b * c];
-    inverse_specification(Tensor::cat(product, 4), width)
+    inverse_reference(Tensor::cat(product, 4), width)
 }
 
-/// The transform `(re, im)` of `[b, c, h, w]`.
-fn complex_specification(
-    (re, im): (Tensor<4>, Tensor<4>),
-    [h, w]: [usize; 2],
-    inverse: bool,
-) -> (Tensor<4>, Tensor<4>) {
+/// The transform of complex numbers `(re, im)`, each `[b, c, h, w]`.
+fn complex_reference((re, im): (Tensor<4>, Tensor<4>), [h, w]: [usize; 2], inverse: bool) -> (Tensor<4>, Tensor<4>) {
     let device = re.device();
     let (cos, sin) = dft_matrix(w, inverse, &device);
     let (re, im) = (re.clone().matmul(cos.clone()) - im.clone().matmul(sin.clone()), re.matmul(sin) + im.matmul(cos));

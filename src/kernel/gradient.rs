@@ -78,15 +78,16 @@ pub fn frequency(derivatives: &Derivatives, x: Tensor<4>, lam: f64, penalty: Pen
     derivatives.divergence([du * weight.clone(), dv * weight])
 }
 
-/// `scale phi'(d) / d` of a gradient `(du, dv)`, both `[b, c, h, w]`, with `s = du² + dv² + 2e-4` clamped to `[1e-4, 100]`.
+/// `scale phi'(d) / d` of a gradient `(du, dv)`, both `[b, c, h, w]`, with `s = du² + dv² + 2e-4` clamped to
+/// `[1e-4, 100]`.
 pub fn joint_weight(du: Tensor<4>, dv: Tensor<4>, scale: f64, penalty: Penalty) -> Tensor<4> {
     let (alpha, rate) = penalty.parameters();
     let (du, dv) = (du.into_dispatch(), dv.into_dispatch());
     Tensor::from_dispatch(Dispatch::joint_weight(du, dv, scale as f32, alpha, rate))
 }
 
-/// What [`spatial`] must compute, in tensor operations.
-pub fn spatial_specification(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
+/// [`spatial`] in tensor operations.
+pub fn spatial_reference(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
     let along = |axis: usize| {
         let d = x.clone() - shift(x.clone(), axis, 1);
         let p = weight(d.clone().square() + SPATIAL_EPSILON, penalty) * d;
@@ -96,22 +97,22 @@ pub fn spatial_specification(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor
     (along(3) + along(2)) * lam
 }
 
-/// What [`frequency`] must compute, in tensor operations.
-pub fn frequency_specification(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
-    let (du, dv) = (derivative_specification(x.clone(), 3), derivative_specification(x, 2));
-    let weight = joint_weight_specification(du.clone(), dv.clone(), -lam, penalty);
-    derivative_specification(du * weight.clone(), 3) + derivative_specification(dv * weight, 2)
+/// [`frequency`] in tensor operations.
+pub fn frequency_reference(x: Tensor<4>, lam: f64, penalty: Penalty) -> Tensor<4> {
+    let (du, dv) = (derivative_reference(x.clone(), 3), derivative_reference(x, 2));
+    let weight = joint_weight_reference(du.clone(), dv.clone(), -lam, penalty);
+    derivative_reference(du * weight.clone(), 3) + derivative_reference(dv * weight, 2)
 }
 
-/// What [`joint_weight`] must compute, in tensor operations.
-pub fn joint_weight_specification(du: Tensor<4>, dv: Tensor<4>, scale: f64, penalty: Penalty) -> Tensor<4> {
+/// [`joint_weight`] in tensor operations.
+pub fn joint_weight_reference(du: Tensor<4>, dv: Tensor<4>, scale: f64, penalty: Penalty) -> Tensor<4> {
     let s = du.square() + dv.square() + JOINT_EPSILON;
     weight(s.clamp(JOINT_RANGE.0, JOINT_RANGE.1), penalty) * scale
 }
 
-/// What [`Derivatives`] must compute along an axis: the derivative of the trigonometric interpolation,
+/// [`Derivatives`] along an axis: the derivative of the trigonometric interpolation,
 /// `x[j] = (2 pi / n) sum_k sum_m f_k sin(2 pi k (m - j) / n) x[m]`, as a product with a matrix.
-pub fn derivative_specification(x: Tensor<4>, axis: usize) -> Tensor<4> {
+pub fn derivative_reference(x: Tensor<4>, axis: usize) -> Tensor<4> {
     let n = x.dims()[axis];
     let kernel: Vec<f64> = (0..n)
         .map(|shift| {

@@ -1,4 +1,5 @@
-//! Weights kept in half precision: pairs of f16 in 32-bit words, which every device can hold, widened when they are used.
+//! Weights in half precision: pairs of f16 in 32-bit words, which every device supports, converted to f32 when they are
+//! used.
 
 use burn::backend::Dispatch;
 use burn::tensor::{Int, Tensor};
@@ -10,9 +11,9 @@ pub fn widen(words: Tensor<1, Int>) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::widen_half(words.into_dispatch()))
 }
 
-/// What [`widen`] must compute, in tensor operations: `(-1)^s 2^(e - 15) (1 + m / 1024)`, and `(-1)^s 2^-14 m / 1024` where
+/// [`widen`] in tensor operations: `(-1)^s 2^(e - 15) (1 + m / 1024)`, and `(-1)^s 2^-14 m / 1024` where
 /// the exponent `e` is 0.
-pub fn widen_specification(words: Tensor<1, Int>) -> Tensor<1> {
+pub fn widen_reference(words: Tensor<1, Int>) -> Tensor<1> {
     let half = |shift: i32| {
         let bits = |from: i32, mask: i32| {
             words.clone().bitwise_right_shift_scalar(shift + from).bitwise_and_scalar(mask).float()

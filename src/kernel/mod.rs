@@ -1,11 +1,15 @@
-//! Our operations on Burn's backends: Fourier transforms, the gradient regularisers, what networks need.
+//! fdgr's operations on Burn's backends: Fourier transforms, the gradient regularisers, the layers of networks.
 //!
-//! Each operation has a specification in plain tensor operations (`*_specification`), which runs on every backend, an
-//! implementation for the CPU (`flex`) and WGSL kernels for wgpu ([`wgsl`]); parity tests compare the three.
+//! Each operation has a reference in plain tensor operations (`reference`, `*_reference`), which runs on every backend,
+//! an implementation for the CPU (`flex`) and WGSL shaders for wgpu (`wgsl`); parity tests compare the three.
 //!
-//! What networks are made of has derivatives; the rest is never differentiated through, and panics where it is asked for that.
+//! The layers of networks have derivatives. The other operations do not, and panic on a tracked tensor.
 //!
 //! Spectra are real tensors with a last axis of two, `[batch, channel, height, width / 2 + 1, 2]`.
+//!
+//! On a graphics processor the first convolution measures which implementation is fastest, and keeps the answer in the
+//! file `fdgr/convolutions.json` of the user's cache folder. If the environment variable `FDGR_NO_CACHE` is set and not
+//! empty, the file is neither read nor written, and every process measures again.
 
 pub mod attention;
 mod autodiff;
@@ -15,10 +19,11 @@ mod flex;
 pub mod gradient;
 pub mod half;
 pub mod normalization;
-pub mod profile;
-pub mod wgsl;
-
-use std::cell::Cell;
+mod profile;
+mod reference_mode;
+#[doc(hidden)]
+pub mod testing;
+mod wgsl;
 
 use burn::backend::{
     Backend, backend_extension,
@@ -29,26 +34,8 @@ use convolution::Sampling;
 pub use fft::{Fft2, LineFilter};
 use normalization::GroupNorm;
 
-thread_local! {
-    static BY_SPECIFICATION: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `work` with the specifications of [`NetworkKernels`] in their place, on this thread: what whole networks are compared
-/// with.
-pub fn by_specification<T>(work: impl FnOnce() -> T) -> T {
-    /// Sets the flag back, after a panic as well.
-    struct Reset(bool);
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            BY_SPECIFICATION.set(self.0);
-        }
-    }
-    let _reset = Reset(BY_SPECIFICATION.replace(true));
-    work()
-}
-
-/// The operations on images, and on numbers, that a backend must offer beyond Burn's own. The functions of [`fft`] and [`gradient`]
-/// wrap them.
+/// The operations on images and weights that a backend must offer beyond Burn's own. The functions of [`fft`],
+/// [`gradient`] and [`half`](mod@half) wrap them.
 #[backend_extension(Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait Kernels: Backend {
     /// See [`Fft2::forward`]; `rows` and `columns` are [`fft::table`] of the width and the height.
@@ -96,7 +83,7 @@ pub trait Kernels: Backend {
     #[fusion(dtype = x, shape = x)]
     fn gradient_spatial(x: FloatTensor<Self>, lam: f32, alpha: f32, rate: f32) -> FloatTensor<Self>;
 
-    /// Gradient of [`NetworkKernels::group_norm`] by `x`, from the `gradient` by its result.
+    /// Gradient of [`NetworkKernels::group_norm`] with respect to `x`, from the `gradient` with respect to its result.
     #[fusion(dtype = x, shape = x)]
     fn group_norm_gradient(
         x: FloatTensor<Self>,
@@ -111,7 +98,7 @@ pub trait Kernels: Backend {
     fn widen_half(words: IntTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// What networks are made of. It has derivatives by pictures; weights count as constants there.
+/// The layers of networks. They have derivatives with respect to feature maps; weights are constants.
 #[backend_extension(Cube, Flex, Autodiff, Fusion: cfg(feature = "fusion"))]
 pub trait NetworkKernels: Backend {
     /// See [`normalization::GroupNorm`].

@@ -1,12 +1,12 @@
-//! Group normalisation with an optional SiLU, in one operation.
+//! Group normalisation with an optional SiLU, as one operation.
 
 use burn::backend::Dispatch;
 use burn::tensor::{Tensor, activation::silu};
 
-use super::{BY_SPECIFICATION, NetworkKernels, profile};
+use super::{NetworkKernels, profile, reference_mode};
 
-/// Normalises `x` `[b, c, h, w]` over each of `groups` groups of channels, then multiplies with `scale` and adds `shift`,
-/// both `[c]`; where `activate`, `v / (1 + exp(-v))` of that.
+/// Normalises `x` `[b, c, h, w]` over each of `groups` groups of channels, multiplies with `scale` and adds `shift`,
+/// both `[c]`; if `activate`, SiLU `v / (1 + exp(-v))` follows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GroupNorm {
     /// Number of groups; it divides the channels.
@@ -20,8 +20,8 @@ pub struct GroupNorm {
 impl GroupNorm {
     /// Applies it.
     pub fn forward(&self, x: Tensor<4>, scale: &Tensor<1>, shift: &Tensor<1>) -> Tensor<4> {
-        if BY_SPECIFICATION.get() {
-            return self.specification(x, scale, shift);
+        if reference_mode::is_on() {
+            return self.reference(x, scale, shift);
         }
         let (device, [_, c, h, w]) = (x.device(), x.dims());
         let kind = move || format!("normalisation of {c}x{w}x{h}");
@@ -31,8 +31,8 @@ impl GroupNorm {
         })
     }
 
-    /// What [`GroupNorm::forward`] must compute, in tensor operations.
-    pub fn specification(&self, x: Tensor<4>, scale: &Tensor<1>, shift: &Tensor<1>) -> Tensor<4> {
+    /// [`GroupNorm::forward`] in tensor operations.
+    pub fn reference(&self, x: Tensor<4>, scale: &Tensor<1>, shift: &Tensor<1>) -> Tensor<4> {
         let [b, c, h, w] = x.dims();
         let grouped = x.reshape([b, self.groups, c / self.groups * h * w]);
         let (variance, mean) = grouped.clone().var_mean_bias(2);

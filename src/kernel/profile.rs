@@ -1,4 +1,4 @@
-//! Where the time of a network goes.
+//! Time spent in each kind of network layer.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,10 +19,10 @@ thread_local! {
     static PROFILE: RefCell<Option<BTreeMap<String, Calls>>> = const { RefCell::new(None) };
 }
 
-/// The result of `work`, and the calls of [`super::NetworkKernels`] in it, on this thread, by kind and size. The device is waited
-/// for before and after each of them. Profiles do not nest.
+/// The result of `work`, and the calls of [`super::NetworkKernels`] in it, on this thread, by kind and size. The device
+/// is synchronised before and after each call. Profiles do not nest.
 pub fn profile<T>(work: impl FnOnce() -> T) -> (T, BTreeMap<String, Calls>) {
-    /// Takes no profile any more, after a panic as well.
+    /// Ends the profile, after a panic as well.
     struct End;
     impl Drop for End {
         fn drop(&mut self) {
@@ -35,7 +35,7 @@ pub fn profile<T>(work: impl FnOnce() -> T) -> (T, BTreeMap<String, Calls>) {
     (result, PROFILE.take().unwrap_or_default())
 }
 
-/// `work`, whose time counts where a profile is taken.
+/// Runs `work`, and adds its time to the profile if one is taken.
 pub(super) fn timed<const D: usize>(
     device: &Device,
     kind: impl FnOnce() -> String,

@@ -6,13 +6,19 @@
 use nalgebra::{DMatrix, DVector};
 use rand::seq::index::sample;
 
+use super::about::{About, about};
 use crate::noise::{Stream, generator};
+
+/// The Fréchet distance of sets of pictures.
+pub const FID: About = about("fid", "FID", false, 2);
+/// The kernel distance of sets of pictures.
+pub const KID: About = about("kid", "KID", false, 5);
 
 /// Pictures of a subset of KID, and the number of subsets of sets larger than that.
 const SUBSET: usize = 1000;
 const SUBSETS: usize = 100;
 
-/// Features of a set, a row a picture.
+/// Features of a set, one row for each picture.
 pub type Features = DMatrix<f64>;
 
 /// Rows of features.
@@ -61,7 +67,7 @@ pub fn kid(a: &Features, b: &Features) -> Option<f64> {
     if a.nrows() <= SUBSET && b.nrows() <= SUBSET {
         return Some(discrepancy(a, b));
     }
-    let mut random = generator(0, Stream::SensingPattern);
+    let mut random = generator(0, Stream::KidSubsets);
     let mut subset =
         |x: &Features| x.select_rows(sample(&mut random, x.nrows(), size).iter().collect::<Vec<_>>().iter());
     Some((0..SUBSETS).map(|_| discrepancy(&subset(a), &subset(b))).sum::<f64>() / SUBSETS as f64)

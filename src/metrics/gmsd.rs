@@ -2,7 +2,14 @@
 
 use image::Rgb32FImage;
 
+use super::about::{About, about};
+use super::metric::{Entry, Source};
 use super::planes::{Plane, mixed, rgb};
+
+/// Gradient magnitude similarity deviation.
+pub const GMSD: About = about("gmsd", "GMSD", false, 4);
+
+pub(super) const METRIC: Entry = Entry { about: GMSD, source: Source::Function(|a, b| Some(gmsd(a, b))) };
 
 const LUMINANCE: [f64; 3] = [0.299, 0.587, 0.114];
 /// Keeps the quotient stable where there are no gradients.

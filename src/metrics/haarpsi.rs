@@ -2,7 +2,14 @@
 
 use image::Rgb32FImage;
 
+use super::about::{About, about};
+use super::metric::{Entry, Source};
 use super::planes::{Plane, mixed, rgb};
+
+/// Haar wavelet perceptual similarity index.
+pub const HAARPSI: About = about("haarpsi", "HaarPSI", true, 4);
+
+pub(super) const METRIC: Entry = Entry { about: HAARPSI, source: Source::Function(|a, b| Some(haarpsi(a, b))) };
 
 /// Luminance and two chrominances, with the coefficients of piqa.
 const YIQ: [[f64; 3]; 3] = [[0.299, 0.587, 0.114], [0.5969, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]];

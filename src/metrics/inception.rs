@@ -7,7 +7,8 @@ use burn::tensor::{
 };
 use image::Rgb32FImage;
 
-use super::features::{Conv, Network, Tensors, maximum, tensors_of};
+use super::layers::{Conv, Tensors, maximum, take};
+use super::network::Network;
 use crate::error::{Error, Result};
 use crate::model::Checkpoint;
 
@@ -26,6 +27,16 @@ pub struct Inception {
 enum Stem {
     Conv(Box<Conv>),
     Pool,
+}
+
+impl Network {
+    /// Inception v3 with the weights of TensorFlow, as FID has it.
+    pub const INCEPTION: Self = Self {
+        model: "fid-inception",
+        title: "Inception v3, for FID and KID",
+        recognise: |checkpoint| checkpoint.contains("Mixed_7c.branch_pool.conv.weight"),
+        ask: |tensors| Inception::new(tensors, &Device::flex()).map(drop),
+    };
 }
 
 /// Branches side by side; their channels are put one after the other.
@@ -74,7 +85,7 @@ impl Branch {
 /// Name, outputs, taps and stride of a convolution of a branch.
 type Part<'a> = (&'a str, usize, [usize; 2], usize);
 
-/// Reads convolutions, each with the batch normalisation behind it worked in.
+/// Reads convolutions, each with the batch normalisation after it folded into its weights.
 struct Builder<'a, 'b> {
     tensors: &'a mut Tensors<'b>,
     device: &'a Device,
@@ -92,8 +103,8 @@ impl Builder<'_, '_> {
         valid: bool,
     ) -> Result<Conv> {
         let shape = [outputs, inputs, taps[0], taps[1]];
-        let mut weight = (self.tensors)(&format!("{name}.conv.weight"), &shape)?;
-        let mut normal = |part: &str| (self.tensors)(&format!("{name}.bn.{part}"), &[outputs]);
+        let mut weight = take(self.tensors, &format!("{name}.conv.weight"), &shape)?;
+        let mut normal = |part: &str| take(self.tensors, &format!("{name}.bn.{part}"), &[outputs]);
         let (scale, shift) = (normal("weight")?, normal("bias")?);
         let (mean, variance) = (normal("running_mean")?, normal("running_var")?);
         let gain = |o: usize| scale[o] / (variance[o] + EPSILON).sqrt();
@@ -124,14 +135,13 @@ impl Inception {
     /// # Errors
     /// Checkpoints that lack tensors.
     pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
-        Network::Inception.compare(checkpoint).check(checkpoint)?;
-        Self::new(&mut tensors_of(checkpoint), device)
+        Network::INCEPTION.read(checkpoint, |tensors| Self::new(tensors, device))
     }
 
     /// With tensors from elsewhere, by pytorch-fid's names.
     ///
     /// # Errors
-    /// What `tensors` says.
+    /// What `tensors` says, and tensors of another size.
     pub fn new(tensors: &mut Tensors, device: &Device) -> Result<Self> {
         const ONE: [usize; 2] = [1, 1];
         const THREE: [usize; 2] = [3, 3];
@@ -247,8 +257,11 @@ impl Inception {
     /// The 2048 features of a picture.
     ///
     /// # Errors
-    /// A device that does not give its results back.
+    /// A picture without pixels, and a device that does not give its results back.
     pub fn features(&self, picture: &Rgb32FImage) -> Result<Vec<f32>> {
+        if picture.width() == 0 || picture.height() == 0 {
+            return Err(Error::mismatch("the picture", "it has no pixels", "pass one that has some"));
+        }
         let shape = [1, 3, SIDE, SIDE];
         let x = Tensor::<4>::from_data(TensorData::new(resized(picture), shape), &self.device);
         let x = self.stem.iter().fold(x, |x, part| match part {
@@ -259,11 +272,7 @@ impl Inception {
             .blocks
             .iter()
             .fold(x, |x, block| Tensor::cat(block.0.iter().flat_map(|branch| branch.forward(x.clone())).collect(), 1));
-        x.mean_dim(3).mean_dim(2).try_into_vec_as::<f32>().map_err(|e| Error::Device {
-            device: format!("{:?}", self.device),
-            fact: format!("it gave no features ({e})"),
-            remedy: "try --device cpu".into(),
-        })
+        x.mean_dim(3).mean_dim(2).try_into_vec_as::<f32>().map_err(|e| Error::no_result(&self.device, e))
     }
 }
 

@@ -1,106 +1,95 @@
 //! How close pictures are to their originals, one by one ([`Metric`]) and as sets ([`frechet`]).
 //!
-//! A new metric is one file, one entry of [`ALL`], and one line of [`Metrics::load`].
+//! A new metric is one file, with or without weights, and its row in `TABLE`.
 
-pub mod features;
+mod about;
+mod features;
 pub mod frechet;
 mod gmsd;
 mod haarpsi;
 mod inception;
+mod layers;
 mod lpips;
+mod metric;
+mod network;
 mod planes;
 mod psnr;
 mod ssim;
 
 use burn::tensor::Device;
 use image::Rgb32FImage;
-use serde::Serialize;
 
-use crate::error::Result;
-use crate::model::{Checkpoint, ModelFolder};
+use crate::error::{Hint, Result};
+use crate::model::Checkpoint;
+use metric::{Entry, Function, Source, check_sizes};
 
-pub use features::Network;
-pub use gmsd::gmsd;
-pub use haarpsi::haarpsi;
+pub use about::About;
+pub use features::Backbone;
+pub use frechet::{FID, KID};
+pub use gmsd::{GMSD, gmsd};
+pub use haarpsi::{HAARPSI, haarpsi};
 pub use inception::Inception;
-pub use lpips::Lpips;
-pub use psnr::psnr;
-pub use ssim::{ms_ssim, ssim};
+pub use layers::Tensors;
+pub use lpips::{LPIPS_ALEX, LPIPS_SQUEEZE, LPIPS_VGG, Lpips};
+pub use metric::Metric;
+pub use network::Network;
+pub use psnr::{PSNR, psnr};
+pub use ssim::{MS_SSIM, SSIM, ms_ssim, ssim};
 
-/// What a metric is called, and how its values read.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct About {
-    /// Its name in tables and files.
-    pub name: &'static str,
-    /// Its name for people.
-    pub title: &'static str,
-    /// What its values are counted in, if in anything.
-    pub unit: &'static str,
-    /// Whether larger values are better.
-    pub higher_is_better: bool,
-    /// Digits behind the point that are worth showing.
-    pub decimals: usize,
-}
-
-impl About {
-    /// A value as people read it.
-    pub fn shown(&self, value: f64) -> String {
-        let space = if self.unit.is_empty() { "" } else { " " };
-        format!("{value:.*}{space}{}", self.decimals, self.unit)
-    }
-}
-
-const fn about(name: &'static str, title: &'static str, higher_is_better: bool, decimals: usize) -> About {
-    About { name, title, unit: "", higher_is_better, decimals }
-}
-
-/// Every metric of single pictures, in the order of tables. `consistency` is computed where a measurement is at hand.
-pub const ALL: [About; 9] = [
-    About { unit: "dB", ..about("psnr", "PSNR", true, 2) },
-    about("ssim", "SSIM", true, 4),
-    about("ms_ssim", "MS-SSIM", true, 4),
-    about("gmsd", "GMSD", false, 4),
-    about("haarpsi", "HaarPSI", true, 4),
-    about("lpips_alex", "LPIPS (AlexNet)", false, 4),
-    about("lpips_vgg", "LPIPS (VGG16)", false, 4),
-    about("lpips_squeeze", "LPIPS (SqueezeNet)", false, 4),
-    about(CONSISTENCY, "rms(A x - y)", false, 4),
+/// Every metric of single pictures, in the order of tables.
+const TABLE: &[Entry] = &[
+    psnr::METRIC,
+    ssim::METRIC,
+    ssim::MULTISCALE,
+    gmsd::METRIC,
+    haarpsi::METRIC,
+    lpips::ALEX,
+    lpips::VGG,
+    lpips::SQUEEZE,
+    Entry { about: about::about(CONSISTENCY, "rms(A x - y)", false, 4), source: Source::Measurement },
 ];
 
-/// Name of the root mean square, of pixels in `[0, 1]`, of what the restored picture would have given less the measurement; with
-/// the true picture it would be the noise.
+/// Networks of metrics of sets.
+const OF_SETS: [Network; 1] = [Network::INCEPTION];
+
+/// Every metric of single pictures, in the order of tables. [`CONSISTENCY`] is computed where a measurement is available.
+pub const ALL: [About; TABLE.len()] = {
+    let mut all = [TABLE[0].about; TABLE.len()];
+    let mut i = 1;
+    while i < all.len() {
+        all[i] = TABLE[i].about;
+        i += 1;
+    }
+    all
+};
+
+/// Data consistency: root mean square of `A x - y` for the restored `x`, of pixels in `[0, 1]`. For the true picture it equals
+/// the noise.
 pub const CONSISTENCY: &str = "consistency";
-/// The Fréchet distance of sets of pictures.
-pub const FID: About = about("fid", "FID", false, 2);
-/// The kernel distance of sets of pictures.
-pub const KID: About = about("kid", "KID", false, 5);
 
 /// The metric of that name, of pictures or of sets.
 pub fn named(name: &str) -> Option<About> {
     ALL.into_iter().chain([FID, KID]).find(|about| about.name == name)
 }
 
-/// A measure of a picture against its original, both RGB in `[0, 1]` and of one size.
-pub trait Metric {
-    /// Its name in [`ALL`].
-    fn name(&self) -> &'static str;
-    /// The value; none for pictures that are too small for it.
-    ///
-    /// # Errors
-    /// A device that does not give its results back.
-    fn compare(&self, picture: &Rgb32FImage, original: &Rgb32FImage) -> Result<Option<f64>>;
-}
-
-/// A metric that is a function of two pictures.
-struct Function(&'static str, fn(&Rgb32FImage, &Rgb32FImage) -> Option<f64>);
-
-impl Metric for Function {
-    fn name(&self) -> &'static str {
-        self.0
+impl Network {
+    /// The networks of all metrics.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of_pictures = TABLE.iter().filter_map(|entry| match entry.source {
+            Source::Weights(network, _) => Some(network),
+            _ => None,
+        });
+        of_pictures.chain(OF_SETS)
     }
 
-    fn compare(&self, picture: &Rgb32FImage, original: &Rgb32FImage) -> Result<Option<f64>> {
-        Ok((self.1)(picture, original))
+    /// The network of a checkpoint, if it is one of a metric.
+    pub fn recognise(checkpoint: &Checkpoint) -> Option<Self> {
+        Self::all().find(|network| (network.recognise)(checkpoint))
+    }
+
+    /// The network that takes the weights of a model.
+    pub fn of_model(model: &str) -> Option<Self> {
+        Self::all().find(|network| network.model() == model)
     }
 }
 
@@ -113,18 +102,24 @@ pub struct Unavailable {
     pub model: &'static str,
 }
 
-impl std::fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { metric, model } = self;
-        write!(f, "{metric} is not available: `fdgr models pull {model}` gets its weights")
+impl Unavailable {
+    /// What would help.
+    pub fn hint(&self) -> Hint {
+        Hint::Install(self.model.into())
     }
 }
 
-/// The metrics whose weights are at hand.
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is not available: its weights, the model {}, are not installed", self.metric, self.model)
+    }
+}
+
+/// The metrics whose weights are available.
 pub struct Metrics {
     /// Those of single pictures.
     pub pictures: Vec<Box<dyn Metric>>,
-    /// What those of sets take their features from.
+    /// Where those of sets take their features from.
     pub inception: Option<Inception>,
     /// The others.
     pub unavailable: Vec<Unavailable>,
@@ -133,15 +128,11 @@ pub struct Metrics {
 impl Metrics {
     /// Those that need no weights.
     pub fn plain() -> Self {
-        let pictures: [Function; 5] = [
-            Function("psnr", |a, b| Some(psnr(a, b))),
-            Function("ssim", ssim),
-            Function("ms_ssim", ms_ssim),
-            Function("gmsd", |a, b| Some(gmsd(a, b))),
-            Function("haarpsi", |a, b| Some(haarpsi(a, b))),
-        ];
-        let pictures = pictures.into_iter().map(|metric| Box::new(metric) as Box<dyn Metric>).collect();
-        Self { pictures, inception: None, unavailable: Vec::new() }
+        let plain = TABLE.iter().filter_map(|entry| match entry.source {
+            Source::Function(function) => Some(Box::new(Function(entry.about.name, function)) as Box<dyn Metric>),
+            _ => None,
+        });
+        Self { pictures: plain.collect(), inception: None, unavailable: Vec::new() }
     }
 
     /// All whose weights are installed, on `device`.
@@ -150,19 +141,18 @@ impl Metrics {
     /// Installed weights that cannot be used.
     pub fn load(device: &Device) -> Result<Self> {
         let mut metrics = Self::plain();
-        for (name, network) in
-            [("lpips_alex", Network::AlexNet), ("lpips_vgg", Network::Vgg16), ("lpips_squeeze", Network::SqueezeNet)]
-        {
-            match installed(network)? {
-                Some(weights) => metrics.pictures.push(Box::new(Lpips::load(name, network, &weights, device)?)),
-                None => metrics.unavailable.push(Unavailable { metric: name, model: network.model() }),
+        for Entry { about, source } in TABLE {
+            let Source::Weights(network, load) = source else { continue };
+            match network.installed()? {
+                Some(weights) => metrics.pictures.push(load(&weights, device)?),
+                None => metrics.unavailable.push(Unavailable { metric: about.name, model: network.model() }),
             }
         }
-        match installed(Network::Inception)? {
+        match Network::INCEPTION.installed()? {
             Some(weights) => metrics.inception = Some(Inception::load(&weights, device)?),
             None => metrics
                 .unavailable
-                .extend([FID, KID].map(|about| Unavailable { metric: about.name, model: Network::Inception.model() })),
+                .extend([FID, KID].map(|about| Unavailable { metric: about.name, model: Network::INCEPTION.model() })),
         }
         Ok(metrics)
     }
@@ -170,14 +160,10 @@ impl Metrics {
     /// Names and values for a picture; metrics that it is too small for are left out.
     ///
     /// # Errors
-    /// As [`Metric::compare`].
+    /// Pictures of different sizes or without pixels, and as [`Metric::compare`].
     pub fn compare(&self, picture: &Rgb32FImage, original: &Rgb32FImage) -> Result<Vec<(&'static str, f64)>> {
+        check_sizes(picture, original)?;
         let value = |metric: &dyn Metric| Ok(metric.compare(picture, original)?.map(|value| (metric.name(), value)));
         self.pictures.iter().filter_map(|metric| value(metric.as_ref()).transpose()).collect()
     }
-}
-
-fn installed(network: Network) -> Result<Option<Checkpoint>> {
-    let installed = ModelFolder::open()?.find(network.model())?;
-    installed.map(|model| Checkpoint::open(&model.path())).transpose()
 }

@@ -2,7 +2,14 @@
 
 use image::Rgb32FImage;
 
+use super::about::{About, about};
+use super::metric::{Entry, Source};
 use super::planes::rgb;
+
+/// Peak signal-to-noise ratio.
+pub const PSNR: About = About { unit: "dB", ..about("psnr", "PSNR", true, 2) };
+
+pub(super) const METRIC: Entry = Entry { about: PSNR, source: Source::Function(|a, b| Some(psnr(a, b))) };
 
 /// `-10 log10 mean((a - b)²)` in dB, over RGB in `[0, 1]`; infinite for equal pictures.
 ///

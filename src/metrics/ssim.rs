@@ -2,7 +2,17 @@
 
 use image::Rgb32FImage;
 
+use super::about::{About, about};
+use super::metric::{Entry, Source};
 use super::planes::{Plane, rgb};
+
+/// Structural similarity.
+pub const SSIM: About = about("ssim", "SSIM", true, 4);
+/// Structural similarity at several scales.
+pub const MS_SSIM: About = about("ms_ssim", "MS-SSIM", true, 4);
+
+pub(super) const METRIC: Entry = Entry { about: SSIM, source: Source::Function(ssim) };
+pub(super) const MULTISCALE: Entry = Entry { about: MS_SSIM, source: Source::Function(ms_ssim) };
 
 const WINDOW: usize = 11;
 const SIGMA: f64 = 1.5;

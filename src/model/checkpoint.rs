@@ -13,13 +13,11 @@ use half::{bf16, f16};
 use safetensors::{Dtype, tensor::Metadata};
 use sha2::{Digest, Sha256};
 
-use super::pickle::{self, Element, Pickled, Storages};
-use crate::error::{Error, Result};
+use super::pickle::{self, Element, MAX_DESCRIPTION, Pickled, Storages};
+use crate::error::{Error, Hint, Listing, PathContext, Result};
+use crate::files;
 
-/// Largest description of tensors that is read: that of a network of a billion parameters takes a few hundred kilobytes.
-pub(super) const MAX_DESCRIPTION: u64 = 16 << 20;
-
-/// How many times as large as a file its tensors may be.
+/// How many times as large as the file its tensors may be in all.
 const MAX_SHARING: u64 = 4;
 
 /// Named tensors of a file, left in it until they are asked for.
@@ -74,7 +72,7 @@ impl Source {
 }
 
 impl Checkpoint {
-    /// Reads the description of a file's tensors; what it is, its first bytes tell.
+    /// Reads the description of a file's tensors; its first bytes tell the format.
     ///
     /// # Errors
     /// Unreadable, truncated or foreign files, and pickles that hold more than tensors.
@@ -91,14 +89,13 @@ impl Checkpoint {
     }
 
     fn from_source(path: &Path, source: Source) -> Result<Self> {
-        let unreadable = |e: std::io::Error| Error::Unreadable { path: path.into(), reason: e.to_string() };
         let refuse = |fact: String| Self::refusal(path, fact);
-        let length = source.length().map_err(unreadable)?;
-        let start = source.read(0..length.min(16)).map_err(unreadable)?;
+        let length = source.length().reading(path)?;
+        let start = source.read(0..length.min(16)).reading(path)?;
         let pickled = if start.starts_with(b"PK\x03\x04") {
-            zip_form(source.open().map_err(unreadable)?, length)
+            zip_form(source.open().reading(path)?, length)
         } else if pickle::is_legacy(&start) {
-            let mut reader = source.open().map_err(unreadable)?;
+            let mut reader = source.open().reading(path)?;
             pickle::legacy_form(&mut reader, length)
         } else {
             return Self::safetensors(path, source, length).map_err(|fact| {
@@ -142,7 +139,7 @@ impl Checkpoint {
 
     fn pytorch(path: &Path, source: Source, pickled: Pickled, storages: &Storages) -> Result<Self> {
         let mut tensors = BTreeMap::new();
-        let length = source.length().map_err(|e| Error::Unreadable { path: path.into(), reason: e.to_string() })?;
+        let length = source.length().reading(path)?;
         let mut held = 0u64;
         for (name, tensor) in pickled.tensors {
             if tensor.shape.contains(&0) {
@@ -201,9 +198,9 @@ impl Checkpoint {
         let hash = || {
             let mut hasher = Sha256::new();
             std::io::copy(&mut self.source.open()?, &mut Hashing(&mut hasher))?;
-            Ok(super::hexadecimal(&hasher.finalize()))
+            Ok(files::hexadecimal(&hasher.finalize()))
         };
-        hash().map_err(|e: std::io::Error| Error::Unreadable { path: self.path.clone(), reason: e.to_string() })
+        hash().map_err(|e: std::io::Error| Error::unreadable(&self.path, e))
     }
 
     /// Names of all tensors of floating-point numbers, in order.
@@ -255,9 +252,7 @@ impl Checkpoint {
     /// A name the file does not have, values that are not finite, and files that changed.
     pub fn values(&self, name: &str) -> Result<Vec<f32>> {
         let entry = self.entry(name)?;
-        let values = entry
-            .read(&self.source)
-            .map_err(|e| Error::Unreadable { path: self.path.clone(), reason: e.to_string() })?;
+        let values = entry.read(&self.source).reading(&self.path)?;
         if values.iter().all(|v| v.is_finite()) {
             return Ok(values);
         }
@@ -270,11 +265,8 @@ impl Checkpoint {
 
     /// The error for a file that is not what is needed.
     pub(crate) fn refusal(path: &Path, fact: String) -> Error {
-        Error::Checkpoint {
-            path: path.into(),
-            fact,
-            remedy: "`fdgr models info FILE` says what a file holds, `fdgr models list` which priors are known".into(),
-        }
+        let hint = Hint::from("inspect the file to see what it holds").or(Hint::List(Listing::Models));
+        Error::checkpoint(path, fact, hint)
     }
 }
 
@@ -325,7 +317,7 @@ impl Element {
 }
 
 /// Feeds what is written to it into a hash.
-pub(super) struct Hashing<'a>(pub &'a mut Sha256);
+struct Hashing<'a>(&'a mut Sha256);
 
 impl Write for Hashing<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -1,8 +1,9 @@
 //! Whether a file has the tensors that a network wants.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::Checkpoint;
+use super::checkpoint::Checkpoint;
 use crate::error::Result;
 
 /// Differences between a network and a file.
@@ -33,18 +34,18 @@ impl Comparison {
         comparison
     }
 
-    /// Refuses files that cannot fill the network; tensors too many do no harm.
+    /// Refuses the file at `path` if it cannot fill the network; additional tensors do no harm.
     ///
     /// # Errors
     /// The first of what is missing or mis-shaped, and how many more.
-    pub fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
+    pub fn check(&self, path: &Path) -> Result<()> {
         let more = |count: usize| if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
         let fact = match (self.misshaped.first(), self.missing.first()) {
             (Some(first), _) => format!("{first}{}, which does not fit", more(self.misshaped.len())),
             (None, Some(first)) => format!("it has no tensor {first}{}", more(self.missing.len())),
             (None, None) => return Ok(()),
         };
-        Err(Checkpoint::refusal(checkpoint.path(), fact))
+        Err(Checkpoint::refusal(path, fact))
     }
 }
 

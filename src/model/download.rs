@@ -1,73 +1,43 @@
-//! Fetching published weights, resumed where a transfer broke off.
+//! Transfers by HTTP, resumed where they broke off.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
 
-use super::Known;
-use super::folder::{Examine, Installed, ModelFolder, ModelRecord, Transferred, hash};
-use crate::error::{Error, Result};
+use crate::control::{Control, Event, check};
+use crate::error::Error;
 
-/// How long a server may be silent before it answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may be silent, before it answers and between two parts of the answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Fetches published weights into the folder. A transfer that broke off goes on where it stopped; nothing is installed that is
-/// incomplete, damaged or no checkpoint. The first complete file's SHA-256 is recorded, where none is published.
+/// Why a transfer ended early.
+pub(super) enum Failure {
+    /// The server, in words; another one may do better.
+    Source(String),
+    /// This side: the target cannot be written, or the work was cancelled.
+    Here(Error),
+}
+
+/// Fetches `url` into `part`, from where `part` ends; `control` hears of the bytes and may cancel between two reads. What
+/// has arrived is kept.
 ///
 /// # Errors
-/// Places that do not answer or send something else, and folders that cannot be written.
-pub fn pull(folder: &ModelFolder, known: &Known, examine: Examine, progress: &mut Transferred) -> Result<Installed> {
-    folder.check_free(&known.name)?;
-    let staged = folder.staging()?;
-    // Outside the staging folder, so that it survives an interruption.
-    let part = folder.root().join(format!(".{}.part", known.name));
-    let mut last = None;
-    let source = known.urls.iter().find(|url| match fetch(url, &part, progress) {
-        Ok(()) => true,
-        Err(error) => {
-            last = Some(error);
-            false
-        }
-    });
-    let Some(source) = source else {
-        let fact = last.unwrap_or_else(|| "no place is known for it".into());
-        return Err(refusal(known, fact, "try again: what has arrived is kept, and the rest is fetched"));
-    };
-    let name = Path::new(&known.file).file_name().unwrap_or_default();
-    let target = staged.path().join(name);
-    std::fs::rename(&part, &target).map_err(|e| Error::Unwritable { path: target.clone(), reason: e.to_string() })?;
-    let (sha256, bytes) = hash(&target, &mut std::io::sink(), &mut |_, _| {})?;
-    if known.sha256.as_ref().is_some_and(|expected| !sha256.starts_with(&expected.to_lowercase())) {
-        let fact = format!("{source} sent a file with SHA-256 {sha256}, which is not the published one");
-        return Err(refusal(known, fact, "it was thrown away; try again, or another mirror"));
-    }
-    examine(&target)?;
-    check_archive(&target)?;
-    let record = ModelRecord {
-        file: known.file.clone(),
-        sha256,
-        bytes,
-        source: source.clone(),
-        licence: Some(known.licence.clone()),
-        subject: Some(known.subject),
-    };
-    folder.install(staged, &known.name, record)
-}
-
-fn refusal(known: &Known, fact: String, remedy: &str) -> Error {
-    Error::Checkpoint { path: PathBuf::from(&known.name), fact, remedy: remedy.into() }
-}
-
-/// Fetches `url` into `part`, from where `part` ends.
-fn fetch(url: &str, part: &Path, progress: &mut Transferred) -> std::result::Result<(), String> {
-    let failed = |e: &dyn std::fmt::Display| format!("{url} could not be fetched ({e})");
+/// Servers that do not answer, fall silent or send something else, targets that cannot be written, and being cancelled.
+pub(super) fn fetch(
+    url: &str,
+    part: &Path,
+    patience: Duration,
+    control: &dyn Control,
+) -> std::result::Result<(), Failure> {
+    let failed = |e: &dyn std::fmt::Display| Failure::Source(format!("{url} could not be fetched ({e})"));
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_connect(Some(PATIENCE))
-        .timeout_recv_response(Some(PATIENCE))
+        .timeout_connect(Some(patience))
+        .timeout_recv_response(Some(patience))
+        .timeout_per_read(Some(patience))
         .build()
         .into();
     let have = std::fs::metadata(part).map_or(0, |metadata| metadata.len());
@@ -93,38 +63,91 @@ fn fetch(url: &str, part: &Path, progress: &mut Transferred) -> std::result::Res
     let rest = response.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let mut done = if resumed { have } else { 0 };
     let all = rest.map(|rest| rest + done);
+    let unwritable = |e: std::io::Error| Failure::Here(Error::unwritable(part, e));
     let mut options = OpenOptions::new();
     let file = options.create(true).write(true).append(resumed).truncate(!resumed).open(part);
-    let mut file = file.map_err(|e| format!("{}: cannot be written ({e})", part.display()))?;
+    let mut file = file.map_err(unwritable)?;
     let mut body = response.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let broken = |e| format!("{url} broke off after {done} of {} bytes ({e})", all.unwrap_or(done));
+        check(control, || format!("after {done} bytes of {url}, which are kept")).map_err(Failure::Here)?;
+        let broken =
+            |e| Failure::Source(format!("{url} broke off after {done} of {} bytes ({e})", all.unwrap_or(done)));
         let count = body.read(&mut buffer).map_err(broken)?;
         if count == 0 {
             break;
         }
-        file.write_all(&buffer[..count]).map_err(|e| format!("{}: cannot be written ({e})", part.display()))?;
+        file.write_all(&buffer[..count]).map_err(unwritable)?;
         done += count as u64;
-        progress(done, all.unwrap_or(0));
+        control.emit(Event::Download { done, all });
     }
     match all {
-        Some(all) if done < all => Err(format!("{url} broke off after {done} of {all} bytes")),
+        Some(all) if done < all => Err(Failure::Source(format!("{url} broke off after {done} of {all} bytes"))),
         _ => Ok(()),
     }
 }
 
-/// Reads every entry of a zip archive, which checks their CRC-32; other forms have none.
-pub(super) fn check_archive(path: &Path) -> Result<()> {
-    let unreadable = |e: std::io::Error| Error::Unreadable { path: path.into(), reason: e.to_string() };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let Ok(mut archive) = zip::ZipArchive::new(std::io::BufReader::new(file)) else { return Ok(()) };
-    for i in 0..archive.len() {
-        let mut entry = archive.by_index(i).map_err(|e| unreadable(std::io::Error::other(e)))?;
-        std::io::copy(&mut entry, &mut std::io::sink()).map_err(|e| {
-            let fact = format!("it is damaged ({e})");
-            Error::Checkpoint { path: path.into(), fact, remedy: "fetch it again".into() }
-        })?;
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::control::Silent;
+
+    /// Serves `sent` of 1000 bytes to one client, and keeps the connection open.
+    fn server(sent: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/weights.pt", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            // To the end of the request's head.
+            _ = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").unwrap();
+            stream.write_all(&vec![7; sent]).unwrap();
+            std::thread::sleep(Duration::from_secs(30));
+        });
+        url
     }
-    Ok(())
+
+    #[test]
+    fn a_silent_server_is_left_and_what_it_sent_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("weights.part");
+        let Err(Failure::Source(said)) = fetch(&server(400), &part, Duration::from_millis(300), &Silent) else {
+            panic!("a transfer of 400 of 1000 bytes is not complete");
+        };
+        assert!(said.contains("400 of 1000"), "{said}");
+        assert_eq!(std::fs::read(&part).unwrap().len(), 400);
+    }
+
+    /// Stops when it is asked for the second time.
+    struct Second(AtomicUsize);
+
+    impl Control for Second {
+        fn cancelled(&self) -> bool {
+            self.0.fetch_add(1, Ordering::SeqCst) > 0
+        }
+    }
+
+    #[test]
+    fn a_transfer_is_cancelled_between_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("weights.part");
+        let stopped = fetch(&server(400), &part, Duration::from_secs(10), &Second(0.into()));
+        assert!(matches!(stopped, Err(Failure::Here(Error::Stopped { .. }))));
+        assert!(!std::fs::read(&part).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_server() {
+        let full = Path::new("/dev/full");
+        if !full.exists() {
+            return;
+        }
+        let failed = fetch(&server(1000), full, Duration::from_secs(10), &Silent);
+        assert!(matches!(failed, Err(Failure::Here(Error::Unwritable { .. }))));
+    }
 }

@@ -1,22 +1,25 @@
 //! The folder of installed models: one folder each, with the weights and `model.json`.
 
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::download::check_archive;
-use super::{EMBEDDED, Subject, hexadecimal};
-use crate::error::{Error, Result};
-use crate::picture::write_atomically;
+use super::catalog::Subject;
+use super::digest::hash;
+use crate::control::Control;
+use crate::error::{Error, Hint, Listing, PathContext, Result, Setting};
+use crate::files::{unportable, write_atomically};
+
+/// Name of the prior compiled into the program, which no installed model can have.
+pub const EMBEDDED: &str = "photo";
 
 /// Overrides the place of the folder.
 const FOLDER_VARIABLE: &str = "FDGR_MODELS";
 const RECORD: &str = "model.json";
-/// Files that diffusers keep beside the weights, or guided-diffusion's flags.
-const CONFIG: &str = "config.json";
+/// Locked while the contents of the folder change.
+const LOCK: &str = ".lock";
 
 /// Where installed models are.
 #[derive(Clone, Debug)]
@@ -31,11 +34,11 @@ pub struct ModelRecord {
     pub file: String,
     /// Its SHA-256 when it was installed, in hexadecimal.
     pub sha256: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Where it came from.
     pub source: String,
-    /// Who allows what.
+    /// Licence of the weights.
     #[serde(default)]
     pub licence: Option<String>,
     /// What it was trained on.
@@ -60,12 +63,6 @@ impl Installed {
     }
 }
 
-/// Tells the weights file at a path, if it is one of a network that can be used, and lacks nothing.
-pub type Examine<'a> = &'a dyn Fn(&Path) -> Result<PathBuf>;
-
-/// Called with bytes done and bytes in all.
-pub type Transferred<'a> = dyn FnMut(u64, u64) + 'a;
-
 impl ModelFolder {
     /// The folder named by `FDGR_MODELS`, else `fdgr/models` where this system keeps programs' data. It need not exist.
     ///
@@ -73,14 +70,18 @@ impl ModelFolder {
     /// Systems without a home directory.
     pub fn open() -> Result<Self> {
         if let Some(root) = std::env::var_os(FOLDER_VARIABLE) {
-            return Ok(Self { root: root.into() });
+            return Ok(Self::at(root));
         }
-        let strategy = etcetera::base_strategy::choose_native_strategy().map_err(|e| Error::Mismatch {
-            what: "the folder of models".into(),
-            fact: format!("there is no home directory to keep it in ({e})"),
-            remedy: format!("set {FOLDER_VARIABLE} to a folder"),
+        let strategy = etcetera::base_strategy::choose_native_strategy().map_err(|e| {
+            let fact = format!("there is no home directory to keep it in ({e})");
+            Error::mismatch("the folder of models", fact, format!("set {FOLDER_VARIABLE} to a folder"))
         })?;
-        Ok(Self { root: strategy.data_dir().join("fdgr").join("models") })
+        Ok(Self::at(strategy.data_dir().join("fdgr").join("models")))
+    }
+
+    /// The folder at a place. It need not exist.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
     }
 
     /// Where it is.
@@ -88,15 +89,23 @@ impl ModelFolder {
         &self.root
     }
 
-    /// All installed models, by name, or what is wrong with their records.
+    /// All installed models by name, with an error for each that cannot be read.
     pub fn installed(&self) -> Vec<Result<Installed>> {
-        let Ok(entries) = std::fs::read_dir(&self.root) else { return Vec::new() };
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-            .filter(|name| !name.starts_with('.') && self.root.join(name).join(RECORD).is_file())
-            .collect();
+        let entries = match std::fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+            Err(e) => return vec![Err(Error::unreadable(&self.root, e))],
+        };
+        let (mut names, mut unreadable) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match entry {
+                Ok(entry) => names.push(entry.file_name().to_string_lossy().into_owned()),
+                Err(e) => unreadable.push(Err(Error::unreadable(&self.root, e))),
+            }
+        }
+        names.retain(|name| !name.starts_with('.') && self.root.join(name).join(RECORD).is_file());
         names.sort();
-        names.iter().filter_map(|name| self.find(name).transpose()).collect()
+        names.iter().filter_map(|name| self.find(name).transpose()).chain(unreadable).collect()
     }
 
     /// The model of a name.
@@ -109,12 +118,10 @@ impl ModelFolder {
         if check_name(name).is_err() || !record.is_file() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&record)
-            .map_err(|e| Error::Unreadable { path: record.clone(), reason: e.to_string() })?;
-        let parsed = serde_json::from_str(&text).map_err(|e| Error::Checkpoint {
-            path: record,
-            fact: format!("it is not the record of a model ({e})"),
-            remedy: format!("`fdgr models remove {name}`, and install it again"),
+        let text = std::fs::read_to_string(&record).reading(&record)?;
+        let parsed = serde_json::from_str(&text).map_err(|e| {
+            let fact = format!("it is not the record of a model ({e})");
+            Error::checkpoint(&record, fact, Hint::Reinstall(name.into()))
         })?;
         Ok(Some(Installed { name: name.into(), record: parsed, folder }))
     }
@@ -124,39 +131,10 @@ impl ModelFolder {
     /// # Errors
     /// Names of nothing installed.
     pub fn get(&self, name: &str) -> Result<Installed> {
-        self.find(name)?.ok_or_else(|| Error::Mismatch {
-            what: name.into(),
-            fact: format!("no model of that name is installed in {}", self.root.display()),
-            remedy: "`fdgr models list` shows what is".into(),
+        self.find(name)?.ok_or_else(|| {
+            let fact = format!("no model of that name is installed in {}", self.root.display());
+            Error::mismatch(name.to_owned(), fact, Hint::List(Listing::Models))
         })
-    }
-
-    /// Copies a checkpoint, or a folder in the form of diffusers, into the folder, if it is a usable one.
-    ///
-    /// # Errors
-    /// Names in use, files that are no usable checkpoint, and folders that cannot be written.
-    pub fn add(
-        &self,
-        path: &Path,
-        name: &str,
-        mut record: ModelRecord,
-        examine: Examine,
-        progress: &mut Transferred,
-    ) -> Result<Installed> {
-        self.check_free(name)?;
-        let weights = &examine(path)?;
-        check_archive(weights)?;
-        let folder = self.staging()?;
-        record.file = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let target = folder.path().join(&record.file);
-        (record.sha256, record.bytes) = copy(weights, &target, progress)?;
-        for config in [weights.with_extension("json"), weights.with_file_name(CONFIG)] {
-            if config.is_file() && config != *weights {
-                copy(&config, &folder.path().join(CONFIG), &mut |_, _| {})?;
-                break;
-            }
-        }
-        self.install(folder, name, record)
     }
 
     /// Refuses names that are taken or that no folder can have.
@@ -166,49 +144,25 @@ impl ModelFolder {
     pub fn check_free(&self, name: &str) -> Result<()> {
         check_name(name)?;
         if self.root.join(name).exists() {
-            return Err(Error::Mismatch {
-                what: name.into(),
-                fact: "a model of that name is installed already".into(),
-                remedy: format!("choose another with --name, or `fdgr models remove {name}` first"),
-            });
+            let hint = Hint::Give(Setting::MODEL_NAME).or("remove the installed one first");
+            return Err(Error::mismatch(name.to_owned(), "a model of that name is installed already", hint));
         }
         Ok(())
     }
 
-    /// A folder inside this one for what is not complete yet.
-    pub(super) fn staging(&self) -> Result<tempfile::TempDir> {
-        std::fs::create_dir_all(&self.root)
-            .and_then(|()| tempfile::Builder::new().prefix(".adding-").tempdir_in(&self.root))
-            .map_err(|e| Error::Unwritable { path: self.root.clone(), reason: e.to_string() })
-    }
-
-    /// Gives a complete folder its name.
-    pub(super) fn install(&self, staged: tempfile::TempDir, name: &str, record: ModelRecord) -> Result<Installed> {
-        let folder = self.root.join(name);
-        let unwritable = |e: std::io::Error| Error::Unwritable { path: folder.clone(), reason: e.to_string() };
-        let text = serde_json::to_string_pretty(&record).map_err(|e| unwritable(e.into()))?;
-        write_atomically(&staged.path().join(RECORD), text.as_bytes())?;
-        std::fs::rename(staged.path(), &folder).map_err(unwritable)?;
-        // Renamed, so that there is nothing left to delete.
-        _ = staged.keep();
-        Ok(Installed { name: name.into(), record, folder })
-    }
-
-    /// Whether the weights are still those that were installed.
+    /// Whether the weights are still those that were installed; `control` hears of the bytes and may cancel.
     ///
     /// # Errors
-    /// Weights that changed or cannot be read.
-    pub fn verify(&self, name: &str, progress: &mut Transferred) -> Result<Installed> {
+    /// Weights that changed or cannot be read, and being cancelled.
+    pub fn verify(&self, name: &str, control: &dyn Control) -> Result<Installed> {
         let installed = self.get(name)?;
-        let (sha256, bytes) = hash(&installed.path(), &mut std::io::sink(), progress)?;
+        let (sha256, bytes) = hash(&installed.path(), control)?;
         if (&sha256, bytes) == (&installed.record.sha256, installed.record.bytes) {
             return Ok(installed);
         }
-        Err(Error::Checkpoint {
-            path: installed.path(),
-            fact: format!("it changed since it was installed: SHA-256 {sha256} instead of {}", installed.record.sha256),
-            remedy: format!("`fdgr models remove {name}`, and install it again"),
-        })
+        let fact =
+            format!("it changed since it was installed: SHA-256 {sha256} instead of {}", installed.record.sha256);
+        Err(Error::checkpoint(&installed.path(), fact, Hint::Reinstall(name.into())))
     }
 
     /// Deletes a model.
@@ -221,42 +175,118 @@ impl ModelFolder {
         if check_name(name).is_err() || !folder.is_dir() {
             self.get(name)?;
         }
-        std::fs::remove_dir_all(&folder).map_err(|e| Error::Unwritable { path: folder.clone(), reason: e.to_string() })
+        let _name = self.hold(name)?;
+        let _folder = self.hold_all()?;
+        std::fs::remove_dir_all(&folder).writing(&folder)
     }
-}
 
-/// Letters, digits and a few signs, so that a name is one folder on every system.
-fn check_name(name: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name == EMBEDDED || name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-        let fact = format!("a name has letters, digits, '-', '_' and '.', and is not {EMBEDDED}, which is built in");
-        return Err(Error::parameter("--name", name, &fact));
+    /// A folder inside this one for what is not complete yet.
+    pub(super) fn staging(&self) -> Result<tempfile::TempDir> {
+        self.create()?;
+        tempfile::Builder::new().prefix(".adding-").tempdir_in(&self.root).writing(&self.root)
     }
-    Ok(())
-}
 
-fn copy(from: &Path, to: &Path, progress: &mut Transferred) -> Result<(String, u64)> {
-    let mut file =
-        std::fs::File::create(to).map_err(|e| Error::Unwritable { path: to.into(), reason: e.to_string() })?;
-    hash(from, &mut file, progress)
-}
+    /// Gives a complete folder its name.
+    pub(super) fn install(&self, staged: tempfile::TempDir, name: &str, record: ModelRecord) -> Result<Installed> {
+        let folder = self.root.join(name);
+        let text = serde_json::to_string_pretty(&record).writing(&folder)?;
+        write_atomically(&staged.path().join(RECORD), text.as_bytes())?;
+        let _folder = self.hold_all()?;
+        self.check_free(name)?;
+        std::fs::rename(staged.path(), &folder).writing(&folder)?;
+        // Renamed, so that there is nothing left to delete.
+        _ = staged.keep();
+        Ok(Installed { name: name.into(), record, folder })
+    }
 
-/// SHA-256 and size of a file, which is copied to `copy` on the way.
-pub(super) fn hash(path: &Path, copy: &mut dyn Write, progress: &mut Transferred) -> Result<(String, u64)> {
-    let unreadable = |e: std::io::Error| Error::Unreadable { path: path.into(), reason: e.to_string() };
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
-    let all = file.metadata().map_err(unreadable)?.len();
-    let (mut hasher, mut done) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(unreadable)? {
-            0 => return Ok((hexadecimal(&hasher.finalize()), done)),
-            count => {
-                hasher.update(&buffer[..count]);
-                copy.write_all(&buffer[..count]).map_err(unreadable)?;
-                done += count as u64;
-                progress(done, all);
+    /// Holds a name against other processes until the result is dropped.
+    ///
+    /// # Errors
+    /// Names that another process holds, and folders that cannot be written.
+    pub(super) fn hold(&self, name: &str) -> Result<File> {
+        let lock = self.lock_file(&format!(".{name}.lock"))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                let fact = "another process is installing or removing it";
+                Err(Error::mismatch(name.to_owned(), fact, "wait until that is done"))
             }
+            // File systems without locks only lose this protection.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
         }
+    }
+
+    /// Waits until no other process changes the folder, and holds it until the result is dropped.
+    pub(super) fn hold_all(&self) -> Result<File> {
+        let lock = self.lock_file(LOCK)?;
+        // File systems without locks only lose this protection.
+        _ = lock.lock();
+        Ok(lock)
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File> {
+        self.create()?;
+        let path = self.root.join(name);
+        OpenOptions::new().create(true).truncate(false).write(true).open(&path).writing(&path)
+    }
+
+    fn create(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.root).writing(&self.root)
+    }
+}
+
+/// ASCII letters, digits and a few signs, so that a name is one folder on every system.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    const BUILT_IN: bool = cfg!(feature = "embedded-prior");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let fact = if BUILT_IN && name == EMBEDDED {
+        format!("{EMBEDDED} is built in")
+    } else if let Some(fact) = unportable(name) {
+        fact
+    } else if name.starts_with('.') || !name.chars().all(plain) {
+        "a name has letters, digits, '-', '_' and '.', and does not begin with '.'".into()
+    } else {
+        return Ok(());
+    };
+    Err(Error::parameter(Setting::MODEL_NAME, name, fact))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folders_on_every_system() {
+        for name in ["", ".hidden", "../up", "a/b", "a b", "NUL", "con.pt", "end.", "ñ"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["imagenet-256", "v1.5", "A_b"] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+        assert_eq!(check_name(EMBEDDED).is_err(), cfg!(feature = "embedded-prior"));
+    }
+
+    #[test]
+    fn a_name_is_held_by_one_at_a_time() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = ModelFolder::at(root.path());
+        let held = folder.hold("a").unwrap();
+        let error = folder.hold("a").unwrap_err().to_string();
+        assert!(error.contains("another process"), "{error}");
+        folder.hold("b").unwrap();
+        drop(held);
+        folder.hold("a").unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("models");
+        assert!(ModelFolder::at(&file).installed().is_empty(), "nothing is installed yet");
+        std::fs::write(&file, "").unwrap();
+        let listed = ModelFolder::at(&file).installed();
+        assert!(matches!(&listed[..], [Err(Error::Unreadable { .. })]), "{}", listed.len());
+        let error = ModelFolder::at(&file).staging().unwrap_err();
+        assert!(matches!(&error, Error::Unwritable { .. }), "{error}");
+        assert!(!matches!(error.hint(), Some(Hint::Give(_))), "no other place can be given: {error}");
     }
 }

@@ -9,9 +9,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::checkpoint::MAX_DESCRIPTION;
-
 type Result<T> = std::result::Result<T, String>;
+
+/// Largest description of tensors in bytes that is read; a billion parameters take a few hundred kilobytes.
+pub(super) const MAX_DESCRIPTION: u64 = 16 << 20;
 
 /// Element type of a storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

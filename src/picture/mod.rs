@@ -1,23 +1,25 @@
-//! Pictures: files <-> pixels with what must survive (colour profile, EXIF, transparency, depth), pixels <-> tensors.
+//! Pictures: files <-> pixels with colour profile, EXIF, transparency and depth, pixels <-> tensors.
 
-mod file;
+mod codec;
+mod jpeg;
+mod resample;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use image::{ImageBuffer, Luma, Rgb, Rgb32FImage, imageops::FilterType};
+use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
 
-pub use file::write_atomically;
+pub use codec::{ENDINGS, Format, MAX_PIXELS, formats};
 
 /// A picture in the colour space of its file.
 #[derive(Clone, Debug)]
 pub struct Picture {
     pixels: Rgb32FImage,
-    /// What a file holds beside RGB.
+    /// What its file holds beside RGB.
     pub extras: Extras,
 }
 
-/// What a picture's file holds beside its colours, and must hold again after a restoration.
+/// What a picture's file holds beside its colours; a restored picture keeps it.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// Opacity in `[0, 1]`.
@@ -60,18 +62,14 @@ impl Picture {
         Tensor::from_data(TensorData::new(values, [1, 3, self.height(), self.width()]), device)
     }
 
-    /// The picture of a tensor `[1, 3, h, w]` or `[1, 1, h, w]` in `[-1, 1]`; values outside are cut off.
+    /// The picture of a tensor `[1, 3, h, w]` or `[1, 1, h, w]` in `[-1, 1]`; values outside are clipped.
     ///
     /// # Errors
     /// A device that does not give its data back.
     pub fn from_tensor(x: Tensor<4>) -> Result<Self> {
         let [_, channels, height, width] = x.dims();
         let device = x.device();
-        let values = x.try_into_vec_as::<f32>().map_err(|e| Error::Device {
-            device: format!("{device:?}"),
-            fact: format!("it gave no picture back ({e})"),
-            remedy: "try a smaller picture, or --device cpu".into(),
-        })?;
+        let values = x.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
         let at = |c: usize, i: usize| ((values[c % channels * height * width + i] + 1.0) / 2.0).clamp(0.0, 1.0);
         let pixels = Rgb32FImage::from_fn(side(width), side(height), |x, y| {
             let i = y as usize * width + x as usize;
@@ -84,17 +82,14 @@ impl Picture {
     /// `keep_gray`.
     #[must_use]
     pub fn with_extras_of(mut self, original: &Self, keep_gray: bool) -> Self {
-        let (width, height) = self.pixels.dimensions();
+        let size = self.pixels.dimensions();
         let mut extras = original.extras.clone();
         extras.gray = self.extras.gray || extras.gray && keep_gray;
         if extras.gray != original.extras.gray {
             // A profile is for grey or for colour, not for both.
             extras.icc = None;
         }
-        extras.alpha = extras.alpha.map(|alpha| match alpha.dimensions() == (width, height) {
-            true => alpha,
-            false => image::imageops::resize(&alpha, width, height, FilterType::CatmullRom),
-        });
+        extras.alpha = extras.alpha.map(|alpha| resample::plane_of(alpha, size));
         self.extras = extras;
         self
     }
@@ -106,17 +101,9 @@ impl Picture {
         self
     }
 
-    /// The picture enlarged by bicubic interpolation (Keys' kernel with a = -1/2).
-    #[must_use]
-    pub fn enlarged(&self, scale: usize) -> Self {
-        let (width, height) = self.pixels.dimensions();
-        let scale = u32::try_from(scale).unwrap_or(u32::MAX);
-        let (width, height) = (width.saturating_mul(scale), height.saturating_mul(scale));
-        Self::new(image::imageops::resize(&self.pixels, width, height, FilterType::CatmullRom))
-    }
-
-    /// Standard deviation of the noise of pixels in `[0, 1]`, at least 0.01, to four decimals: the median absolute response to a Laplacian
-    /// difference that leaves slopes alone (J. Immerkær, 1996, with a median for robustness against edges).
+    /// Standard deviation of the noise of pixels in `[0, 1]`, at least 0.01, to four decimals, from the median absolute
+    /// response to the difference of two Laplacians, which is zero on linear slopes (J. Immerkær, 1996, with a median for
+    /// robustness against edges).
     pub fn noise_level(&self) -> f64 {
         const QUARTILE: f64 = 0.6745;
         let (width, height) = (self.width(), self.height());

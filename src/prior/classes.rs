@@ -1,6 +1,6 @@
 //! The 1000 classes of ImageNet (ILSVRC 2012), by number or by name; names as torchvision (BSD-3-Clause) lists them.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 static NAMES: &str = include_str!("../../assets/imagenet_classes.txt");
 
@@ -9,19 +9,20 @@ pub fn name(class: usize) -> Option<&'static str> {
     NAMES.lines().nth(class)
 }
 
-/// The class that a user means: a number, a name, or a part of one name only.
+/// The class of a number, a name, or a part that only one name has.
 ///
 /// # Errors
 /// Numbers outside `classes`, and names of none or of several.
 pub fn find(text: &str, classes: usize) -> Result<usize> {
     if let Ok(class) = text.trim().parse::<usize>() {
         let fact = format!("the network's classes are numbered from 0 to {}", classes.saturating_sub(1));
-        return if class < classes { Ok(class) } else { Err(Error::parameter("--class", text, &fact)) };
+        return if class < classes { Ok(class) } else { Err(Error::parameter(Setting::CLASS, text, fact)) };
     }
     let wanted = text.trim().to_lowercase();
     let named = || NAMES.lines().map(str::to_lowercase).enumerate().take(classes);
     if classes != NAMES.lines().count() {
-        return Err(Error::parameter("--class", text, "the network's classes have no names here; pass a number"));
+        let fact = "the network's classes have no names here; pass a number";
+        return Err(Error::parameter(Setting::CLASS, text, fact));
     }
     if let Some((class, _)) = named().find(|(_, name)| *name == wanted) {
         return Ok(class);
@@ -30,13 +31,13 @@ pub fn find(text: &str, classes: usize) -> Result<usize> {
     match &partly[..] {
         [(class, _)] => Ok(*class),
         [] => Err(Error::parameter(
-            "--class",
+            Setting::CLASS,
             text,
             "no class of ImageNet is called so; try a more general word, or a number",
         )),
         several => {
             let names: Vec<String> = several.iter().take(5).map(|(class, name)| format!("{class} {name}")).collect();
-            Err(Error::parameter("--class", text, &format!("it could be {}", names.join(", "))))
+            Err(Error::parameter(Setting::CLASS, text, format!("it could be {}", names.join(", "))))
         }
     }
 }

@@ -22,12 +22,10 @@ pub(super) fn is_diffusers(checkpoint: &Checkpoint) -> bool {
 pub(super) fn weights_file(folder: &Path) -> Result<PathBuf> {
     let folder = if folder.join("unet").is_dir() { folder.join("unet") } else { folder.to_owned() };
     let found = WEIGHTS.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    let file = found.ok_or_else(|| Error::Checkpoint {
-        path: folder.clone(),
-        fact: format!("there is neither {} nor {} in it", WEIGHTS[0], WEIGHTS[1]),
-        remedy: "pass a folder of the diffusers library, or the checkpoint file itself".into(),
-    })?;
-    Ok(file)
+    found.ok_or_else(|| {
+        let fact = format!("there is neither {} nor {} in it", WEIGHTS[0], WEIGHTS[1]);
+        Error::checkpoint(&folder, fact, "pass a folder of the diffusers library, or the checkpoint file itself")
+    })
 }
 
 /// Refuses weights whose configuration beside them is that of another network.
@@ -69,11 +67,8 @@ impl Config {
     /// Refuses settings that the DDPM UNet does not have; a folder without a configuration passes.
     fn check(path: &Path) -> Result<()> {
         let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
-        let refuse = |fact: String| Error::Checkpoint {
-            path: path.into(),
-            fact,
-            remedy: "only UNet2DModel as in google/ddpm-celebahq-256 is read".into(),
-        };
+        let refuse =
+            |fact: String| Error::checkpoint(path, fact, "only UNet2DModel as in google/ddpm-celebahq-256 is read");
         let config: Self =
             serde_json::from_str(&text).map_err(|e| refuse(format!("it is not a configuration ({e})")))?;
         // f32 and f64 forms of 1e-6 differ in the last digits.

@@ -7,69 +7,86 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::kernel::gradient::Penalty;
+use crate::parameter::{self, Kind, Parameter, Values};
 
-pub use frequency::Frequency;
-pub use spatial::Spatial;
+pub use frequency::{Frequency, GMinus};
+pub use spatial::{GPlus, Spatial};
 
 /// Gradient of a penalty on an image `[b, c, h, w]`.
-pub trait Regularizer {
+pub trait Regularizer: Send + Sync {
     /// The term, its weight `lam` included.
     fn gradient(&self, x: Tensor<4>) -> Tensor<4>;
     /// Whether the step size follows the noise schedule in step size mode 0 (G+) or is 1 (G-).
     fn follows_schedule(&self) -> bool;
 }
 
-/// Which regulariser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-pub enum Mode {
+/// Which regulariser, with its own parameters: each is one file and one variant.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode")]
+pub enum Regularization {
     /// Periodic differences in space.
     #[serde(rename = "G+")]
-    #[value(name = "g+", alias = "G+")]
-    Spatial,
+    Spatial(GPlus),
     /// Fourier derivatives.
     #[serde(rename = "G-")]
-    #[value(name = "g-", alias = "G-")]
-    Frequency,
+    Frequency(GMinus),
 }
 
-/// Parameters of a regulariser.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Regularization {
-    /// In space or in frequency.
-    pub mode: Mode,
-    /// Weight; negative values sharpen.
-    pub lam: f64,
-    /// Exponent of the gradient magnitude.
-    pub alpha: f64,
-    /// Scale of the gradients.
-    pub sigma_g: f64,
-}
+/// Parameters of the regularisers, for shells.
+pub const TABLE: [Parameter; 4] = [
+    Parameter::new("mode", "regulariser in space (G+) or in frequency (G-)", Kind::Choice(&["G+", "G-"])),
+    Parameter::new(
+        "lam",
+        "weight of the regulariser; negative values sharpen",
+        Kind::Number { low: -1000.0, high: 1000.0 },
+    ),
+    Parameter::new("alpha", "exponent of the gradient magnitude", Kind::Above { low: 0.0, high: 10.0 }),
+    Parameter::new("sigma_g", "scale of the gradients", Kind::Number { low: 1e-3, high: 1000.0 }),
+];
 
 impl Regularization {
     /// G+ of FDGR's published command line.
-    pub const DEFAULT: Self = Self { mode: Mode::Spatial, lam: 1.3, alpha: 0.2, sigma_g: 0.8 };
+    pub const DEFAULT: Self = Self::Spatial(GPlus::PUBLISHED);
     /// G- with the defaults of the reference, which sharpen.
-    pub const REFERENCE_FREQUENCY: Self = Self { mode: Mode::Frequency, lam: -0.09, alpha: 0.5, sigma_g: 1.5 };
+    pub const REFERENCE_FREQUENCY: Self = Self::Frequency(GMinus::REFERENCE);
+
+    /// G+ of another weight.
+    pub fn g_plus(lam: f64) -> Self {
+        Self::Spatial(GPlus { lam, ..GPlus::PUBLISHED })
+    }
 
     /// The regulariser for images of `height` x `width`.
     ///
     /// # Errors
     /// Parameters outside their range.
     pub fn build(&self, height: usize, width: usize, device: &Device) -> Result<Box<dyn Regularizer>> {
-        if !(self.lam.is_finite() && self.lam.abs() <= 1000.0) {
-            return Err(Error::parameter("lam", self.lam, "it must be between -1000 and 1000"));
-        }
-        if !(self.alpha > 0.0 && self.alpha <= 10.0) {
-            return Err(Error::parameter("alpha", self.alpha, "it must be above 0 and at most 10"));
-        }
-        if !(self.sigma_g >= 1e-3 && self.sigma_g <= 1000.0) {
-            return Err(Error::parameter("sigma_g", self.sigma_g, "it must be between 0.001 and 1000"));
-        }
-        let penalty = Penalty { alpha: self.alpha, sigma_g: self.sigma_g };
-        Ok(match self.mode {
-            Mode::Spatial => Box::new(Spatial::new(self.lam, penalty)),
-            Mode::Frequency => Box::new(Frequency::new(self.lam, penalty, height, width, device)),
+        parameter::check(&object(self)?, &TABLE)?;
+        Ok(match self {
+            Self::Spatial(parameters) => Box::new(Spatial::new(parameters)),
+            Self::Frequency(parameters) => Box::new(Frequency::new(parameters, height, width, device)),
         })
     }
+
+    /// The same with other values; another mode starts from its own defaults.
+    ///
+    /// # Errors
+    /// Values outside their range.
+    pub fn with(&self, values: &Values) -> Result<Self> {
+        let base = match (values.get("mode").map(str::to_ascii_uppercase).as_deref(), self) {
+            (Some("G+"), Self::Frequency(_)) => Self::DEFAULT,
+            (Some("G-"), Self::Spatial(_)) => Self::REFERENCE_FREQUENCY,
+            _ => *self,
+        };
+        let mut object = object(&base)?;
+        parameter::patch(&mut object, &TABLE, values)?;
+        serde_json::from_value(object).map_err(unusable)
+    }
+}
+
+fn object(regularization: &Regularization) -> Result<serde_json::Value> {
+    serde_json::to_value(regularization).map_err(unusable)
+}
+
+fn unusable(e: serde_json::Error) -> Error {
+    Error::mismatch("the regulariser", e.to_string(), "use its default parameters")
 }

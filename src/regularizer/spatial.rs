@@ -1,9 +1,26 @@
 //! G+: periodic backward differences in space.
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use super::Regularizer;
 use crate::kernel::gradient::{self, Penalty};
+
+/// Parameters of G+.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GPlus {
+    /// Weight; negative values sharpen.
+    pub lam: f64,
+    /// Exponent of the gradient magnitude.
+    pub alpha: f64,
+    /// Scale of the gradients.
+    pub sigma_g: f64,
+}
+
+impl GPlus {
+    /// Those of FDGR's published command line.
+    pub const PUBLISHED: Self = Self { lam: 1.3, alpha: 0.2, sigma_g: 0.8 };
+}
 
 /// The G+ regulariser.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +30,9 @@ pub struct Spatial {
 }
 
 impl Spatial {
-    /// G+ of weight `lam`.
-    pub fn new(lam: f64, penalty: Penalty) -> Self {
-        Self { lam, penalty }
+    /// G+ with these parameters.
+    pub fn new(GPlus { lam, alpha, sigma_g }: &GPlus) -> Self {
+        Self { lam: *lam, penalty: Penalty { alpha: *alpha, sigma_g: *sigma_g } }
     }
 }
 

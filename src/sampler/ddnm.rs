@@ -1,17 +1,16 @@
 //! DDNM and DDNM+: "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model" (Y. Wang et al.,
 //! arXiv:2212.00490).
 //!
-//! The estimate's part that the measurement sees is replaced by the measured one (eq. 13). Where the measurement is noisy,
-//! each singular component is corrected as far as its noise fits into the noise of the next state, and as much less is
-//! added (DDNM+, eq. 17 and 51). The singular values are those of the operator, so that blur and bicubic reduction can be
-//! noisy too.
+//! The range-space part of the estimate is replaced by `A⁺ y` (eq. 13). With noisy measurements (DDNM+) the correction of each
+//! singular component is scaled so that its noise does not exceed that of the next state, and the injected noise is reduced to
+//! match (eq. 17, 51). The singular values are those of the operator, so that blur and bicubic reduction can be noisy too.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Problem, Sampler, Step};
-use crate::error::{Error, Result};
-use crate::noise::Noise;
+use super::{Estimate, Moment, Needs, Parameters, Sampler};
+use crate::error::{Error, Result, Setting};
+use crate::parameter::{Kind, Parameter};
 
 /// DDNM, and DDNM+ for noisy measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,26 +22,37 @@ pub struct Ddnm {
 impl Ddnm {
     /// As published.
     pub const DEFAULT: Self = Self { eta: 0.85 };
+}
 
-    /// # Errors
-    /// Parameters outside their range.
-    pub fn check(&self) -> Result<()> {
-        if (0.0..=1.0).contains(&self.eta) {
-            return Ok(());
-        }
-        Err(Error::parameter("eta", self.eta, "it must be between 0 and 1"))
+impl Parameters for Ddnm {
+    const NAME: &'static str = "ddnm";
+    const TITLE: &'static str = "Range-space part replaced by the measurement; DDNM+ where it is noisy";
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::new("eta", "share of fresh noise in a step", Kind::Number { low: 0.0, high: 1.0 })];
+    const TRAVELS: bool = true;
+
+    fn published() -> Self {
+        Self::DEFAULT
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(*self))
     }
 }
 
+/// What a run has refused before its first step.
+pub(super) fn no_spectrum() -> Error {
+    Error::mismatch(Setting::METHOD, "it needs the singular values of the degradation", "choose another method")
+}
+
 impl Sampler for Ddnm {
-    fn step(
-        &mut self,
-        step: &Step,
-        _: Tensor<4>,
-        estimate: Estimate,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn needs(&self, sigma_y: f64) -> Needs {
+        let noisy = sigma_y > 0.0;
+        Needs { spectrum: noisy, exact_data: noisy, ..Needs::default() }
+    }
+
+    fn step(&mut self, at: Moment, _: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let Moment { step, problem, noise } = at;
         let Estimate { eps, x0, .. } = estimate;
         let z = noise.draw(x0.dims(), &x0.device());
         // Standard deviations of the next state's noise: all of it, the fresh part and the predicted one.
@@ -50,9 +60,9 @@ impl Sampler for Ddnm {
         let (fresh, kept) = (sigma_t * self.eta, sigma_t * (1.0 - self.eta * self.eta).sqrt());
         let correction = problem.operator.regularized_inverse(problem.residual(x0.clone()), 0.0);
         if problem.sigma_y == 0.0 {
-            return (x0 - correction) * step.a_next.sqrt() + z * fresh + eps * kept;
+            return Ok((x0 - correction) * step.a_next.sqrt() + z * fresh + eps * kept);
         }
-        let spectral = problem.operator.spectral().expect("checked before the run: singular values");
+        let spectral = problem.operator.spectral().ok_or_else(no_spectrum)?;
         // Noise of a component of the corrected estimate, in the next state.
         let arrives = |s: f64| step.a_next.sqrt() * problem.sigma_y / s;
         let drowned = |s: f64| s > 0.0 && arrives(s) > sigma_t;
@@ -61,8 +71,8 @@ impl Sampler for Ddnm {
             if s == 0.0 || drowned(s) { fresh } else { (sigma_t.powi(2) - arrives(s).powi(2)).max(0.0).sqrt() }
         };
         let guided = x0 - spectral.filter(correction, &lambda);
-        guided * step.a_next.sqrt()
+        Ok(guided * step.a_next.sqrt()
             + spectral.filter(z, &added)
-            + spectral.filter(eps, &|s| if s == 0.0 { kept } else { 0.0 })
+            + spectral.filter(eps, &|s| if s == 0.0 { kept } else { 0.0 }))
     }
 }

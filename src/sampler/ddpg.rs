@@ -1,13 +1,14 @@
 //! DDPG and IDPG: "Image Restoration by Denoising Diffusion Models with Iteratively Preconditioned Guidance"
 //! (T. Garber and T. Tirer, arXiv:2312.16519), and the guidance that FDGR shares with them.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Problem, Sampler, Step};
+use super::{Estimate, Moment, Parameters, Problem, Sampler, Step};
 use crate::degradation::Preconditioner;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result, Setting};
 use crate::noise::Noise;
+use crate::parameter::{Kind, Parameter, Values};
 
 /// Which step sizes follow the noise schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,22 +79,6 @@ impl Guidance {
     /// The defaults of the reference's command line.
     pub const REFERENCE: Self = Self { step_size_mode: StepSizeMode::Scheduled, inject_noise: true, ..Self::DEFAULT };
 
-    /// # Errors
-    /// Parameters outside their range.
-    pub fn check(&self) -> Result<()> {
-        let range = |name, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) {
-                return Ok(());
-            }
-            Err(Error::parameter(name, value, &format!("it must be between {low} and {high}")))
-        };
-        range("gamma", self.gamma, 0.0, 10_000.0)?;
-        range("eta_tilde", self.eta_tilde, -1000.0, 1000.0)?;
-        range("xi", self.xi, 0.0, 1000.0)?;
-        range("zeta", self.zeta, 0.0, 1.0)?;
-        range("scale_ls", self.scale_ls, 0.0, 1000.0)
-    }
-
     /// Regularisation of the inverse for a noise level.
     pub fn eta(&self, sigma_y: f64) -> f64 {
         if self.eta_tilde < 0.0 {
@@ -143,6 +128,104 @@ impl Guidance {
     }
 }
 
+/// Parameters of the guidance, for shells.
+pub(super) const GUIDANCE: [Parameter; 7] = [
+    Parameter::new(
+        "gamma",
+        "how fast back-projection gives way to least squares",
+        Kind::Number { low: 0.0, high: 10_000.0 },
+    ),
+    Parameter::new(
+        "eta_tilde",
+        "regularisation of the inverse per noise variance; below 0, xi is used",
+        Kind::Number { low: -1000.0, high: 1000.0 },
+    ),
+    Parameter::new("xi", "regularisation where eta_tilde is below 0", Kind::Number { low: 0.0, high: 1000.0 }),
+    Parameter::new("zeta", "share of fresh noise in the noise injected", Kind::Number { low: 0.0, high: 1.0 }),
+    Parameter::new("scale_ls", "factor on the least-squares step", Kind::Number { low: 0.0, high: 1000.0 }),
+    Parameter::new(
+        "step_size_mode",
+        "0 unit steps, 1 both follow the schedule, 2 only least squares does",
+        Kind::Whole { low: 0, high: 2 },
+    ),
+    Parameter::new("inject_noise", "whether noise is injected", Kind::Switch),
+];
+
+/// Parameters of DDPG.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DdpgParameters {
+    /// The guidance.
+    #[serde(flatten)]
+    pub guidance: Guidance,
+}
+
+/// Parameters of IDPG.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdpgParameters {
+    /// The guidance.
+    #[serde(flatten)]
+    pub guidance: Guidance,
+}
+
+/// Refuses noise that the method's name denies: evaluation scripts of DDPG and IDPG say 1 and 0 with it.
+fn check_injection(values: &Values, name: &str, injects: &str, other: &'static str) -> Result<()> {
+    match values.get("inject_noise") {
+        Some(given) if given.trim() != injects => Err(Error::mismatch(
+            Setting::of("inject_noise"),
+            format!("{given} turns {name} into {other}"),
+            Hint::Omit(Setting::of("inject_noise")).or(Hint::set(Setting::METHOD, other)),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The guidance with other values.
+pub(super) fn guided(guidance: &Guidance, values: &Values) -> Result<Guidance> {
+    let mut object = super::method::to_object(guidance)?;
+    crate::parameter::patch(&mut object, &GUIDANCE, values)?;
+    super::method::from_object(object)
+}
+
+impl Parameters for DdpgParameters {
+    const NAME: &'static str = "ddpg";
+    const TITLE: &'static str = "Preconditioned guidance, noise injected";
+    const PARAMETERS: &'static [Parameter] = &GUIDANCE;
+    const TRAVELS: bool = true;
+
+    fn published() -> Self {
+        Self { guidance: Guidance::REFERENCE }
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(Ddpg::new(Guidance { inject_noise: true, ..self.guidance })))
+    }
+
+    fn with(&self, values: &Values) -> Result<Self> {
+        check_injection(values, Self::NAME, "1", IdpgParameters::NAME)?;
+        Ok(Self { guidance: guided(&self.guidance, values)? })
+    }
+}
+
+impl Parameters for IdpgParameters {
+    const NAME: &'static str = "idpg";
+    const TITLE: &'static str = "Preconditioned guidance, no noise injected";
+    const PARAMETERS: &'static [Parameter] = &GUIDANCE;
+    const TRAVELS: bool = true;
+
+    fn published() -> Self {
+        Self { guidance: Guidance { inject_noise: false, ..Guidance::REFERENCE } }
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(Ddpg::new(Guidance { inject_noise: false, ..self.guidance })))
+    }
+
+    fn with(&self, values: &Values) -> Result<Self> {
+        check_injection(values, Self::NAME, "0", DdpgParameters::NAME)?;
+        Ok(Self { guidance: guided(&self.guidance, values)? })
+    }
+}
+
 /// DDPG, or IDPG where [`Guidance::inject_noise`] is false.
 #[derive(Clone, Copy, Debug)]
 pub struct Ddpg {
@@ -157,20 +240,14 @@ impl Ddpg {
 }
 
 impl Sampler for Ddpg {
-    fn step(
-        &mut self,
-        step: &Step,
-        x_t: Tensor<4>,
-        estimate: Estimate,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&mut self, at: Moment, x_t: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let Moment { step, problem, noise } = at;
         let x0 = estimate.x0;
-        let guided = x0.clone() - self.guidance.gradient(step, &x0, problem);
-        self.guidance.advance(step, x_t, guided, problem.sigma_y, noise)
+        let guided = x0.clone() - self.guidance.gradient(&step, &x0, problem);
+        Ok(self.guidance.advance(&step, x_t, guided, problem.sigma_y, noise))
     }
 
     fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
-        problem.cleanest(x_t, x0)
+        problem.final_image(x_t, x0)
     }
 }

@@ -1,16 +1,15 @@
 //! DDRM: "Denoising Diffusion Restoration Models" (B. Kawar et al., arXiv:2201.11793).
 //!
-//! Every singular component of the image goes its own way (eq. 7 and 8): what the measurement does not see follows the
-//! prior, what it sees better than the state does is taken from it, and what lies between is drawn towards it. States are
-//! divided by `sqrt(a)` as in the paper, so that their noise is `sigma = sqrt((1 - a) / a)`.
+//! DDRM updates each component in the SVD basis separately (eq. 7, 8): components with zero singular value are sampled from the
+//! prior; components whose measurement noise is below the current noise level are replaced by the measurement; the others
+//! are blended. States are divided by `sqrt(a)` as in the paper, so that their noise is `sigma = sqrt((1 - a) / a)`.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Problem, Sampler, Step};
-use crate::degradation::Spectral;
-use crate::error::{Error, Result};
-use crate::noise::Noise;
+use super::{Estimate, Moment, Needs, Parameters, Problem, Sampler, Step, ddnm};
+use crate::error::Result;
+use crate::parameter::{Kind, Parameter};
 
 /// Parameters of DDRM, by the reference's names.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,17 +28,6 @@ pub struct Ddrm {
 impl Ddrm {
     /// As published.
     pub const DEFAULT: Self = Self { eta_a: 0.85, eta_b: 1.0, eta_c: 0.85 };
-
-    /// # Errors
-    /// Parameters outside their range.
-    pub fn check(&self) -> Result<()> {
-        for (name, value) in [("etaA", self.eta_a), ("etaB", self.eta_b), ("etaC", self.eta_c)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Error::parameter(name, value, "it must be between 0 and 1"));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A run of DDRM.
@@ -56,13 +44,9 @@ impl DdrmSampler {
     }
 
     fn measured(&mut self, problem: &Problem) -> Tensor<4> {
-        let invert = || problem.operator.regularized_inverse(problem.y.clone(), 0.0);
+        let invert = || problem.operator.regularized_inverse(problem.data.y().clone(), 0.0);
         self.measured.get_or_insert_with(invert).clone()
     }
-}
-
-fn spectral<'a>(problem: &Problem<'a>) -> &'a dyn Spectral {
-    problem.operator.spectral().expect("checked before the run: singular values")
 }
 
 /// Noise of a state divided by `sqrt(a)`.
@@ -70,8 +54,49 @@ fn sigma(a: f64) -> f64 {
     ((1.0 - a) / a).sqrt()
 }
 
+impl Parameters for Ddrm {
+    const NAME: &'static str = "ddrm";
+    const TITLE: &'static str = "Each component in the SVD basis separately";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("eta", "share of fresh noise in a step", Kind::Number { low: 0.0, high: 1.0 })
+            .setting(&["etaA", "etaC"]),
+        Parameter::new(
+            "etaA",
+            "the same where the measurement is noisier than the state [default: eta]",
+            Kind::Number { low: 0.0, high: 1.0 },
+        )
+        .or_called(&["eta-a"]),
+        Parameter::new(
+            "etaB",
+            "trust in the measurement where it is less noisy than the state",
+            Kind::Number { low: 0.0, high: 1.0 },
+        )
+        .or_called(&["eta-b"]),
+        Parameter::new(
+            "etaC",
+            "share of fresh noise where nothing is measured [default: eta]",
+            Kind::Number { low: 0.0, high: 1.0 },
+        )
+        .or_called(&["eta-c"]),
+    ];
+    const PUBLISHED_STEPS: usize = 20;
+
+    fn published() -> Self {
+        Self::DEFAULT
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(DdrmSampler::new(*self)))
+    }
+}
+
 impl Sampler for DdrmSampler {
+    fn needs(&self, _: f64) -> Needs {
+        Needs { spectrum: true, exact_data: true, ..Needs::default() }
+    }
+
     fn begin(&mut self, first: &Step, z: Tensor<4>, estimate: Option<Tensor<4>>, problem: &Problem) -> Tensor<4> {
+        self.measured = None;
         if let Some(estimate) = estimate {
             return super::noised(estimate, z, first.a);
         }
@@ -79,20 +104,17 @@ impl Sampler for DdrmSampler {
         let known = |s: f64| s > 0.0 && s * sigma > problem.sigma_y;
         let missing = |s: f64| if known(s) { (sigma.powi(2) - (problem.sigma_y / s).powi(2)).sqrt() } else { sigma };
         let known = |s: f64| if known(s) { 1.0 } else { 0.0 };
-        (spectral(problem).filter(self.measured(problem), &known) + spectral(problem).filter(z, &missing)) / sigma
+        // A run has refused operators without it.
+        let Some(spectral) = problem.operator.spectral() else { return z };
+        (spectral.filter(self.measured(problem), &known) + spectral.filter(z, &missing)) / sigma
     }
 
-    fn step(
-        &mut self,
-        step: &Step,
-        _: Tensor<4>,
-        estimate: Estimate,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&mut self, at: Moment, _: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let Moment { step, problem, noise } = at;
         let Ddrm { eta_a, eta_b, eta_c } = self.parameters;
         let Estimate { eps, x0, .. } = estimate;
-        let (spectral, sigma, sigma_y) = (spectral(problem), sigma(step.a_next), problem.sigma_y);
+        let spectral = problem.operator.spectral().ok_or_else(ddnm::no_spectrum)?;
+        let (sigma, sigma_y) = (sigma(step.a_next), problem.sigma_y);
         let z = noise.draw(x0.dims(), &x0.device());
         let kept = |eta: f64| sigma * (1.0 - eta * eta).sqrt();
         let better = |s: f64| s > 0.0 && s * sigma > sigma_y;
@@ -113,6 +135,6 @@ impl Sampler for DdrmSampler {
             + spectral.filter(gap, &towards_measured)
             + spectral.filter(eps, &predicted)
             + spectral.filter(z, &fresh);
-        next * step.a_next.sqrt()
+        Ok(next * step.a_next.sqrt())
     }
 }

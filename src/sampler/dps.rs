@@ -3,12 +3,12 @@
 //! An ancestral step of DDPM, and a step down the gradient of `||y - A x0(x_t)||` by `x_t`, through the prior. The variance
 //! of the ancestral step is that of the posterior, `(1 - a') / (1 - a) (1 - a / a')`, also where a network learned one.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Problem, Sampler, Step};
-use crate::error::{Error, Result};
-use crate::noise::Noise;
+use super::{Estimate, Moment, Needs, Parameters, Sampler};
+use crate::error::Result;
+use crate::parameter::{Kind, Parameter};
 
 /// Squared residuals below this are none.
 const NOTHING: f32 = 1e-24;
@@ -23,30 +23,32 @@ pub struct Dps {
 impl Dps {
     /// The published configurations of super-resolution and deblurring; that of inpainting is 0.5.
     pub const DEFAULT: Self = Self { step_scale: 0.3 };
+}
 
-    /// # Errors
-    /// Parameters outside their range.
-    pub fn check(&self) -> Result<()> {
-        if self.step_scale > 0.0 && self.step_scale <= 1000.0 {
-            return Ok(());
-        }
-        Err(Error::parameter("step_scale", self.step_scale, "it must be above 0 and at most 1000"))
+impl Parameters for Dps {
+    const NAME: &'static str = "dps";
+    const TITLE: &'static str = "Gradient of the residual, through the prior (slow)";
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::new("step_scale", "size of the step down the residual", Kind::Above { low: 0.0, high: 1000.0 })];
+    const PUBLISHED_STEPS: usize = 1000;
+    const PUBLISHED_CLIP: bool = true;
+
+    fn published() -> Self {
+        Self::DEFAULT
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(*self))
     }
 }
 
 impl Sampler for Dps {
-    fn differentiates(&self) -> bool {
-        true
+    fn needs(&self, _: f64) -> Needs {
+        Needs { derivatives: true, ..Needs::default() }
     }
 
-    fn step(
-        &mut self,
-        step: &Step,
-        x_t: Tensor<4>,
-        estimate: Estimate,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&mut self, at: Moment, x_t: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let Moment { step, problem, noise } = at;
         let x0 = estimate.x0.clone();
         let (beta, rest) = (1.0 - step.a / step.a_next, 1.0 - step.a_next);
         let mean = x0.clone() * (step.a_next.sqrt() * beta / (1.0 - step.a))
@@ -57,6 +59,6 @@ impl Sampler for Dps {
         // One norm a picture.
         let squares = residual.clone().square().sum_dim(1).sum_dim(2).sum_dim(3);
         let direction = problem.operator.adjoint(residual) / squares.clamp_min(NOTHING).sqrt();
-        ancestral - estimate.pull_back(direction) * self.step_scale
+        Ok(ancestral - estimate.vjp(direction)? * self.step_scale)
     }
 }

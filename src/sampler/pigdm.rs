@@ -3,12 +3,12 @@
 //! A step of DDIM, and `sqrt(a) Jᵀ Aᵀ (A Aᵀ + sigma_y² / r² I)⁻¹ (y - A x0)` with `J` the derivative of `x0` by `x_t`, and
 //! `r² = sigma² / (1 + sigma²) = 1 - a` the spread of images that the state leaves open.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Problem, Sampler, Step};
-use crate::error::{Error, Result};
-use crate::noise::Noise;
+use super::{Estimate, Moment, Needs, Parameters, Sampler};
+use crate::error::Result;
+use crate::parameter::{Kind, Parameter};
 
 /// PiGDM with its two parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,33 +22,37 @@ pub struct PiGdm {
 impl PiGdm {
     /// As in the paper.
     pub const DEFAULT: Self = Self { eta: 1.0, grad_term_weight: 1.0 };
+}
 
-    /// # Errors
-    /// Parameters outside their range.
-    pub fn check(&self) -> Result<()> {
-        if !(0.0..=1.0).contains(&self.eta) {
-            return Err(Error::parameter("eta", self.eta, "it must be between 0 and 1"));
-        }
-        if !(0.0..=1000.0).contains(&self.grad_term_weight) {
-            return Err(Error::parameter("grad_term_weight", self.grad_term_weight, "it must be between 0 and 1000"));
-        }
-        Ok(())
+impl Parameters for PiGdm {
+    const NAME: &'static str = "pigdm";
+    const TITLE: &'static str = "Pseudo-inverse guidance, through the prior (slow)";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("eta", "share of fresh noise in a step", Kind::Number { low: 0.0, high: 1.0 }),
+        Parameter::new(
+            "grad_term_weight",
+            "weight of the prior (RED-diff), factor on the guidance (PiGDM)",
+            Kind::Number { low: 0.0, high: 1000.0 },
+        ),
+    ];
+    const PUBLISHED_CLIP: bool = true;
+
+    fn published() -> Self {
+        Self::DEFAULT
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(*self))
     }
 }
 
 impl Sampler for PiGdm {
-    fn differentiates(&self) -> bool {
-        true
+    fn needs(&self, _: f64) -> Needs {
+        Needs { derivatives: true, ..Needs::default() }
     }
 
-    fn step(
-        &mut self,
-        step: &Step,
-        _: Tensor<4>,
-        estimate: Estimate,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn step(&mut self, at: Moment, _: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let Moment { step, problem, noise } = at;
         let (x0, eps) = (estimate.x0.clone(), estimate.eps.clone());
         let z = noise.draw(x0.dims(), &x0.device());
         let rest = 1.0 - step.a_next;
@@ -56,7 +60,7 @@ impl Sampler for PiGdm {
         let kept = (rest - fresh * fresh).max(0.0).sqrt();
         let regularization = problem.sigma_y.powi(2) / (1.0 - step.a);
         let correction = problem.operator.regularized_inverse(problem.residual(x0.clone()), regularization);
-        let guidance = estimate.pull_back(correction) * (step.a.sqrt() * self.grad_term_weight);
-        x0 * step.a_next.sqrt() + z * fresh + eps * kept - guidance
+        let guidance = estimate.vjp(correction)? * (step.a.sqrt() * self.grad_term_weight);
+        Ok(x0 * step.a_next.sqrt() + z * fresh + eps * kept - guidance)
     }
 }

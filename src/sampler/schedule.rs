@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 /// How the noise grows over the training steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl Default for Travel {
 
 /// What a run does next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Move {
+pub enum Transition {
     /// A step towards the image.
     Denoise(Step),
     /// A jump back: the last estimate of the image, with noise again.
@@ -137,9 +137,9 @@ pub enum Move {
     },
 }
 
-/// The moves of a run.
+/// The transitions of a run.
 #[derive(Clone, Debug)]
-pub struct Timeline(Vec<Move>);
+pub struct Timeline(Vec<Transition>);
 
 impl Timeline {
     /// `steps` even steps down from `t = i N / T`, of which the last share `start` in (0, 1] is run.
@@ -148,36 +148,58 @@ impl Timeline {
     /// A number of steps, a share or a jump outside its range.
     pub fn new(betas: Betas, steps: usize, start: f64, travel: Travel) -> Result<Self> {
         if !(1..=TRAINING_STEPS).contains(&steps) {
-            return Err(Error::parameter("steps", steps, &format!("it must be between 1 and {TRAINING_STEPS}")));
+            return Err(Error::parameter(Setting::STEPS, steps, format!("it must be between 1 and {TRAINING_STEPS}")));
         }
         if !(start > 0.0 && start <= 1.0) {
-            return Err(Error::parameter("start", start, "it must be above 0 and at most 1"));
+            return Err(Error::parameter(Setting::START, start, "it must be above 0 and at most 1"));
         }
-        for (name, value) in [("travel_length", travel.length), ("travel_repeat", travel.repeat)] {
+        for (name, value) in [(Setting::TRAVEL_LENGTH, travel.length), (Setting::TRAVEL_REPEAT, travel.repeat)] {
             if !(1..=TRAINING_STEPS).contains(&value) {
-                return Err(Error::parameter(name, value, &format!("it must be between 1 and {TRAINING_STEPS}")));
+                return Err(Error::parameter(name, value, format!("it must be between 1 and {TRAINING_STEPS}")));
             }
         }
         let alpha_bar = betas.alpha_bar();
         let time = |i: i64| usize::try_from(i).map_or(0, |i| i * TRAINING_STEPS / steps + 1);
         let run = ((start * steps as f64).round() as usize).clamp(1, steps);
-        let moved = |pair: &[i64]| {
+        let transition = |pair: &[i64]| {
             let (k, next) = (time(pair[0]), time(pair[1]));
             if next > k {
-                return Move::Renoise { a: alpha_bar[next] };
+                return Transition::Renoise { a: alpha_bar[next] };
             }
-            Move::Denoise(Step { t: k - 1, a: alpha_bar[k], a_next: alpha_bar[next] })
+            Transition::Denoise(Step { t: k - 1, a: alpha_bar[k], a_next: alpha_bar[next] })
         };
-        Ok(Self(times(run, travel.length, travel.repeat).windows(2).map(moved).collect()))
+        Ok(Self(times(run, travel.length, travel.repeat).windows(2).map(transition).collect()))
+    }
+
+    /// A step at the time whose noise `sqrt((1 - a) / a)` is closest to each of `sigmas`, descending, then on to the image.
+    ///
+    /// # Errors
+    /// No noise at all.
+    pub fn of_noise(betas: Betas, sigmas: impl IntoIterator<Item = f64>) -> Result<Self> {
+        let alpha_bar = betas.alpha_bar();
+        let distance = |k: usize, sigma: f64| (((1.0 - alpha_bar[k]) / alpha_bar[k]).sqrt().ln() - sigma.ln()).abs();
+        let closest = |sigma: f64| {
+            (1..alpha_bar.len()).min_by(|&a, &b| distance(a, sigma).total_cmp(&distance(b, sigma))).unwrap_or(1)
+        };
+        let times: Vec<usize> = sigmas.into_iter().map(closest).chain([0]).collect();
+        if times.len() < 2 {
+            return Err(Error::parameter(Setting::STEPS, 0, "a run has at least one step"));
+        }
+        let step = |pair: &[usize]| {
+            let [a, a_next] = [pair[0], pair[1]].map(|k| alpha_bar[k]);
+            Transition::Denoise(Step { t: pair[0] - 1, a, a_next })
+        };
+        Ok(Self(times.windows(2).map(step).collect()))
     }
 
     /// One step and nothing else.
+    #[doc(hidden)]
     pub fn single(step: Step) -> Self {
-        Self(vec![Move::Denoise(step)])
+        Self(vec![Transition::Denoise(step)])
     }
 
-    /// All moves, noisiest first.
-    pub fn moves(&self) -> &[Move] {
+    /// All transitions, noisiest first.
+    pub fn transitions(&self) -> &[Transition] {
         &self.0
     }
 
@@ -188,9 +210,9 @@ impl Timeline {
 
     /// The steps, each with a call of the network.
     pub fn steps(&self) -> impl Iterator<Item = Step> {
-        self.0.iter().filter_map(|&a_move| match a_move {
-            Move::Denoise(step) => Some(step),
-            Move::Renoise { .. } => None,
+        self.0.iter().filter_map(|&transition| match transition {
+            Transition::Denoise(step) => Some(step),
+            Transition::Renoise { .. } => None,
         })
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Mutex;
 
 use burn::tensor::Device;
+use fdgr::control::{Control, Event, Silent};
+use fdgr::error::Error;
 use fdgr::model::Checkpoint;
 use fdgr::prior::{Precision, PriorFile};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -39,7 +42,7 @@ fn open(bytes: Vec<u8>) -> fdgr::Result<()> {
 
 /// Goes the whole way that a prior goes.
 fn use_file(path: &Path) -> fdgr::Result<()> {
-    PriorFile::open(path)?.load(Precision::F32, None, &Device::flex()).map(drop)
+    PriorFile::open(path)?.load(Precision::F32, None, &Device::flex(), &Silent).map(drop)
 }
 
 #[test]
@@ -72,14 +75,68 @@ fn cut_files_are_refused() {
             let message = Checkpoint::open(&path).err().unwrap_or_else(|| panic!("{part} bytes of {name}")).to_string();
             assert!(message.contains(name), "{message}");
         }
-        // Damage anywhere in the description of the tensors.
+    }
+}
+
+/// Damage anywhere in the description of the tensors either leaves a network that loads, or is an error about the file.
+#[test]
+fn damaged_files_load_or_are_refused_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["simple_unet_32.pt", "simple_unet_32_legacy.pt"] {
+        let whole = std::fs::read(golden_dir().join(name)).unwrap();
+        let path = folder.path().join(name);
+        let mut refused = 0;
         for at in (0..20_000.min(whole.len())).step_by(97) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x5a;
             std::fs::write(&path, &damaged).unwrap();
-            _ = use_file(&path);
+            match use_file(&path) {
+                Ok(()) => {}
+                Err(Error::Checkpoint { path: about, .. } | Error::Unreadable { path: about, .. }) => {
+                    assert_eq!(about, path, "byte {at}");
+                    refused += 1;
+                }
+                Err(error) => panic!("byte {at} of {name}: {error}"),
+            }
+        }
+        assert!(refused > 0, "{name}: damage to names and shapes is noticed");
+    }
+}
+
+/// Listens to the parameters that are read, and stops after some.
+struct Loading {
+    done: Mutex<Vec<(u64, u64)>>,
+    stop_after: u64,
+}
+
+impl Control for Loading {
+    fn cancelled(&self) -> bool {
+        self.done.lock().unwrap().last().is_some_and(|(done, _)| *done >= self.stop_after)
+    }
+
+    fn emit(&self, event: Event) {
+        if let Event::Loading { done, all } = event {
+            self.done.lock().unwrap().push((done, all));
         }
     }
+}
+
+#[test]
+fn loading_is_heard_of_and_stopped() {
+    let load = |stop_after| {
+        let control = Loading { done: Mutex::default(), stop_after };
+        let file = PriorFile::open(&golden_dir().join("simple_unet_32.pt")).unwrap();
+        let parameters = file.architecture().parameters() as u64;
+        let loaded = file.load(Precision::F32, None, &Device::flex(), &control).map(drop);
+        (loaded, control.done.into_inner().unwrap(), parameters)
+    };
+    let (loaded, heard, parameters) = load(u64::MAX);
+    loaded.unwrap();
+    assert!(heard.is_sorted() && heard.iter().all(|(_, all)| *all == parameters));
+    assert_eq!(heard.last(), Some(&(parameters, parameters)));
+    let (loaded, part, _) = load(parameters / 2);
+    assert!(matches!(loaded, Err(Error::Stopped { .. })));
+    assert!(part.len() < heard.len() && part.last().unwrap().0 >= parameters / 2, "it stops at the next tensor");
 }
 
 /// A file of PyTorch before 1.6 around a pickle.

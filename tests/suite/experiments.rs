@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fdgr::Error;
+use fdgr::control::{self, Control};
 use fdgr::experiment::config::Config;
-use fdgr::experiment::dataset;
-use fdgr::experiment::results::Results;
-use fdgr::metrics::Network;
+use fdgr::experiment::results::{Existing, Results};
+use fdgr::experiment::{Driver, Event, Listener, Plan, dataset};
+use fdgr::metrics::{Network, psnr};
 use fdgr::picture::Picture;
+use fdgr::restore::PriorChoice;
 use image::{Rgb, Rgb32FImage};
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
@@ -91,6 +95,17 @@ impl Lab {
         self.succeeds(&format!("experiment {} {flags}", Self::flags()))
     }
 
+    /// The same experiment must fail.
+    fn refuses(&self, flags: &str, expected: &[&str]) {
+        self.fails(&format!("experiment {} {flags}", Self::flags()), expected);
+    }
+
+    /// A mask with eight unknown columns, `mask.npy`.
+    fn mask(&self) {
+        let mask: Vec<u8> = (0..64 * 64).map(|i| u8::from(i % 64 / 8 != 3)).collect();
+        write_npy(&self.path("mask.npy"), &[64, 64], &mask);
+    }
+
     fn flags() -> &'static str {
         "--config small.yml --path_y photos --model photo --device cpu --ni"
     }
@@ -115,8 +130,7 @@ impl Lab {
 #[test]
 fn every_degradation_by_the_references_name() {
     let lab = Lab::new();
-    let mask: Vec<u8> = (0..64 * 64).map(|i| u8::from(i % 64 / 8 != 3)).collect();
-    write_npy(&lab.path("mask.npy"), &[64, 64], &mask);
+    lab.mask();
     let tasks = [
         ("cs_walshhadamard", "--deg_scale 0.25 --operator_imp SVD"),
         ("cs_blockbased", "--deg_scale 0.25 --operator_imp SVD"),
@@ -141,9 +155,81 @@ fn every_degradation_by_the_references_name() {
         }
         assert_eq!(results.join("Apy/y_0.png").is_file(), !deg.starts_with("cs"), "{deg}");
         let summary = lab.summary(&i.to_string());
-        assert!(summary["metrics"]["psnr"]["mean"].as_f64().unwrap() > 1.0, "{deg}: {summary}");
+        for metric in ["psnr", "ssim", "gmsd", "haarpsi", "consistency"] {
+            assert!(summary["metrics"][metric]["mean"].is_f64(), "{deg}: no {metric} in {summary}");
+        }
         assert_eq!(summary["settings"]["config"]["steps"], if *deg == "deno" { 2 } else { 3 }, "{deg}");
     }
+}
+
+/// What a draft must reach, in dB of PSNR.
+enum Bound {
+    /// More than the regularised inverse of the same measurement.
+    Gain(f64),
+    /// This much.
+    AtLeast(f64),
+}
+
+#[test]
+fn drafts_are_better_than_classical_inverses() {
+    use Bound::{AtLeast, Gain};
+    let lab = Lab::new();
+    lab.mask();
+    for (deg, flags, bound) in [
+        ("denoising", "", Gain(2.0)),
+        ("inpainting", "--mask mask.npy", Gain(1.0)),
+        ("sr_bicubic", "--deg_scale 4 --operator_imp SVD", Gain(0.5)),
+        ("sr_averagepooling", "--deg_scale 4 --operator_imp SVD", Gain(0.5)),
+        ("deblur_gauss", "", Gain(1.0)),
+        ("deblur_uni", "--operator_imp SVD", Gain(1.0)),
+        ("deblur_aniso", "", Gain(1.0)),
+        ("motion_deblur", "", Gain(0.5)),
+        ("cs_walshhadamard", "--deg_scale 0.25 --operator_imp SVD", Gain(0.0)),
+        ("cs_blockbased", "--deg_scale 0.25 --operator_imp SVD", Gain(0.0)),
+        // No measurement says which colours there were.
+        ("colorization", "", AtLeast(14.0)),
+    ] {
+        let task = format!("--deg {deg} {flags} --sigma_y 0.05 --defaults restore --quality draft");
+        lab.experiment(&format!("{task} -i {deg} --subset_end 1"));
+        let results = Results::open(&lab.results(deg)).unwrap();
+        let read = |path: PathBuf| Picture::read(&path).unwrap();
+        let original = read(results.original(0));
+        let quality = |picture: &Picture| psnr(picture.pixels(), original.pixels());
+        let (restored, inverse) = (quality(&read(results.restored(0))), quality(&read(results.inverse(0))));
+        if std::env::var_os("FDGR_SHOW_ERRORS").is_some() {
+            aloud(&format!("{deg}: {restored:.2} dB, regularised inverse {inverse:.2} dB"));
+        }
+        let least = match bound {
+            Gain(gain) => inverse + gain,
+            AtLeast(least) => least,
+        };
+        assert!(restored >= least, "{deg}: {restored:.2} dB, less than {least:.2}; regularised inverse {inverse:.2}");
+    }
+}
+
+/// Noise in holes would spread through the classical estimate of a run that starts late. Full runs keep the reference's.
+#[test]
+fn holes_are_noisy_in_full_runs_only() {
+    let lab = Lab::new();
+    lab.mask();
+    let task = "--deg inpainting --mask mask.npy --sigma_y 0.1 --subset_end 1";
+    lab.experiment(&format!("{task} -i full"));
+    lab.experiment(&format!("{task} --defaults restore --quality draft -i late"));
+    let [full, late] = ["full", "late"].map(|name| {
+        let results = Results::open(&lab.results(name)).unwrap();
+        Picture::read(&results.measured(0)).unwrap()
+    });
+    let level = |picture: &Picture, x: u32, y: u32| picture.pixels().get_pixel(x, y).0;
+    let mut noisy = 0;
+    for (x, y) in (0..64).flat_map(|y| (0..64).map(move |x| (x, y))) {
+        if x / 8 == 3 {
+            assert_eq!(level(&late, x, y), level(&late, 24, 0), "the hole at {x}, {y}");
+            noisy += usize::from(level(&full, x, y) != level(&late, x, y));
+        } else {
+            assert_eq!(level(&full, x, y), level(&late, x, y), "the known pixel at {x}, {y}");
+        }
+    }
+    assert!(noisy > 400, "{noisy} of 512");
 }
 
 #[test]
@@ -176,7 +262,7 @@ fn a_pasted_command_line_has_the_references_arithmetic() {
          --gamma 16 --eta_tilde 0.2 --step_size_mode 0 --deg_scale 4 --operator_imp SVD --mode G+ --lam 1.3 --alpha 0.2 \
          --sigma_g 0.8 --model photo --device cpu --steps 2 --subset_start 1 --subset_end 2 --verbose info --save_y",
     );
-    assert!(said.contains("task        sr_bicubic 4, noise 0.05, 1 pictures of 256x256"), "{said}");
+    assert!(said.contains("task        sr_bicubic 4, noise 0.05, 1 picture of 256x256"), "{said}");
     let summary = lab.summary("FDG+R/Celeba_4SR_0.05");
     let config = &summary["settings"]["config"];
     let expected = [
@@ -305,12 +391,128 @@ fn a_damaged_picture_is_skipped_and_said() {
     let summary = lab.summary("skips");
     assert_eq!((&summary["pictures"], &summary["skipped"]), (&2.into(), &1.into()));
     assert!(
-        std::fs::read_to_string(lab.results("skips").join("report.html")).unwrap().contains("1 pictures were skipped")
+        std::fs::read_to_string(lab.results("skips").join("report.html")).unwrap().contains("1 picture was skipped")
     );
     // Mended, it is tried again.
     lab.picture("photos/1.png", 64, 64, 1.0);
     lab.experiment("-i skips --resume");
     assert_eq!(lab.summary("skips")["pictures"], 3);
+}
+
+#[test]
+fn changed_inputs_are_not_mixed_into_old_results() {
+    let lab = Lab::new();
+    let resume = "--deg denoising -i run --resume";
+    lab.experiment(resume);
+    let place = lab.results("run").join("experiment.json");
+    let mut settings: Value = serde_json::from_str(&std::fs::read_to_string(&place).unwrap()).unwrap();
+    assert!(settings["pictures"].as_array().unwrap().iter().all(|picture| picture["sha256"].is_string()));
+    lab.experiment(resume);
+    lab.picture("photos/1.png", 64, 64, 9.0);
+    lab.refuses(resume, &["other pictures", "1.png has changed"]);
+    // A classifier that is not the one of the results.
+    lab.picture("photos/1.png", 64, 64, 1.0);
+    settings["prior"]["classifier_sha256"] = "00".into();
+    std::fs::write(&place, settings.to_string()).unwrap();
+    lab.refuses(resume, &["other settings", "the classifier"]);
+    // Older versions kept neither hash.
+    settings["prior"].as_object_mut().unwrap().remove("classifier_sha256");
+    for picture in settings["pictures"].as_array_mut().unwrap() {
+        picture.as_object_mut().unwrap().remove("sha256");
+    }
+    std::fs::write(&place, settings.to_string()).unwrap();
+    lab.experiment(resume);
+}
+
+#[test]
+fn damaged_results_are_kept() {
+    let lab = Lab::new();
+    let resume = "--deg denoising -i run --subset_end 1 --resume";
+    lab.experiment(resume);
+    let summary = lab.results("run").join("results.json");
+    let torn = "{\"sets\": {\"fid\": 1";
+    std::fs::write(&summary, torn).unwrap();
+    lab.refuses(resume, &["results.json", "damaged"]);
+    lab.fails("report exp/image_samples/run", &["results.json", "damaged"]);
+    assert_eq!(std::fs::read_to_string(&summary).unwrap(), torn);
+    // The record of a picture can be made again.
+    std::fs::remove_file(&summary).unwrap();
+    std::fs::write(lab.results("run").join("records/0.json"), "{").unwrap();
+    lab.fails("report exp/image_samples/run", &["0.json", "damaged"]);
+    lab.experiment(resume);
+    assert_eq!(lab.summary("run")["pictures"], 1);
+}
+
+#[test]
+fn reports_name_no_folder_of_the_machine() {
+    let lab = Lab::new();
+    std::fs::write(lab.path("photos/1.png"), b"no picture").unwrap();
+    let photos = lab.path("photos").display().to_string();
+    lab.experiment(&format!("--path_y {photos} -i run"));
+    let page = std::fs::read_to_string(lab.results("run").join("report.html")).unwrap();
+    assert!(page.contains("0: 0.png") && page.contains("1.png: "), "names of files");
+    let folder = lab.path("").display().to_string();
+    assert!(!page.contains(folder.trim_end_matches(['/', '\\'])), "no path");
+    assert!(page.contains("network evaluations (NFE)"));
+}
+
+/// Counts steps and pictures, and stops after some steps.
+struct Counter {
+    steps: AtomicUsize,
+    pictures: AtomicUsize,
+    most: usize,
+}
+
+impl Counter {
+    fn new(most: usize) -> Self {
+        Self { steps: 0.into(), pictures: 0.into(), most }
+    }
+}
+
+impl Control for Counter {
+    fn cancelled(&self) -> bool {
+        self.steps.load(Ordering::SeqCst) >= self.most
+    }
+
+    fn emit(&self, event: control::Event) {
+        if matches!(event, control::Event::Step { .. }) {
+            self.steps.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Listener for Counter {
+    fn hear(&self, event: &Event) {
+        if matches!(event, Event::Picture(_)) {
+            self.pictures.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[test]
+fn experiments_run_without_a_command_line() {
+    let lab = Lab::new();
+    let mut plan = Plan {
+        config: lab.path("small.yml").display().to_string(),
+        path_y: lab.path("photos").display().to_string(),
+        deg: "denoising".into(),
+        exp: lab.path("exp"),
+        prior: PriorChoice { model: "photo".into(), ..PriorChoice::default() },
+        device: "cpu".into(),
+        ..Plan::default()
+    };
+    let mut driver = Driver::default();
+    // Three steps a picture: the first is done, the second is begun.
+    let stopped = Counter::new(4);
+    assert!(matches!(driver.run(&plan, &stopped), Err(Error::Stopped { .. })));
+    assert_eq!((stopped.steps.into_inner(), stopped.pictures.into_inner()), (4, 1));
+    assert!(lab.results("demo").join("results.json").is_file(), "what was done is summarised");
+    plan.existing = Existing::Resume;
+    let resumed = Counter::new(usize::MAX);
+    let outcome = driver.run(&plan, &resumed).unwrap();
+    assert_eq!((resumed.steps.into_inner(), resumed.pictures.into_inner()), (6, 2));
+    assert_eq!((outcome.records.len(), outcome.skipped(), outcome.means()["psnr"].count), (3, 0, 3));
+    assert_eq!(outcome.write_report().unwrap(), Some(lab.results("demo").join("report.html")));
 }
 
 #[test]
@@ -365,16 +567,16 @@ fn bad_input_gets_a_sentence() {
         ("--config small.yml --deg inpainting --mask nothing.npy", &["no pixel unknown"]),
         ("--config small.yml --deg inpainting --mask torn.npy", &["torn.npy"]),
         ("--config small.yml --deg denoising --mask large.npy", &["--mask", "inpainting"]),
-        ("--config small.yml --deg sr_bicubic", &["--deg_scale", "whole number"]),
+        ("--config small.yml --deg sr_bicubic", &["deg_scale", "whole number"]),
         ("--config small.yml --deg sr_bicubic --deg_scale 3", &["64x64", "scale 3"]),
-        ("--config small.yml --deg cs_blockbased --deg_scale 4", &["--deg_scale", "share"]),
-        ("--config small.yml --deg motion_deblur --operator_imp SVD", &["--operator_imp FFT"]),
+        ("--config small.yml --deg cs_blockbased --deg_scale 4", &["deg_scale", "at most 1"]),
+        ("--config small.yml --deg motion_deblur --operator_imp SVD", &["operator_imp", "FFT"]),
         ("--config small.yml --method ddnm --lam 2", &["--lam", "--method fdgr"]),
-        ("--config small.yml --method ddpg --inject_noise 0", &["--inject-noise", "idpg"]),
+        ("--config small.yml --method ddpg --inject_noise 0", &["--inject_noise", "idpg"]),
         ("--config small.yml --method ddrm --travel_repeat 2", &["time travel", "ddrm"]),
         ("--config small.yml --method dps --step_scale 0", &["step_scale", "above 0"]),
         ("--config small.yml --sigma_y -1", &["sigma", "between 0 and 1"]),
-        ("--config small.yml --subset_start 2 --subset_end 9", &["--subset_start", "3 pictures"]),
+        ("--config small.yml --subset_start 2 --subset_end 9", &["3 pictures", "range"]),
     ] {
         lab.fails(&format!("experiment {rest} {flags}"), words);
         assert!(!lab.results("bad").exists(), "{flags}: something was left behind");
@@ -386,11 +588,13 @@ fn bad_input_gets_a_sentence() {
     assert!(lab.results("mine").join("thesis.txt").exists());
     lab.fails("report nowhere", &["nowhere", "experiment.json"]);
     lab.fails("eval photos", &["no pairs"]);
-    lab.fails(&format!("sweep {} --vary nothing=1", Lab::flags()), &["--nothing"]);
+    lab.fails(&format!("sweep {} --vary nothing=1", Lab::flags()), &["nothing", "to vary"]);
+    lab.fails(&format!("sweep {} --vary lam=1,2,1 -i late", Lab::flags()), &["--vary", "two runs", "lam=1"]);
+    lab.fails(&format!("sweep {} --vary lam=1 --metric sharpness", Lab::flags()), &["sharpness", "psnr"]);
     lab.fails(&format!("sweep {} --vary lam", Lab::flags()), &["--vary lam", "NAME="]);
     lab.fails(&format!("sweep {} --vary gamma=8,-3 -i late", Lab::flags()), &["gamma", "-3"]);
     assert!(!lab.results("late").exists(), "all values are checked before the first run");
-    lab.fails(&format!("experiment {} -i ../outside", Lab::flags()), &["-i", "image_samples"]);
+    lab.refuses("-i ../outside", &["../outside", "image_samples"]);
 }
 
 #[test]
@@ -411,12 +615,14 @@ fn evaluation_agrees_with_the_experiment() {
     std::fs::create_dir(lab.path("others")).unwrap();
     lab.picture("others/0.png", 32, 32, 0.0);
     lab.fails("eval photos others --device cpu", &["32x32"]);
+    lab.picture("others/0.jpg", 32, 32, 0.0);
+    lab.fails("eval others photos --device cpu", &["0.jpg", "0.png"]);
 }
 
 #[test]
 fn metrics_with_weights_are_used_once_installed() {
     let lab = Lab::new();
-    write_network(&lab.path("squeezenet1_1.safetensors"), Network::SqueezeNet);
+    write_network(&lab.path("squeezenet1_1.safetensors"), Network::SQUEEZE_NET);
     let said = lab.succeeds("models add squeezenet1_1.safetensors");
     assert!(said.contains("installed lpips-squeeze") && said.contains("fdgr eval"), "{said}");
     assert!(lab.succeeds("models info lpips-squeeze").contains("SqueezeNet 1.1"));
@@ -430,8 +636,18 @@ fn metrics_with_weights_are_used_once_installed() {
 #[test]
 fn sweeps_find_the_best() {
     let lab = Lab::new();
+    // Flags of a published command line, with others beside them.
+    lab.succeeds(&format!(
+        "sweep --recipe ddpg/celeba/deblur_gauss/0.05 {} --subset_end 1 --vary zeta=0.5,1 -i published",
+        Lab::flags()
+    ));
+    for zeta in [0.5, 1.0] {
+        let method = lab.summary(&format!("published/zeta={zeta}"))["settings"]["config"]["method"].clone();
+        assert_eq!(method["name"], "ddpg");
+        assert_eq!((method["gamma"].as_f64(), method["zeta"].as_f64()), (Some(8.0), Some(zeta)));
+    }
     let said = lab.succeeds(&format!(
-        "sweep {} --deg sr_bicubic --deg_scale 4 --defaults restore --quality draft --vary lam=0,2 --vary gamma=8:16:2 -i sweep",
+        "sweep {} --deg sr_bicubic --deg_scale 4 --defaults restore --quality draft --method fdgr --vary lam=0,2 --vary gamma=8:16:2 -i sweep",
         Lab::flags()
     ));
     assert!(said.contains("best by PSNR: lam"), "{said}");

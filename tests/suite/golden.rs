@@ -1,21 +1,25 @@
 //! Comparison with the outputs of the reference implementations. Case names, shapes and parameters come from the files.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use fdgr::control::Silent;
 use fdgr::degradation::{
-    Colorization, Convolution, Degradation, Denoising, Form, Inpainting, LinearOperator, Mask, Psf, Separable,
-    WalshHadamard,
+    Convolution, Degradation, Form, LinearOperator, Mask, Psf, Separable, Stage, average_pooling::AveragePooling,
+    colorization::Colorization, deblur::Deblur, denoising::Denoising, inpainting::Inpainting, sr_bicubic::SrBicubic,
+    walsh_hadamard::Coefficients,
 };
 use fdgr::model::Checkpoint;
 use fdgr::noise::{Noise, Tape};
-use fdgr::prior::{AdmOptions, AdmUnet, ClassGradient, Classifier, DdpmUnet, Denoiser, Precision, Prior, PriorFile};
-use fdgr::regularizer::{Mode, Regularization};
+use fdgr::prior::{
+    AdmOptions, AdmUnet, Call, ClassGradient, Classifier, DdpmUnet, Denoiser, Precision, Prior, PriorFile,
+};
+use fdgr::regularizer::Regularization;
 use fdgr::sampler::{
-    Ddnm, Ddpg, Ddrm, DdrmSampler, Estimate, Fdgr, Guidance, Problem, Progress, Run, Sampler, Step, StepSizeMode,
+    Data, Ddnm, Ddpg, Ddrm, DdrmSampler, Estimate, Fdgr, Guidance, Moment, Needs, Problem, Run, Sampler, StepSizeMode,
     Timeline, Travel,
     schedule::{self, Betas},
+    signed_sigma,
 };
 use serde::Deserialize;
 
@@ -57,39 +61,39 @@ fn operator(name: &str, golden: &Golden, size: [usize; 2], device: &Device) -> B
     let plane = |values: Vec<f64>, h: usize, w: usize| {
         let values = values.into_iter().map(|v| v as f32).collect();
         let kernel = Psf::Measured { height: h, width: w, values }.kernel().expect("a kernel");
-        Box::new(Convolution::new(&kernel, height, width, device).expect("a kernel that fits"))
+        Box::new(Convolution::new(&kernel, [3, height, width], device).expect("a kernel that fits"))
     };
     let square = |taps: &[f64]| {
         let values = taps.iter().flat_map(|v| taps.iter().map(move |h| v * h)).collect();
         plane(values, taps.len(), taps.len())
     };
-    let build = |degradation: Degradation| degradation.build(height, width, device).expect(name);
+    let build = |stage: Stage| Degradation::from(stage).build(size, device).expect(name);
     let gauss = || optional("kernel.gauss_1d", Psf::REFERENCE_GAUSSIAN);
     let uniform = || optional("kernel.uniform_1d", Psf::REFERENCE_UNIFORM);
     match name {
-        "denoising" => Box::new(Denoising::new(height, width)),
-        "colorization" => Box::new(Colorization::new(height, width, device)),
+        "denoising" => build(Denoising {}.into()),
+        "colorization" => build(Colorization {}.into()),
         "inpainting" => {
             let known = golden.values("mask");
             let mask = Mask::from_fn(height, width, |y, x| known[y * width + x] > 0.5);
-            Box::new(Inpainting::new(&mask, height, width, device).expect("a mask that fits"))
+            build(Inpainting { mask }.into())
         }
         "cs_walshhadamard" => {
             let order: Vec<usize> = golden.values("perm").iter().map(|&v| v as usize).collect();
-            Box::new(WalshHadamard::new(&order, 0.25, height, width, device))
+            Box::new(Coefficients::new(&order, 0.25, [3, height, width], device))
         }
-        "sr_averagepooling" => build(Degradation::SrAveragepooling { scale: 4 }),
-        "sr_bicubic_svd" => build(Degradation::SrBicubic { scale: 4, form: Form::Svd }),
-        "sr_bicubic_fft" => build(Degradation::SrBicubic { scale: 4, form: Form::Fft }),
+        "sr_averagepooling" => build(AveragePooling { scale: 4 }.into()),
+        "sr_bicubic_svd" => build(SrBicubic { scale: 4, form: Form::Svd }.into()),
+        "sr_bicubic_fft" => build(SrBicubic { scale: 4, form: Form::Fft }.into()),
         "deblur_gauss_fft" => square(&gauss()),
         "deblur_uni_fft" => square(&uniform()),
-        "deblur_gauss_svd" => Box::new(Separable::blur(&gauss(), &gauss(), height, width, device)),
-        "deblur_uni_svd" => Box::new(Separable::blur(&uniform(), &uniform(), height, width, device)),
+        "deblur_gauss_svd" => Box::new(Separable::blur(&gauss(), &gauss(), [3, height, width], device)),
+        "deblur_uni_svd" => Box::new(Separable::blur(&uniform(), &uniform(), [3, height, width], device)),
         "deblur_aniso_fft" => {
             let [h, w] = golden.shape("kernel.aniso")[..] else { panic!("a kernel of rank 2") };
             plane(vector("kernel.aniso"), h, w)
         }
-        "deblur_aniso_svd" => build(Degradation::Deblur { psf: Psf::REFERENCE_ANISOTROPIC, form: Form::Svd }),
+        "deblur_aniso_svd" => build(Deblur { psf: Psf::REFERENCE_ANISOTROPIC, form: Form::Svd }.into()),
         "motion_deblur_fft" => {
             let key = golden.names().find(|name| name.starts_with("kernel.motion")).expect("a motion kernel");
             let [h, w] = golden.shape(key)[..] else { panic!("a kernel of rank 2") };
@@ -173,18 +177,18 @@ fn regularizers() {
         for case in &cases {
             let mut parts = case.splitn(4, '.').skip(1);
             let (size, mode, rest) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
-            let mode = if mode == "G+" { Mode::Spatial } else { Mode::Frequency };
             let number = |key: &str, end: &str| -> f64 {
                 let from = rest.find(key).expect(key) + key.len();
                 let to = rest[from..].find(end).filter(|_| !end.is_empty()).map_or(rest.len(), |i| from + i);
                 rest[from..to].parse().expect(rest)
             };
-            let regularization = Regularization {
-                mode,
-                lam: number("lam", ".alpha"),
-                alpha: number("alpha", ".sigma_g"),
-                sigma_g: number("sigma_g", ""),
-            };
+            let parameters = serde_json::json!({
+                "mode": mode,
+                "lam": number("lam", ".alpha"),
+                "alpha": number("alpha", ".sigma_g"),
+                "sigma_g": number("sigma_g", ""),
+            });
+            let regularization: Regularization = serde_json::from_value(parameters).expect(case);
             let x = golden.tensor(&format!("x.{size}"), device);
             let [_, _, h, w] = x.dims();
             let actual = regularization.build(h, w, device).unwrap().gradient(x);
@@ -201,7 +205,9 @@ fn ddpm_unets_in_every_file_form() {
         let checkpoint = Checkpoint::open(&golden_dir().join(file)).expect(file);
         on_devices(|on, device| {
             let unet = DdpmUnet::load(&checkpoint, Precision::F32, device).expect(file);
-            check_steps(&format!("{file} on {on}"), &golden, "eps.t", device, |x, t| unet.predict_noise(x, t));
+            check_steps(&format!("{file} on {on}"), &golden, "eps.t", device, |x, t| {
+                unet.predict_noise(x, &Call::at(t)).unwrap()
+            });
         });
     }
 }
@@ -268,7 +274,7 @@ fn classifiers_and_their_gradient() {
             let classifier = Classifier::load(&checkpoint, options, device).expect(&stem);
             let logits = values(classifier.logits(golden.tensor("x", device), t));
             assert_close(&format!("{stem}, logits on {on}"), &logits, golden.values("logits"), 1e-3);
-            let gradient = values(classifier.gradient(golden.tensor("x", device), t, class));
+            let gradient = values(classifier.gradient(golden.tensor("x", device), class, &Call::at(t)).unwrap());
             let expected = golden.values(&format!("grad_logprob_class{class}"));
             assert_close(&format!("{stem}, gradient on {on}"), &gradient, expected, 1e-3);
         });
@@ -292,9 +298,12 @@ fn diffusers_folders_in_both_namings() {
     std::fs::copy(folder.join("config.json"), older.path().join("config.json")).unwrap();
     for folder in [folder.as_path(), older.path()] {
         on_devices(|on, device| {
-            let prior = PriorFile::open(folder).expect("a folder").load(Precision::F32, None, device).expect("a prior");
+            let prior = PriorFile::open(folder)
+                .expect("a folder")
+                .load(Precision::F32, None, device, &Silent)
+                .expect("a prior");
             check_steps(&format!("{} on {on}", folder.display()), &golden, "eps.t", device, |x, t| {
-                prior.predict_noise(x, t)
+                prior.predict_noise(x, &Call::at(t)).unwrap()
             });
         });
     }
@@ -308,9 +317,9 @@ fn weights_kept_in_half_precision() {
     let reference = DdpmUnet::load(&checkpoint, Precision::F16, &Device::flex()).unwrap();
     on_devices(|on, device| {
         let unet = DdpmUnet::load(&checkpoint, Precision::F16, device).unwrap();
-        let actual = values(unet.predict_noise(golden.tensor("x", device), 500));
+        let actual = values(unet.predict_noise(golden.tensor("x", device), &Call::at(500)).unwrap());
         assert_close(&format!("f16 on {on}"), &actual, golden.values("eps.t500"), 1e-2);
-        let same = values(reference.predict_noise(golden.tensor("x", &Device::flex()), 500));
+        let same = values(reference.predict_noise(golden.tensor("x", &Device::flex()), &Call::at(500)).unwrap());
         assert_close(&format!("f16 on {on} and on the CPU"), &actual, &same, 1e-4);
     });
 }
@@ -322,7 +331,9 @@ fn embedded_prior() {
         let prior = Prior::open(fdgr::prior::EMBEDDED, device).unwrap();
         for name in golden.names().filter(|name| name.starts_with("eps.")) {
             let (size, t) = name.trim_start_matches("eps.").split_once(".t").expect(name);
-            let eps = prior.predict_noise(golden.tensor(&format!("x.{size}"), device), t.parse().expect(name));
+            let eps = prior
+                .predict_noise(golden.tensor(&format!("x.{size}"), device), &Call::at(t.parse().expect(name)))
+                .unwrap();
             assert_close(&format!("{name} on {on}"), &values(eps), golden.values(name), 1e-3);
         }
     });
@@ -358,10 +369,8 @@ enum Method {
 
 #[derive(Deserialize)]
 struct Guided {
-    mode: Mode,
-    alpha: f64,
-    sigma_g: f64,
-    lam: f64,
+    #[serde(flatten)]
+    regularization: Regularization,
     gamma: f64,
     eta_tilde: f64,
     xi: f64,
@@ -390,8 +399,7 @@ impl Case {
             step_size_mode: StepSizeMode::try_from(guided.step_size_mode).unwrap(),
             inject_noise: guided.inject_noise == 1,
         };
-        let regularization =
-            Regularization { mode: guided.mode, lam: guided.lam, alpha: guided.alpha, sigma_g: guided.sigma_g };
+        let regularization = guided.regularization;
         if name.starts_with("fdgr") {
             Box::new(Fdgr::new(guidance, regularization.build(size[0], size[1], device).unwrap()))
         } else {
@@ -457,18 +465,15 @@ impl Components {
 struct ReferenceDdnmPlus(Ddnm, Components);
 
 impl Sampler for ReferenceDdnmPlus {
-    fn step(
-        &mut self,
-        step: &Step,
-        x_t: Tensor<4>,
-        estimate: Estimate,
-        problem: &Problem,
-        noise: &mut dyn Noise,
-    ) -> Tensor<4> {
+    fn needs(&self, sigma_y: f64) -> Needs {
+        self.0.needs(sigma_y)
+    }
+
+    fn step(&mut self, at: Moment, x_t: Tensor<4>, estimate: Estimate) -> fdgr::Result<Tensor<4>> {
         let (shape, device) = (estimate.eps.dims(), estimate.eps.device());
         let image = self.1.image(&values(estimate.eps), |block, j| self.1.pixel(block, j));
         let eps = Tensor::from_data(TensorData::new(image, shape), &device);
-        self.0.step(step, x_t, Estimate::new(eps, estimate.x0), problem, noise)
+        self.0.step(at, x_t, Estimate::new(eps, estimate.x0))
     }
 }
 
@@ -532,18 +537,24 @@ fn measurement(flat: &[f32], case: &Case, golden: &Golden, like: &Tensor<4>) -> 
 /// `x0 = (x_t - sqrt(1 - a) eps) / sqrt(a)` costs some 6e-8 |x_t| / sqrt(a), which is 1e-5 and 1e-3 of the first estimates.
 const PERTURBATION: f64 = 1e-3;
 
+/// Runs with G+ whose step size is large, with the analytic prior.
+const CHAOTIC: [&str; 4] = ["fdgr_gplus_deblur", "fdgr_gplus_denoise", "fdgr_gplus_motion", "fdgr_gplus_readme"];
+
 /// Root mean square of the difference.
 fn rms(a: &[f32], b: &[f32]) -> f64 {
     (a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / a.len() as f64).sqrt()
 }
 
-fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) -> usize {
+/// `chaotic` names the cases that may be further from the reference than float32 rounding.
+fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>, chaotic: &[&str]) -> usize {
     let [_, _, height, width] = golden.shape("ground_truth")[..] else { panic!("an image") };
     let entry = golden.shape("noise_tape")[1..].iter().product();
     let tape: Vec<Vec<f32>> = golden.values("noise_tape").chunks(entry).map(<[f32]>::to_vec).collect();
     let guided: Vec<&String> = golden.metadata.keys().filter(|name| golden.has(&format!("{name}.out"))).collect();
     let mut compared = 0;
-    on_devices(|_, device| assert!(prior(device).predict_noise(golden.tensor("x_T", device), 0).dims()[1] == 3));
+    on_devices(|_, device| {
+        assert!(prior(device).predict_noise(golden.tensor("x_T", device), &Call::at(0)).unwrap().dims()[1] == 3)
+    });
     for name in guided {
         let case: Case = serde_json::from_str(&golden.metadata[name]).expect(name);
         on_devices(|on, device| {
@@ -553,7 +564,8 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
             let y = measurement(golden.values(&format!("{name}.y")), &case, golden, &like);
             let travel = Travel { length: case.travel_length, repeat: case.travel_repeat };
             let timeline = Timeline::new(Betas::Linear, case.steps, 1.0, travel).unwrap();
-            let problem = Problem { operator: a.as_ref(), y, sigma_y: 2.0 * case.sigma_y };
+            let data = Data::Exact(y);
+            let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: signed_sigma(case.sigma_y) };
             let denoiser = prior(device);
             let run =
                 Run { prior: denoiser.as_ref(), guidance: None, problem: &problem, timeline: &timeline, clip: false };
@@ -575,8 +587,7 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
             };
             let from = |z: Tensor<4>| {
                 let mut sampler = case.sampler(name, [height, width], device);
-                let observer = &mut |_: &Progress| ControlFlow::Continue(());
-                values(run.sample(sampler.as_mut(), z, None, noise().as_mut(), observer).expect(name))
+                values(run.sample(sampler.as_mut(), z, None, noise().as_mut(), &Silent).expect(name))
             };
             let start = match &components {
                 Some(components) if is_ddrm => {
@@ -588,6 +599,7 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
             let out = from(start.clone());
             let expected = golden.values(&format!("{name}.out"));
             if relative_error(&out, expected) > 1e-3 {
+                assert!(chaotic.contains(&name.as_str()), "{name} on {on}: {:.1e} off", relative_error(&out, expected));
                 let apart = rms(&out, &from(start * (1.0 + PERTURBATION)));
                 let gap = rms(&out, expected);
                 assert!(
@@ -607,7 +619,7 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>) 
 #[test]
 fn samplers_with_an_analytic_prior() {
     let golden = Golden::named("samplers_32");
-    assert!(sampler_cases(&golden, &|_| Box::new(GaussianPrior::new(0.25))) > 0);
+    assert!(sampler_cases(&golden, &|_| Box::new(GaussianPrior::new(0.25)), &CHAOTIC) > 0);
 }
 
 #[test]
@@ -616,5 +628,5 @@ fn samplers_with_the_embedded_prior() {
     let prior = |device: &Device| -> Box<dyn Denoiser> {
         Box::new(Prior::open(fdgr::prior::EMBEDDED, device).expect("the embedded prior"))
     };
-    assert!(sampler_cases(&golden, &prior) > 0);
+    assert!(sampler_cases(&golden, &prior, &["fdgr_gplus_deblur", "fdgr_gplus_sr"]) > 0);
 }

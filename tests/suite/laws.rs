@@ -1,7 +1,10 @@
 //! Laws of every operator in [`fdgr::degradation::examples`], and of the regularisers.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
-use fdgr::degradation::{LinearOperator, Preconditioner, Psf, ValidConvolution, examples};
+
+use fdgr::degradation::{ChannelMix, Convolution, Crop, LinearOperator, Preconditioner, Psf, examples};
 
 use crate::support::{assert_close, on_devices, random, relative_error, values};
 
@@ -12,12 +15,21 @@ fn dot(a: Tensor<4>, b: Tensor<4>) -> f64 {
     values(a).iter().zip(values(b)).map(|(&a, b)| f64::from(a) * f64::from(b)).sum()
 }
 
+/// The examples, and operators that no degradation is made of alone.
+fn operators(height: usize, width: usize, device: &Device) -> Vec<(String, Box<dyn LinearOperator>)> {
+    let mut all = examples(height, width, device).expect("examples of that size");
+    let luma = [vec![0.299, 0.587, 0.114], vec![-0.169, -0.331, 0.5]];
+    all.push(("channel mix".into(), Box::new(ChannelMix::new(&luma, [height, width], device))));
+    all
+}
+
 fn for_every_operator(law: impl Fn(&str, &dyn LinearOperator, Tensor<4>, &Device)) {
     on_devices(|on, device| {
         for [height, width] in SIZES {
-            for (name, a) in examples(height, width, device).expect("examples of that size") {
-                assert_eq!(a.image_size(), [height, width], "{name}");
+            for (name, a) in operators(height, width, device) {
+                assert_eq!(a.image_shape(), [3, height, width], "{name}");
                 let x = random([2, 3, height, width], 1, device);
+                assert_eq!(a.apply(x.clone()).dims()[1..], a.measured_shape(), "{name}");
                 law(&format!("{name} {height}x{width} on {on}"), a.as_ref(), x, device);
             }
         }
@@ -121,8 +133,9 @@ fn functions_of_singular_values_are_functions_of_the_operator() {
 fn a_blur_from_beyond_the_border() {
     on_devices(|on, device| {
         let kernel = Psf::Motion { length: 7.0, angle: 30.0 }.kernel().unwrap();
-        let a = ValidConvolution::new(&kernel, [28, 37], [20, 11], device).unwrap();
-        assert_eq!(a.image_size(), [48, 48]);
+        let circular = Convolution::new(&kernel, [3, 48, 48], device).unwrap();
+        let a = Crop::new(Arc::new(circular), [28, 37]);
+        assert_eq!((a.image_shape(), a.measured_shape()), ([3, 48, 48], [3, 28, 37]));
         let x = random([2, 3, 48, 48], 1, device);
         let y = random([2, 3, 28, 37], 2, device);
         let (left, right) = (dot(a.apply(x.clone()), y.clone()), dot(x, a.adjoint(y.clone())));
@@ -137,4 +150,38 @@ fn a_blur_from_beyond_the_border() {
         let zero = a.regularized_inverse(y.zeros_like(), 0.1);
         assert!(values(zero).iter().all(|&v| v == 0.0), "the inverse of nothing is nothing");
     });
+}
+
+#[test]
+fn preconditioners_are_those_of_the_adjoint() {
+    for_every_operator(|name, a, x, device| {
+        let y = a.apply(x.clone()) + random(a.apply(x).dims(), 13, device) * 0.1;
+        let p = Preconditioner { eta: 0.1, inverse: 0.8, identity: 0.3 };
+        let (fused, plain) = (a.preconditioned_adjoint(y.clone(), p), a.adjoint(a.precondition(y, p)));
+        assert_close(name, &values(fused), &values(plain), 1e-4);
+    });
+}
+
+#[test]
+fn a_product_with_the_identity_is_its_other_factor() {
+    use fdgr::degradation::{Degradation, Form, deblur::Deblur, denoising::Denoising};
+    on_devices(|on, device| {
+        let blur = Deblur { psf: Psf::gaussian(1.0), form: Form::Fft };
+        let pair = Degradation::new(vec![Denoising {}.into(), blur.clone().into()]).build([32, 20], device).unwrap();
+        let alone = Degradation::from(blur).build([32, 20], device).unwrap();
+        let x = random([1, 3, 32, 20], 5, device);
+        assert_close(&format!("A on {on}"), &values(pair.apply(x.clone())), &values(alone.apply(x.clone())), 1e-6);
+        let (pair, alone) = (pair.regularized_inverse(x.clone(), 0.01), alone.regularized_inverse(x, 0.01));
+        assert_close(&format!("inverse on {on}"), &values(pair), &values(alone), 1e-3);
+    });
+}
+
+#[test]
+fn degradations_are_read_as_one_stage_or_several() {
+    use fdgr::degradation::Degradation;
+    let one: Degradation = serde_json::from_str(r#"{"name": "sr_averagepooling", "scale": 4}"#).unwrap();
+    let several: Degradation = serde_json::from_str(r#"[{"name": "sr_averagepooling", "scale": 4}]"#).unwrap();
+    assert_eq!(one, several);
+    assert_eq!(serde_json::to_string(&one).unwrap(), r#"[{"name":"sr_averagepooling","scale":4}]"#);
+    assert!(serde_json::from_str::<Degradation>("[]").is_err());
 }

@@ -6,7 +6,10 @@ use std::path::Path;
 use burn::tensor::Device;
 use fdgr::error::Result;
 use fdgr::metrics::frechet::{features, fid, kid};
-use fdgr::metrics::{Inception, Lpips, Metric, Network, gmsd, haarpsi, ms_ssim, psnr, ssim};
+use fdgr::metrics::{
+    ALL, Backbone, FID, Inception, KID, LPIPS_SQUEEZE, LPIPS_VGG, Lpips, Metric, Metrics, Network, gmsd, haarpsi,
+    ms_ssim, named, psnr, ssim,
+};
 use fdgr::picture::Picture;
 use image::{Pixel, Rgb, Rgb32FImage};
 use serde::Deserialize;
@@ -53,7 +56,7 @@ fn perceptual_similarity() {
     let golden = Golden::named("metrics");
     let (a, b) = (picture(&golden, "a"), picture(&golden, "b"));
     on_devices(|on, device| {
-        let lpips = Lpips::new("lpips_alex", Network::AlexNet, &mut by_formula(), device).unwrap();
+        let lpips = Lpips::new(Backbone::AlexNet, &mut by_formula(), device).unwrap();
         let layers: Vec<f32> = lpips.layers(&a, &b).unwrap().into_iter().map(|d| d as f32).collect();
         assert_close(&format!("layers on {on}"), &layers, golden.values("lpips_alex.per_layer"), 1e-3);
         let whole = lpips.compare(&a, &b).unwrap().unwrap();
@@ -96,14 +99,83 @@ fn distances_of_sets() {
     let actual = fid(&a, &b).unwrap();
     assert!((actual - expected).abs() <= 1e-4 * expected, "{actual} and {expected}");
     assert!(fid(&a, &a).unwrap().abs() <= 1e-6 * expected, "a set is no distance from itself");
-    assert!(kid(&a, &b).unwrap() > kid(&a, &a.rows(0, 100).into_owned()).unwrap().abs());
     // Fewer pictures than features: the covariances have no inverse, and the distance is the same whoever comes first.
     let (few, many) = (a.rows(0, 5).into_owned(), b.rows(0, 7).into_owned());
     let (there, back) = (fid(&few, &many).unwrap(), fid(&many, &few).unwrap());
     assert!((there - back).abs() <= 1e-9 * there);
 }
 
-/// What packages say of a picture and its mixture with another one.
+/// The unbiased squared maximum mean discrepancy with the kernel `(x · y / d + 1)³`, pair by pair.
+fn discrepancy(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
+    let kernel = |x: &Vec<f32>, y: &Vec<f32>| {
+        let product: f64 = x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+        (product / x.len() as f64 + 1.0).powi(3)
+    };
+    let pairs =
+        |x: &[Vec<f32>], y: &[Vec<f32>]| -> f64 { x.iter().map(|x| y.iter().map(|y| kernel(x, y)).sum::<f64>()).sum() };
+    let within = |x: &[Vec<f32>]| {
+        let n = x.len() as f64;
+        (pairs(x, x) - x.iter().map(|x| kernel(x, x)).sum::<f64>()) / (n * (n - 1.0))
+    };
+    within(a) + within(b) - 2.0 * pairs(a, b) / (a.len() * b.len()) as f64
+}
+
+#[test]
+fn kernel_distances_of_sets() {
+    let golden = Golden::named("metrics");
+    let set = |name: &str| -> Vec<Vec<f32>> {
+        golden.values(name).chunks(golden.shape(name)[1]).map(<[f32]>::to_vec).collect()
+    };
+    let (a, b) = (set("fid.features_a"), set("fid.features_b"));
+    // By a few lines of Python.
+    for (rows_a, rows_b, expected) in [(200, 200, 5.5190236035927125), (5, 7, 18.860020090217002)] {
+        let (a, b) = (&a[..rows_a], &b[..rows_b]);
+        let actual = kid(&features(a), &features(b)).unwrap();
+        for expected in [expected, discrepancy(a, b)] {
+            assert!((actual - expected).abs() <= 1e-9 * expected, "{rows_a} and {rows_b}: {actual} and {expected}");
+        }
+    }
+    assert_eq!(kid(&features(&a), &features(&a[..1])), None);
+
+    // Above 1000 pictures the mean over random subsets, which all but one of the pictures are in.
+    let large = |offset: usize, shift: f64| -> Vec<Vec<f32>> {
+        (0..1001).map(|i| (0..3).map(|j| (unit(3 * i + j, offset) + shift) as f32).collect()).collect()
+    };
+    let (a, b) = (large(0, 0.0), large(1, 0.5));
+    let (actual, expected) = (kid(&features(&a), &features(&b)).unwrap(), discrepancy(&a, &b));
+    assert!(expected > 0.1 && (actual / expected - 1.0).abs() < 0.01, "{actual} and {expected}");
+    assert_eq!(kid(&features(&a), &features(&b)), Some(actual), "the subsets are the same each time");
+}
+
+#[test]
+fn every_metric_has_one_row() {
+    for (i, about) in ALL.iter().enumerate() {
+        assert!(ALL[..i].iter().all(|other| other.name != about.name), "{}", about.name);
+        assert_eq!(named(about.name), Some(*about));
+    }
+    assert_eq!((named("fid"), named("kid"), named("nothing")), (Some(FID), Some(KID), None));
+    let plain: Vec<&str> = Metrics::plain().pictures.iter().map(|metric| metric.name()).collect();
+    assert_eq!(plain, ["psnr", "ssim", "ms_ssim", "gmsd", "haarpsi"]);
+    for network in Network::all() {
+        assert_eq!(Network::of_model(network.model()).map(|found| found.model()), Some(network.model()));
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_gets_a_sentence() {
+    let (a, b) = (Rgb32FImage::new(70, 70), Rgb32FImage::new(70, 71));
+    let error = Metrics::plain().compare(&a, &b).unwrap_err().to_string();
+    assert!(error.contains("70x70") && error.contains("70x71"), "{error}");
+    let lpips = Lpips::new(Backbone::AlexNet, &mut by_formula(), &Device::flex()).unwrap();
+    assert!(lpips.compare(&a, &b).unwrap_err().to_string().contains("70x71"));
+    // Tensors of another size than asked for.
+    let short = Lpips::new(Backbone::Vgg16, &mut |_: &str, _: &[usize]| Ok(vec![0.0; 3]), &Device::flex());
+    let error = short.err().expect("three numbers are no convolution").to_string();
+    assert!(error.contains("features.0.weight") && error.contains("3 numbers"), "{error}");
+    assert!(Inception::new(&mut |_: &str, _: &[usize]| Ok(Vec::new()), &Device::flex()).is_err());
+}
+
+/// Values by other packages for a picture and its mixture with another one.
 #[derive(Deserialize)]
 struct Case {
     pictures: [String; 2],
@@ -117,7 +189,7 @@ fn other_packages_agree() {
     let text = std::fs::read_to_string("tests/data/metrics.json").unwrap();
     let cases: Vec<Case> = serde_json::from_str(&text).unwrap();
     assert!(!cases.is_empty());
-    let networks = [("lpips_vgg", Network::Vgg16), ("lpips_squeeze", Network::SqueezeNet)];
+    let networks = [(LPIPS_VGG, Backbone::Vgg16), (LPIPS_SQUEEZE, Backbone::SqueezeNet)];
     for Case { pictures, share, values } in cases {
         let [a, b] = pictures.each_ref().map(|path| Picture::read(Path::new(path)).unwrap());
         let (a, mut b) = (a.pixels(), b.pixels().clone());
@@ -130,8 +202,9 @@ fn other_packages_agree() {
                 "gmsd" => gmsd(a, b),
                 "haarpsi" => haarpsi(a, b),
                 name => {
-                    let (name, network) = networks.into_iter().find(|(n, _)| *n == name).expect("a known metric");
-                    let lpips = Lpips::new(name, network, &mut by_formula(), &Device::flex()).unwrap();
+                    let (_, backbone) =
+                        networks.into_iter().find(|(about, _)| about.name == name).expect("a known metric");
+                    let lpips = Lpips::new(backbone, &mut by_formula(), &Device::flex()).unwrap();
                     lpips.compare(a, b).unwrap().unwrap()
                 }
             };

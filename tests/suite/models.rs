@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
+use fdgr::files::sha256;
 use fdgr::picture::Picture;
 use serde_json::json;
 use tempfile::TempDir;
@@ -25,13 +26,17 @@ impl Shelf {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_fdgr"))
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fdgr"));
+        command
             .args(arguments)
             .env("FDGR_MODELS", self.path("models"))
             .env("FDGR_CATALOG", self.catalog_or_default())
-            .env("RUST_BACKTRACE", "0")
-            .output()
-            .unwrap()
+            .env("RUST_BACKTRACE", "0");
+        command
     }
 
     fn catalog_or_default(&self) -> PathBuf {
@@ -60,9 +65,14 @@ impl Shelf {
     }
 
     fn installed(&self) -> Vec<String> {
+        self.all().into_iter().filter(|name| !name.starts_with('.')).collect()
+    }
+
+    /// Everything in the folder of models, sorted.
+    fn all(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.path("models")) else { return Vec::new() };
-        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
@@ -83,7 +93,9 @@ fn a_model_is_added_examined_verified_and_removed() {
     assert!(info.contains("DDPM UNet") && info.contains("complete"), "{info}");
     shelf.succeeds(&["models", "verify"]);
     shelf.fails(&["models", "add", &golden("simple_unet_32.pt"), "--name", "small"], &["small", "already"]);
-    shelf.fails(&["models", "add", &golden("simple_unet_32.pt"), "--name", "../up"], &["--name"]);
+    for name in ["../up", "NUL", "end."] {
+        shelf.fails(&["models", "add", &golden("simple_unet_32.pt"), "--name", name], &["--name", name]);
+    }
     shelf.fails(&["models", "add", &golden("schedule.safetensors"), "--name", "other"], &["no architecture known"]);
 
     let weights = shelf.path("models/small/simple_unet_32.pt");
@@ -99,23 +111,24 @@ fn a_model_is_added_examined_verified_and_removed() {
 }
 
 #[test]
-fn the_doctor_names_what_every_file_is() {
+fn inspection_names_what_every_file_is() {
     let shelf = Shelf::new();
     for (file, words) in [
         ("adm_unet_32.pt", ["guided-diffusion UNet", "learned variance"]),
         ("adm_unet_32_plain.pt", ["guided-diffusion UNet", "fixed variance"]),
         ("adm_unet_32_class.pt", ["10 classes", "complete"]),
-        ("classifier_32.pt", ["classifier of 10 classes at 32x32", "--class"]),
+        ("classifier_32.pt", ["classifier of 10 classes at 32x32", "guiding a class-conditional prior"]),
         ("simple_unet_32_legacy.pt", ["DDPM UNet", "float32"]),
     ] {
         let info = shelf.succeeds(&["models", "info", &golden(file)]);
-        let said = words.iter().filter(|word| info.contains(**word)).count();
-        assert!(said >= 1 && info.contains(words[0]), "{file}: {info}");
+        for word in words {
+            assert!(info.contains(word), "{file} does not say {word:?}: {info}");
+        }
     }
 }
 
 #[test]
-fn the_doctor_names_what_is_missing_and_what_is_too_much() {
+fn inspection_names_what_is_missing_and_what_is_too_much() {
     let shelf = Shelf::new();
     let whole = std::fs::read("assets/prior/photo.safetensors").unwrap();
     let whole = safetensors::SafeTensors::deserialize(&whole).unwrap();
@@ -301,16 +314,106 @@ fn a_transfer_that_breaks_off_is_resumed() {
     assert_eq!(*starts.lock().unwrap(), [0, 100_000, 300_000]);
     assert_eq!(std::fs::read(shelf.path("models/served/weights.pt")).unwrap(), file);
     let record = std::fs::read_to_string(shelf.path("models/served/model.json")).unwrap();
-    assert!(record.contains(&fdgr::model::sha256(&file)) && said.contains("--model served"), "{record}");
+    assert!(record.contains(&sha256(&file)) && said.contains("--model served"), "{record}");
     shelf.succeeds(&["models", "verify", "served"]);
-    let left: Vec<_> = std::fs::read_dir(shelf.path("models")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left, ["served"], "nothing else is left behind");
+    assert_eq!(shelf.all(), [".hashes.json", ".lock", ".served.lock", "served"], "no part is left");
+}
+
+#[test]
+fn files_without_a_published_hash_are_the_same_each_time() {
+    let shelf = Shelf::new();
+    let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();
+    let (url, _) = serve(file.clone(), Vec::new());
+    catalog(&shelf, &[&url], None);
+    let output = shelf.run(&["models", "pull", "served"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("unverified"), "{said}");
+    shelf.succeeds(&["models", "remove", "served"]);
+    shelf.succeeds(&["models", "pull", "served"]);
+    shelf.succeeds(&["models", "remove", "served"]);
+
+    // Another usable checkpoint at the same address.
+    let (url, _) = serve(std::fs::read(golden("simple_unet_32_legacy.pt")).unwrap(), Vec::new());
+    catalog(&shelf, &[&url], None);
+    shelf.fails(&["models", "pull", "served"], &["first download", &sha256(&file), ".hashes.json"]);
+    std::fs::remove_file(shelf.path("models/.hashes.json")).unwrap();
+    shelf.succeeds(&["models", "pull", "served"]);
+    shelf.succeeds(&["models", "remove", "served"]);
+
+    // A few digits are compared, and said to be few.
+    let (url, _) = serve(file.clone(), Vec::new());
+    std::fs::remove_file(shelf.path("models/.hashes.json")).unwrap();
+    catalog(&shelf, &[&url], Some(&sha256(&file)[..8]));
+    let said = String::from_utf8(shelf.run(&["models", "pull", "served"]).stderr).unwrap();
+    assert!(said.contains("first 8 digits"), "{said}");
+    shelf.succeeds(&["models", "remove", "served"]);
+    catalog(&shelf, &[&url], Some(&sha256(&file)));
+    let said = String::from_utf8(shelf.run(&["models", "pull", "served"]).stderr).unwrap();
+    assert!(!said.contains("unverified") && !said.contains("digits"), "{said}");
+}
+
+#[test]
+fn a_name_is_installed_by_one_process_at_a_time() {
+    let shelf = Shelf::new();
+    std::fs::create_dir(shelf.path("models")).unwrap();
+    let lock = std::fs::File::create(shelf.path("models/.served.lock")).unwrap();
+    lock.lock().unwrap();
+    let (url, starts) = serve(std::fs::read(golden("simple_unet_32.pt")).unwrap(), Vec::new());
+    catalog(&shelf, &[&url], None);
+    shelf.fails(&["models", "pull", "served"], &["served", "another process"]);
+    shelf.fails(&["models", "add", &golden("simple_unet_32.pt"), "--name", "served"], &["another process"]);
+    assert!(starts.lock().unwrap().is_empty(), "nothing was asked of the server");
+    drop(lock);
+    shelf.succeeds(&["models", "pull", "served"]);
+}
+
+#[test]
+fn a_folder_of_models_that_cannot_be_written_is_told() {
+    let shelf = Shelf::new();
+    std::fs::write(shelf.path("models"), "a file").unwrap();
+    let output = shelf.run(&["models", "add", &golden("simple_unet_32.pt"), "--name", "small"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot be written") && !said.contains("-o"), "no flag chooses another place: {said}");
+    assert!(String::from_utf8(shelf.run(&["models", "list"]).stderr).unwrap().contains("cannot be read"));
+}
+
+#[test]
+fn names_of_models_are_not_captured_by_files() {
+    let shelf = Shelf::new();
+    shelf.succeeds(&["models", "add", &golden("simple_unet_32.pt"), "--name", "small"]);
+    let desk = shelf.path("desk");
+    std::fs::create_dir_all(desk.join("photo")).unwrap();
+    std::fs::write(desk.join("small"), "a note").unwrap();
+    let pixels = image::Rgb32FImage::from_fn(32, 32, |x, y| image::Rgb([x as f32 / 32.0, y as f32 / 32.0, 0.4]));
+    Picture::new(pixels).write(&desk.join("in.png")).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = shelf.command(arguments).current_dir(&desk).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "fdgr {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run(&["models", "info", "photo"]).contains("DDPM UNet"));
+    for model in ["photo", "small"] {
+        let (out, again) = (format!("{model}.png"), format!("{model}-again.png"));
+        let restore = ["restore", "in.png", "-o", &out, "--task", "denoise", "--sigma", "0.1", "--steps", "3"];
+        run(&[&restore[..], &["--device", "cpu", "--model", model]].concat());
+        let recipe = format!("{out}.recipe.json");
+        let text: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(desk.join(&recipe)).unwrap()).unwrap();
+        assert_eq!(text["prior"]["model"], model, "the name lasts");
+        run(&["restore", "--recipe", &recipe, "-o", &again]);
+        assert_eq!(std::fs::read(desk.join(&out)).unwrap(), std::fs::read(desk.join(&again)).unwrap());
+    }
+    // With a separator it is the file.
+    let output = shelf.command(&["models", "info", "./small"]).current_dir(&desk).output().unwrap();
+    assert!(!output.status.success(), "a note holds no weights");
 }
 
 #[test]
 fn damaged_and_foreign_downloads_are_thrown_away() {
     let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();
-    let hash = fdgr::model::sha256(&file);
+    let hash = sha256(&file);
     // Damage in the weights shows in the archive's own sums, or in a published hash.
     for (published, word) in [(None, "damaged"), (Some(hash.as_str()), "SHA-256")] {
         let shelf = Shelf::new();

@@ -1,4 +1,4 @@
-//! The kernels of every device against their specifications in tensor operations.
+//! The kernels of every device against their references in tensor operations.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use fdgr::kernel::{
@@ -13,7 +13,7 @@ use fdgr::kernel::{
 use crate::support::{assert_close, on_devices, random, values};
 
 const SIZES: [[usize; 2]; 6] = [[1, 1], [5, 7], [64, 64], [97, 101], [256, 256], [480, 640]];
-/// Error of a transform in f32, the specification's own rounding included.
+/// Error of a transform in f32, the rounding of the reference included.
 const TOLERANCE: f64 = 2e-5;
 
 fn at_every_size(test: impl Fn(String, [usize; 2], &Device)) {
@@ -24,8 +24,8 @@ fn at_every_size(test: impl Fn(String, [usize; 2], &Device)) {
     });
 }
 
-/// Specifications run on the CPU, whatever the device.
-fn specified(x: &Tensor<4>, of: impl Fn(Tensor<4>) -> Vec<f32>) -> Vec<f32> {
+/// References run on the CPU, whatever the device.
+fn on_cpu(x: &Tensor<4>, of: impl Fn(Tensor<4>) -> Vec<f32>) -> Vec<f32> {
     let cpu = Device::flex();
     let data = x.clone().try_into_data().expect("data");
     of(Tensor::from_data(data, &cpu))
@@ -34,21 +34,21 @@ fn specified(x: &Tensor<4>, of: impl Fn(Tensor<4>) -> Vec<f32>) -> Vec<f32> {
 #[test]
 fn transforms() {
     at_every_size(|name, [h, w], device| {
-        // Images of odd and even number, whose rows and columns are transformed in pairs.
+        // Odd and even numbers of images: lines are transformed in pairs.
         for count in [1, 2] {
             let x = random([count, 3, h, w], 4, device);
             let plan = Fft2::new(h, w, device);
             let spectrum = plan.forward(x.clone());
-            let expected = specified(&x, |x| values(fft::specification(x)));
+            let expected = on_cpu(&x, |x| values(fft::reference(x)));
             assert_close(&format!("forward {name}"), &values(spectrum.clone()), &expected, TOLERANCE);
             assert_close(&format!("inverse {name}"), &values(plan.inverse(spectrum)), &values(x), TOLERANCE);
-            // Any numbers, among them frequencies without an image.
+            // Random numbers, which include spectra of no real image.
             let half = |seed| random([count, 3, h, fft::half(w)], seed, device);
             let (re, im) = (half(5), half(6));
             let im_data = im.clone().try_into_data().expect("data");
-            let expected = specified(&re, |re| {
+            let expected = on_cpu(&re, |re| {
                 let im = Tensor::from_data(im_data.clone(), &re.device());
-                values(fft::inverse_specification(Tensor::stack(vec![re, im], 4), w))
+                values(fft::inverse_reference(Tensor::stack(vec![re, im], 4), w))
             });
             let back = values(plan.inverse(Tensor::stack(vec![re, im], 4)));
             assert_close(&format!("inverse of anything {name}"), &back, &expected, TOLERANCE);
@@ -64,12 +64,12 @@ fn circular_convolutions() {
         // A transfer function of a real kernel.
         let transfer = plan.forward(random([1, 1, h, w], 9, device)).squeeze_dims::<3>(&[0, 1]);
         let data = transfer.clone().try_into_data().expect("data");
-        let expected = specified(&x, |x| {
+        let expected = on_cpu(&x, |x| {
             let transfer = Tensor::from_data(data.clone(), &x.device());
-            values(fft::filter_specification(x, &transfer))
+            values(fft::filter_reference(x, &transfer))
         });
         assert_close(&name, &values(plan.filter(x.clone(), &transfer)), &expected, TOLERANCE);
-        // Of an image whose rows are not one after the other in memory.
+        // An image that is not contiguous in memory.
         let turned = x.swap_dims(2, 3).flip([3]).flip([3]).swap_dims(2, 3);
         assert_close(&format!("strided {name}"), &values(plan.filter(turned, &transfer)), &expected, TOLERANCE);
     });
@@ -80,8 +80,8 @@ fn fourier_derivatives() {
     at_every_size(|name, [h, w], device| {
         let x = random([1, 3, h, w], 11, device);
         let derivatives = Derivatives::new(h, w, device);
-        let along = |axis| specified(&x, |x| values(gradient::derivative_specification(x, axis)));
-        // The second of an image whose rows are not one after the other in memory.
+        let along = |axis| on_cpu(&x, |x| values(gradient::derivative_reference(x, axis)));
+        // The second one of an image that is not contiguous in memory.
         let [du, _] = derivatives.gradient(x.clone());
         let turned = x.clone().swap_dims(2, 3).flip([3]).flip([3]).swap_dims(2, 3);
         let [_, dv] = derivatives.gradient(turned);
@@ -103,7 +103,7 @@ fn group_norms() {
             let (scale, shift) = (parameter(15), parameter(16));
             for activate in [false, true] {
                 let norm = GroupNorm { groups, epsilon: 1e-6, activate };
-                let expected = values(norm.specification(x.clone(), &scale, &shift));
+                let expected = values(norm.reference(x.clone(), &scale, &shift));
                 let actual = values(norm.forward(x.clone(), &scale, &shift));
                 assert_close(&format!("{norm:?} of {c}x{h}x{w} on {on}"), &actual, &expected, 2e-5);
             }
@@ -117,16 +117,16 @@ fn regularizer_kernels() {
         let x = random([2, 3, h, w], 13, device) * 0.3;
         let derivatives = Derivatives::new(h, w, device);
         for penalty in [Penalty { alpha: 0.2, sigma_g: 0.8 }, Penalty { alpha: 0.5, sigma_g: 1.5 }] {
-            let expected = specified(&x, |x| values(gradient::spatial_specification(x, 1.3, penalty)));
+            let expected = on_cpu(&x, |x| values(gradient::spatial_reference(x, 1.3, penalty)));
             let actual = values(gradient::spatial(x.clone(), 1.3, penalty));
             assert_close(&format!("G+ {penalty:?} {name}"), &actual, &expected, 1e-4);
 
             let (du, dv) = (x.clone(), random([2, 3, h, w], 12, device));
-            let expected = values(gradient::joint_weight_specification(du.clone(), dv.clone(), -0.7, penalty));
+            let expected = values(gradient::joint_weight_reference(du.clone(), dv.clone(), -0.7, penalty));
             let actual = values(gradient::joint_weight(du, dv, -0.7, penalty));
             assert_close(&format!("weights {penalty:?} {name}"), &actual, &expected, 1e-5);
 
-            let expected = specified(&x, |x| values(gradient::frequency_specification(x, -0.09, penalty)));
+            let expected = on_cpu(&x, |x| values(gradient::frequency_reference(x, -0.09, penalty)));
             let actual = values(gradient::frequency(&derivatives, x.clone(), -0.09, penalty));
             assert_close(&format!("G- {penalty:?} {name}"), &actual, &expected, 1e-4);
         }
@@ -135,7 +135,7 @@ fn regularizer_kernels() {
 
 #[test]
 fn halves() {
-    // Every f16 but infinities and NaN, in an order that mixes them.
+    // Every finite f16, in a mixed order.
     let finite = |bits: &u16| bits >> 10 & 0x1f != 0x1f;
     let halves: Vec<u16> = (0..=u16::MAX).map(|i| i.wrapping_mul(40_503)).filter(finite).collect();
     let words: Vec<i32> = halves.chunks_exact(2).map(|w| (u32::from(w[1]) << 16 | u32::from(w[0])) as i32).collect();
@@ -144,7 +144,7 @@ fn halves() {
         Tensor::<1, Int>::from_data(data, (device, DType::I32))
     };
     let exact: Vec<f32> = halves.iter().map(|&bits| ::half::f16::from_bits(bits).to_f32()).collect();
-    assert_close("the specification", &values(half::widen_specification(upload(&Device::flex()))), &exact, 1e-6);
+    assert_close("the reference", &values(half::widen_reference(upload(&Device::flex()))), &exact, 1e-6);
     on_devices(|on, device| {
         let widened = values(half::widen(upload(device)));
         assert_eq!(widened.len(), exact.len());
@@ -179,7 +179,7 @@ fn convolutions() {
                 let cpu = Device::flex();
                 let [x_cpu, weight_cpu] = [&x, &weight].map(|t| Tensor::from_data(data(t.clone()), &cpu));
                 let bias_cpu = Tensor::from_data(bias.clone().try_into_data().expect("data"), &cpu);
-                let expected = convolution::specification(x_cpu, weight_cpu, bias_cpu, sampling);
+                let expected = convolution::reference(x_cpu, weight_cpu, bias_cpu, sampling);
                 let actual = convolve(x.clone(), weight.clone(), bias.clone(), sampling);
                 assert_eq!(actual.dims(), expected.dims(), "{name}");
                 assert_close(&name, &values(actual.clone()), &values(expected.clone()), 2e-5);
@@ -200,7 +200,7 @@ fn convolutions_whose_weights_fill_several_buffers() {
         let x = random([1, inputs, 24, 24], 26, device);
         let weight = random([3, 3, inputs, outputs], 27, device) * 0.012;
         let bias = random([1, 1, 1, outputs], 28, device).reshape([outputs]);
-        let expected = values(convolution::specification(x.clone(), weight.clone(), bias.clone(), Sampling::Keep));
+        let expected = values(convolution::reference(x.clone(), weight.clone(), bias.clone(), Sampling::Keep));
         assert_close(on, &values(convolve(x, weight, bias, Sampling::Keep)), &expected, 2e-5);
     });
 }
@@ -211,7 +211,7 @@ fn concatenations() {
         let (a, b) = (random([2, 3, 5, 7], 24, device), random([2, 4, 5, 7], 25, device));
         let expected = values(Tensor::cat(vec![a.clone(), b.clone()], 1));
         assert_eq!(values(concatenate(a.clone(), b.clone())), expected, "on {on}");
-        // Of feature maps as convolutions leave them.
+        // Feature maps in the memory layout of a convolution.
         let kept = |x: Tensor<4>| {
             let c = x.dims()[1];
             let identity = Tensor::<2>::eye(c, device).reshape([1, 1, c, c]);
@@ -221,7 +221,7 @@ fn concatenations() {
     });
 }
 
-/// The gradient by `x` of the product of `of(x)` with random numbers.
+/// The gradient with respect to `x` of the inner product of `of(x)` with random numbers.
 fn gradient(x: &Tensor<4>, of: impl Fn(Tensor<4>) -> Tensor<4>) -> Vec<f32> {
     let x = x.clone().autodiff().require_grad();
     let y = of(x.clone());
@@ -239,7 +239,7 @@ fn derivatives_of_normalisations() {
             let (scale, shift) = (parameter(15), parameter(16));
             for activate in [false, true] {
                 let norm = GroupNorm { groups, epsilon: 1e-6, activate };
-                let expected = gradient(&x, |x| norm.specification(x, &scale, &shift));
+                let expected = gradient(&x, |x| norm.reference(x, &scale, &shift));
                 let actual = gradient(&x, |x| norm.forward(x, &scale, &shift));
                 assert_close(&format!("{norm:?} of {b}x{c}x{h}x{w} on {on}"), &actual, &expected, 5e-5);
             }
@@ -265,12 +265,12 @@ fn derivatives_of_convolutions() {
                     continue;
                 }
                 let name = format!("{sampling:?} of {b}x{inputs}x{h}x{w} to {outputs}, {taps} taps, on {on}");
-                let specified = |x| convolution::specification(x, weight.clone(), bias.clone(), sampling);
-                let expected = gradient(&x, specified);
+                let reference = |x| convolution::reference(x, weight.clone(), bias.clone(), sampling);
+                let expected = gradient(&x, reference);
                 let actual = gradient(&x, |x| convolve(x, weight.clone(), bias.clone(), sampling));
                 assert_close(&name, &actual, &expected, 2e-5);
                 // Through the residual as well.
-                let expected = gradient(&x, |x| specified(x.clone()) + specified(x) * 0.5);
+                let expected = gradient(&x, |x| reference(x.clone()) + reference(x) * 0.5);
                 let sum = |x: Tensor<4>| {
                     let half = convolve(x.clone(), weight.clone(), bias.clone(), sampling) * 0.5;
                     convolve_add(x, weight.clone(), bias.clone(), half, sampling)
@@ -299,9 +299,9 @@ fn attentions() {
             [[1, 16, 1], [2, 33, 7], [3, 5, 96], [1, 64, 256], [4, 32, 700], [2, 32, 320], [1, 256, 257]]
         {
             let columns = |seed| random([1, heads, c, n], seed, device).squeeze_dim::<3>(0);
-            // Scores that differ by much, as trained networks have them.
+            // Scores of a wide range, as in trained networks.
             let (query, key, value) = (columns(30) * 4.0, columns(31), columns(32));
-            let expected = values(attention::specification(query.clone(), key.clone(), value.clone()));
+            let expected = values(attention::reference(query.clone(), key.clone(), value.clone()));
             let actual = values(attention::attend(query.clone(), key.clone(), value.clone()));
             let name = format!("{heads} heads of {c}x{n} on {on}");
             assert_close(&name, &actual, &expected, 1e-5);
@@ -309,7 +309,7 @@ fn attentions() {
             let mixed = |x: &Tensor<4>| x.clone().squeeze_dim::<3>(0);
             let value = query.clone().unsqueeze_dim::<4>(0);
             let expected =
-                gradient(&value, |x| attention::specification(mixed(&x), mixed(&x) * 0.1, mixed(&x)).unsqueeze_dim(0));
+                gradient(&value, |x| attention::reference(mixed(&x), mixed(&x) * 0.1, mixed(&x)).unsqueeze_dim(0));
             let actual =
                 gradient(&value, |x| attention::attend(mixed(&x), mixed(&x) * 0.1, mixed(&x)).unsqueeze_dim(0));
             assert_close(&format!("derivative, {name}"), &actual, &expected, 1e-5);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use fdgr::picture::Picture;
+use fdgr::picture::{ENDINGS, Picture, formats};
 use image::{ImageDecoder, ImageReader, metadata::Orientation};
 
 fn data(name: &str) -> PathBuf {
@@ -60,6 +60,42 @@ fn transparency_survives_or_is_refused() {
     let path = folder.path().join("out.jpg");
     let message = photo.write(&path).unwrap_err().to_string();
     assert!(message.contains("transparency") && !path.exists(), "{message}");
+}
+
+#[test]
+fn names_and_places_that_do_not_do_are_told_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = |name: &str| Picture::check_output(&folder.path().join(name)).unwrap_err().to_string();
+    assert!(message("out.gif").contains(".png, .jpg, .webp or .tiff"), "{}", message("out.gif"));
+    assert!(message("nowhere/out.png").contains("no folder"), "{}", message("nowhere/out.png"));
+    for format in formats() {
+        for ending in format.endings {
+            let path = folder.path().join(format!("out.{ending}"));
+            Picture::check_output(&path).unwrap();
+            assert!(Picture::has_picture_ending(&path) && ENDINGS.contains(ending) && !path.exists());
+        }
+    }
+}
+
+/// Every format keeps what its row of the table says, and nothing that it cannot hold.
+#[test]
+fn formats_hold_what_they_say() {
+    let deep = Picture::read(&data("gray16.png")).unwrap();
+    let clear = Picture::read(&data("transparent.png")).unwrap();
+    let profiled = Picture::read(&data("turned.jpg")).unwrap();
+    for format in formats() {
+        let name = format!("out.{}", format.endings[0]);
+        let (_folder, path) = written(&deep, &name);
+        assert_eq!(Picture::read(&path).unwrap().extras.deep, format.deep, "{name}: 16 bits");
+        let (_folder, path) = written(&profiled, &name);
+        let extras = Picture::read(&path).unwrap().extras;
+        // The profile of some TIFF files is not found by the decoder, though it is there.
+        let (bytes, icc) = (std::fs::read(&path).unwrap(), profiled.extras.icc.clone().unwrap());
+        let icc = extras.icc.is_some() || bytes.windows(icc.len()).any(|window| window == icc);
+        assert_eq!((icc, extras.exif.is_some()), (format.icc, format.exif), "{name}: ICC and EXIF");
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(clear.write(&folder.path().join(&name)).is_ok(), format.transparency, "{name}: transparency");
+    }
 }
 
 #[test]

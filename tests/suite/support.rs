@@ -6,7 +6,9 @@ use std::sync::{Mutex, OnceLock};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fdgr::device;
+use fdgr::error::Result;
 use fdgr::noise::{Noise, Seeded, Stream};
+use fdgr::prior::Call;
 use fdgr::prior::Denoiser;
 use fdgr::sampler::schedule::Betas;
 use safetensors::SafeTensors;
@@ -156,9 +158,9 @@ impl GaussianPrior {
 }
 
 impl Denoiser for GaussianPrior {
-    fn predict_noise(&self, x_t: Tensor<4>, t: usize) -> Tensor<4> {
-        let a = self.alpha_bar[t + 1];
-        x_t * ((1.0 - a).sqrt() / (self.variance * a + 1.0 - a))
+    fn predict_noise(&self, x_t: Tensor<4>, call: &Call) -> Result<Tensor<4>> {
+        let a = self.alpha_bar[call.t + 1];
+        Ok(x_t * ((1.0 - a).sqrt() / (self.variance * a + 1.0 - a)))
     }
 }
 

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 const SIZE: (u32, u32) = (480, 260);
 /// Columns of a histogram.
 const COLUMNS: usize = 16;
-/// Colours that people with any eyes can tell apart (P. Tol's bright scheme).
+/// A palette that is safe for colour-blind readers (P. Tol's bright scheme).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(68, 119, 170),
     RGBColor(238, 102, 119),
@@ -20,7 +20,7 @@ fn colour(i: usize) -> RGBColor {
     COLOURS[i % COLOURS.len()]
 }
 
-/// How many pictures of each series have which value.
+/// Histogram of the values of each series.
 pub fn histogram(title: &str, series: &[(&str, Vec<f64>)]) -> String {
     let all: Vec<f64> =
         series.iter().flat_map(|(_, values)| values.iter().copied()).filter(|v| v.is_finite()).collect();
@@ -63,7 +63,7 @@ pub fn histogram(title: &str, series: &[(&str, Vec<f64>)]) -> String {
     })
 }
 
-/// Lines through points, one a series; `x` by numbers.
+/// One line per series, through its points.
 pub fn lines(title: &str, x: &str, y: &str, series: &[(String, Vec<(f64, f64)>)]) -> String {
     let points: Vec<(f64, f64)> = series.iter().flat_map(|(_, points)| points.iter().copied()).collect();
     let (left, right) = range(&points.iter().map(|p| p.0).collect::<Vec<_>>());
@@ -95,7 +95,7 @@ pub fn lines(title: &str, x: &str, y: &str, series: &[(String, Vec<(f64, f64)>)]
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// What `draw` draws; nothing where it cannot.
+/// The drawing as SVG; empty if `draw` fails.
 fn drawn(draw: impl FnOnce(Area) -> Drawn) -> String {
     let mut text = String::new();
     let done = {
@@ -108,7 +108,7 @@ fn drawn(draw: impl FnOnce(Area) -> Drawn) -> String {
     }
 }
 
-/// A range with a little room around the values.
+/// The range of the values with a margin.
 fn range(values: &[f64]) -> (f64, f64) {
     let (low, high) =
         values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));

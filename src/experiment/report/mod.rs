@@ -1,4 +1,5 @@
-//! A page about one run or several: settings, tables, distributions, pictures, differences. Everything is in one file.
+//! A page about one or several runs: settings, tables, distributions, pictures, differences. One file contains everything, and
+//! no path of the machine that made it.
 
 mod chart;
 mod run;
@@ -16,33 +17,38 @@ use crate::metrics::{About, named};
 pub use chart::{histogram, lines};
 pub use run::Run;
 
+use run::file_name;
+
 const STYLE: &str = include_str!("../../../assets/report/report.css");
 const SCRIPT: &str = include_str!("../../../assets/report/report.js");
-/// Pictures shown of a run: of more, the best, the worst and some between.
+/// Largest number of pictures that are shown; of more, a sample from best to worst.
 const SHOWN: usize = 12;
 
-/// The page about `runs`, which are compared with the first of them where there are several.
+/// The page about `runs`; the others are compared with the first.
 pub fn page(runs: &[Run]) -> String {
+    let Some(first) = runs.first() else {
+        return document("No runs", &html! { header { h1 { "No runs" } } });
+    };
     let title = match runs {
         [run] => run.name.clone(),
         _ => format!("{} runs", runs.len()),
     };
     let metrics = metrics_of(runs);
-    let ranked = ranked(&runs[0], &metrics);
+    let ranked = ranked(first, &metrics);
     let body = html! {
         header {
             h1 { (title) }
-            p { "fdgr " (runs[0].settings.version) ", " (pictures(runs)) }
+            p { "fdgr " (first.settings.version) ", " (pictures(runs)) }
         }
         section id="summary" { h2 { "Results" } (summary(runs, &metrics)) (skipped(runs)) }
         @if runs.len() > 1 {
-            section id="differences" { h2 { "Differences from " (runs[0].name) } (differences(runs, &metrics)) }
+            section id="differences" { h2 { "Differences from " (first.name) } (differences(runs, &metrics)) }
         }
         section id="pictures" {
             h2 { "Pictures" }
             p class="note" {
-                "Left of the line the measurement, right of it the restored picture; drag it. "
-                @if ranked.len() < runs[0].records.len() { "Shown are the best, the worst and some between." }
+                "Drag the divider: measurement on the left, restored picture on the right. "
+                @if ranked.len() < first.done().count() { "A sample from best to worst is shown." }
             }
             @for &(index, remark) in &ranked { (comparison(runs, index, remark, &metrics)) }
         }
@@ -81,13 +87,13 @@ fn pictures(runs: &[Run]) -> String {
     }
 }
 
-/// Metrics that any run has, in the order of tables.
+/// Metrics of any run, in the order of tables.
 fn metrics_of(runs: &[Run]) -> Vec<About> {
     let has = |about: &About| runs.iter().any(|run| run.done().any(|record| record.metrics.contains_key(about.name)));
     crate::metrics::ALL.into_iter().filter(has).collect()
 }
 
-/// `mean ± half width` as people read it.
+/// `mean ± half width` with the metric's decimals and unit.
 pub fn shown_mean(about: &About, mean: &Mean) -> String {
     match mean.half_width {
         Some(half) => format!("{:.*} ± {}", about.decimals, mean.mean, about.shown(half)),
@@ -112,7 +118,7 @@ fn summary(runs: &[Run], metrics: &[About]) -> Markup {
                 th { "run" } th { "pictures" }
                 @for about in metrics { th { (about.title) " " (arrow(about)) } }
                 @for name in sets(runs) { th { (named(&name).map_or(name.clone(), |a| a.title.into())) " ↓" } }
-                th { "seconds a picture" }
+                th { "seconds per picture" }
             } }
             tbody { @for (run, means) in runs.iter().zip(&means) { tr {
                 th { (run.name) } td { (run.done().count()) }
@@ -125,7 +131,7 @@ fn summary(runs: &[Run], metrics: &[About]) -> Markup {
                 td { @if let Some(mean) = Mean::of(&run.done().map(|r| r.seconds).collect::<Vec<_>>()) { (format!("{:.1}", mean.mean)) } }
             } } }
         } }
-        p class="note" { "Means with their 95% confidence intervals over pictures. ↑ more is better, ↓ less is better." }
+        p class="note" { "Means over pictures, with 95% confidence intervals. ↑ higher is better, ↓ lower is better." }
     }
 }
 
@@ -144,10 +150,17 @@ fn skipped(runs: &[Run]) -> Markup {
         .collect();
     html! {
         @if !skipped.is_empty() {
-            p { (skipped.len()) " pictures were skipped:" }
-            ul { @for record in skipped { li { (record.error.as_deref().unwrap_or_default()) } } }
+            @let were = if skipped.len() == 1 { "picture was" } else { "pictures were" };
+            p { (skipped.len()) " " (were) " skipped:" }
+            ul { @for record in skipped { li { (reason(record)) } } }
         }
     }
+}
+
+/// Why a picture was skipped, without the folder it is in.
+fn reason(record: &Record) -> String {
+    let error = record.error.as_deref().unwrap_or_default();
+    error.replace(&record.path.display().to_string(), &file_name(&record.path))
 }
 
 fn differences(runs: &[Run], metrics: &[About]) -> Markup {
@@ -173,8 +186,8 @@ fn differences(runs: &[Run], metrics: &[About]) -> Markup {
             } } }
         } }
         p class="note" {
-            "On the pictures that both runs have. p is the probability of a difference as large by chance (paired t-test, \
-             two-sided, not corrected for the number of comparisons); coloured where it is below 0.05."
+            "Mean differences over the pictures that both runs have. p: paired t-test, two-sided, not corrected for multiple \
+             comparisons; coloured if p < 0.05."
         }
     }
 }
@@ -185,7 +198,7 @@ fn probability(p: f64) -> String {
 
 /// Indices to show, and why: best first.
 fn ranked(run: &Run, metrics: &[About]) -> Vec<(usize, &'static str)> {
-    // By LPIPS where it is at hand, which is nearer to what people see.
+    // LPIPS, if installed, agrees better with human judgement than PSNR.
     let judge = metrics
         .iter()
         .find(|about| about.name == "lpips_alex")
@@ -210,7 +223,8 @@ fn ranked(run: &Run, metrics: &[About]) -> Vec<(usize, &'static str)> {
 }
 
 fn comparison(runs: &[Run], index: usize, remark: &str, metrics: &[About]) -> Markup {
-    let name = runs[0].records.get(&index).map(|(record, _)| record.path.display().to_string()).unwrap_or_default();
+    let file = runs.iter().find_map(|run| run.records.get(&index)).map(|(record, _)| file_name(&record.path));
+    let name = format!("{index}: {}", file.unwrap_or_default());
     html! {
         article {
             h3 { (name) @if !remark.is_empty() { " " span class="badge" { (remark) } } }
@@ -271,7 +285,31 @@ fn settings(runs: &[Run]) -> Markup {
     }
 }
 
-/// A PNG as an address that holds it.
+/// A PNG as a data URL.
 fn data_address(bytes: &[u8]) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_page_without_runs_says_so() {
+        assert!(page(&[]).contains("No runs"));
+    }
+
+    #[test]
+    fn pages_show_no_folders() {
+        for path in ["/home/me/photos/a.png", "C:\\photos\\a.png", "photos/a.png", "a.png"] {
+            assert_eq!(file_name(Path::new(path)), "a.png");
+        }
+        assert_eq!(file_name(Path::new("photo")), "photo");
+        let error = Some("/home/me/photos/a.png: it is not a picture".to_owned());
+        let path = "/home/me/photos/a.png".into();
+        let record = Record { index: 0, path, metrics: BTreeMap::new(), seconds: 0.0, error };
+        assert_eq!(reason(&record), "a.png: it is not a picture");
+    }
 }

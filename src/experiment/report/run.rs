@@ -1,4 +1,4 @@
-//! A run as reports see it: one folder of results, or the shards of one experiment.
+//! A run of a report: one folder of results, or the shards of one experiment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,18 @@ use crate::error::Result;
 use crate::experiment::Settings;
 use crate::experiment::results::{Record, Results, means};
 use crate::experiment::statistics::Mean;
+use crate::restore::RestoreConfig;
+use crate::sampler::Timeline;
 
 /// Records of one experiment, and the folders that they came from.
 pub struct Run {
-    /// What it is called.
+    /// Name of its folder.
     pub name: String,
-    /// What made it.
+    /// Its settings.
     pub settings: Settings,
     /// Records by index, with the folder of each.
     pub records: BTreeMap<usize, (Record, usize)>,
-    /// Distances of the sets, where they were measured.
+    /// Distances of the sets, if they were measured.
     pub sets: BTreeMap<String, f64>,
     folders: Vec<Results>,
 }
@@ -28,14 +30,14 @@ impl Run {
     /// The runs of folders of results. Folders with the same settings and no picture in common are shards of one.
     ///
     /// # Errors
-    /// Folders of something else.
+    /// Other folders, and damaged results.
     pub fn open(folders: &[PathBuf]) -> Result<Vec<Self>> {
         let mut runs: Vec<Self> = Vec::new();
         for folder in folders {
             let results = Results::open(folder)?;
             let records = results.records()?;
             let fits = |run: &&mut Self| {
-                run.settings.check_same(&results.settings, folder).is_ok()
+                run.settings.check_same(&results.settings, folder, &|_| true).is_ok()
                     && records.iter().all(|record| !run.records.contains_key(&record.index))
             };
             let run = match runs.iter_mut().find(fits) {
@@ -46,7 +48,7 @@ impl Run {
                         name,
                         settings,
                         records: BTreeMap::new(),
-                        sets: results.sets(),
+                        sets: results.sets()?,
                         folders: Vec::new(),
                     });
                     runs.last_mut().expect("pushed above")
@@ -56,7 +58,7 @@ impl Run {
             run.records.extend(records.into_iter().map(|record| (record.index, (record, place))));
             run.folders.push(results);
             if place > 0 {
-                // Distances of sets are no means of their parts'.
+                // Distances of sets do not follow from those of their parts.
                 run.sets.clear();
             }
         }
@@ -73,7 +75,7 @@ impl Run {
         means(&self.done().cloned().collect::<Vec<_>>())
     }
 
-    /// A picture of the results of `index` as an address, if it is there.
+    /// A picture of the results of `index` as a data URL, if it exists.
     pub(super) fn embedded(&self, index: usize, place: impl Fn(&Results) -> PathBuf) -> Option<String> {
         let (_, folder) = self.records.get(&index)?;
         Some(data_address(&std::fs::read(place(&self.folders[*folder])).ok()?))
@@ -83,10 +85,10 @@ impl Run {
     pub(super) fn described(&self) -> Vec<(String, String)> {
         let Settings { measurement, config, prior, device, side, batch, pictures, version } = &self.settings;
         let mut rows = vec![
-            ("degradation".to_owned(), measurement.deg.to_string()),
+            ("degradation".to_owned(), measurement.deg.clone()),
             ("deg_scale".into(), measurement.deg_scale.to_string()),
             ("operator_imp".into(), format!("{:?}", measurement.operator_imp).to_uppercase()),
-            ("sigma_y".into(), config.sigma.to_string()),
+            ("sigma_y, of [0, 1] images".into(), config.sigma.to_string()),
         ];
         let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if let Ok(Value::Object(mut method)) = serde_json::to_value(&config.method) {
@@ -97,17 +99,41 @@ impl Run {
         rows.extend([
             ("steps".into(), config.steps.to_string()),
             ("start".into(), config.start.to_string()),
+            ("network evaluations (NFE)".into(), nfe(config)),
             ("clip".into(), config.clip.to_string()),
-            ("time travel".into(), format!("{} steps, {} times", config.travel.length, config.travel.repeat)),
+            (
+                "time travel".into(),
+                match config.travel.is_none() {
+                    true => "none".into(),
+                    false => format!("length {}, repeat {}", config.travel.length, config.travel.repeat),
+                },
+            ),
             ("seed".into(), config.seed.to_string()),
-            ("prior".into(), prior.choice.model.clone()),
+            ("prior".into(), file_name(Path::new(&prior.choice.model))),
             ("prior, SHA-256".into(), prior.sha256.clone()),
+        ]);
+        if let Some(classifier) = &prior.choice.classifier {
+            rows.push(("classifier".into(), file_name(Path::new(classifier))));
+        }
+        rows.extend([
             ("device".into(), device.description.clone()),
-            ("pictures".into(), format!("{} of {side}x{side}, {batch} at once", pictures.len())),
+            ("pictures".into(), format!("{} of {side}x{side}, batch size {batch}", pictures.len())),
             ("fdgr".into(), version.clone()),
         ]);
         rows
     }
+}
+
+/// Number of evaluations of the network for one picture.
+fn nfe(config: &RestoreConfig) -> String {
+    let timeline = Timeline::new(config.schedule, config.steps, config.start, config.travel);
+    timeline.map_or_else(|_| String::new(), |timeline| timeline.steps().count().to_string())
+}
+
+/// The last part of a path of any system; folders of the machine have no place in a page that is passed on.
+pub(super) fn file_name(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default().to_owned()
 }
 
 fn name_of(folder: &Path) -> String {

@@ -1,5 +1,5 @@
-//! Attention on the CPU: a thread takes some queries through all keys, a block of them at a time, and corrects its sums where a
-//! later block has a larger score ("FlashAttention", T. Dao et al., 2022).
+//! Attention on the CPU with an online softmax ("FlashAttention", T. Dao et al., 2022): a thread processes some queries
+//! against one block of keys at a time, and rescales its sums if a block has a larger score than those before it.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::elementary::exp;
 use super::product::{Block, Buffer, CHUNK, ROWS, product};
 
-/// Groups of [`ROWS`] queries that go through a block of keys together, while it is in a thread's cache.
+/// Groups of [`ROWS`] queries that are processed against a block of keys while it is in the cache of a thread.
 const GROUPS: usize = 16;
 /// Keys of a block: a multiple of every [`Block`] and of [`CHUNK`].
 const KEYS: usize = 256;
@@ -65,7 +65,7 @@ impl Attention<'_> {
     }
 }
 
-/// Sizes that all threads know.
+/// Sizes shared by all threads.
 struct Plan {
     channels: usize,
     tokens: usize,
@@ -78,17 +78,17 @@ impl Plan {
         self.tokens.div_ceil(KEYS)
     }
 
-    /// Channels, filled up to whole chunks, which scores are summed over.
+    /// Length of the sums of scores: the channels, padded to whole chunks.
     fn depth(&self) -> usize {
         self.channels.next_multiple_of(CHUNK)
     }
 
-    /// Numbers of the panels of a block of keys, `[KEYS / block, depth, block]`.
+    /// Elements of the panels of a block of keys, `[KEYS / block, depth, block]`.
     fn keys_pitch(&self) -> usize {
         self.depth() * KEYS
     }
 
-    /// Numbers of the panels of a block of values, `[channels / block, KEYS, block]`.
+    /// Elements of the panels of a block of values, `[channels / block, KEYS, block]`.
     fn values_pitch(&self) -> usize {
         self.channels.next_multiple_of(self.block) * KEYS
     }
@@ -144,7 +144,8 @@ impl WithSimd for Part<'_> {
     }
 }
 
-/// What is known of a group of queries after some keys: for each the largest score, and the sum of `exp(score - largest)`.
+/// State of the online softmax of a group of queries: for each, the largest score so far and the sum of
+/// `exp(score - largest)`.
 #[derive(Clone, Copy)]
 struct Progress {
     largest: [f32; ROWS],
@@ -158,7 +159,8 @@ impl Part<'_> {
         let Plan { channels, tokens, block } = *plan;
         let (depth, width) = (plan.depth(), channels.next_multiple_of(block));
         let groups = (out.len() / channels).div_ceil(ROWS);
-        // `[groups, depth / CHUNK, ROWS, CHUNK]`, `[KEYS / CHUNK, ROWS, CHUNK]` and `[groups, width / block, ROWS, block]`
+        // `[groups, depth / CHUNK, ROWS, CHUNK]`, `[KEYS / CHUNK, ROWS, CHUNK]` and
+        // `[groups, width / block, ROWS, block]`
         let (mut queries, mut weights, mut totals) = (Buffer::default(), Buffer::default(), Buffer::default());
         let queries = queries.at_least(groups * depth * ROWS);
         lay_out_queries(query, channels, tokens, first, queries);
@@ -184,7 +186,7 @@ impl Part<'_> {
                         }
                     }
                 }
-                let factors = progress.weigh(weights, count);
+                let factors = progress.exponentiate(weights, count);
                 let weights = weights.as_chunks::<CHUNK>().0.as_chunks::<ROWS>().0;
                 let totals = S::as_mut_simd_f32s(totals).0.as_chunks_mut::<VECTORS>().0.as_chunks_mut::<ROWS>().0;
                 for (totals, values) in totals.iter_mut().zip(values.chunks_exact(KEYS * block)) {
@@ -227,10 +229,10 @@ fn lay_out_queries(query: &[f32], channels: usize, tokens: usize, first: usize, 
 }
 
 impl Progress {
-    /// Turns the scores of the first `count` keys of a block, `[KEYS / CHUNK, ROWS, CHUNK]`, into weights
-    /// `exp(score - largest)`, negligible ones behind them, and tells what earlier sums are to be multiplied with.
+    /// Replaces the scores of the first `count` keys of a block, `[KEYS / CHUNK, ROWS, CHUNK]`, by weights
+    /// `exp(score - largest)`, and the others by negligible ones; returns the factors that rescale earlier sums.
     #[inline(always)]
-    fn weigh(&mut self, scores: &mut [f32], count: usize) -> [f32; ROWS] {
+    fn exponentiate(&mut self, scores: &mut [f32], count: usize) -> [f32; ROWS] {
         let chunks = scores.as_chunks_mut::<CHUNK>().0.as_chunks_mut::<ROWS>().0;
         for (i, chunk) in chunks.iter_mut().enumerate().skip(count / CHUNK) {
             for scores in chunk {

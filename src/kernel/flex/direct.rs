@@ -1,11 +1,11 @@
-//! Convolutions of any size and stride as one product of matrices: "im2col", a group of positions at a time.
+//! Convolutions of any size and stride by im2col: one product of matrices, a group of positions at a time.
 
 use pulp::Simd;
 
-use super::convolution::{Geometry, Scheme, Tile};
 use super::product::Vectors;
+use super::scheme::{Geometry, Scheme, Tile};
 
-/// Every tap is a part of the sum.
+/// Im2col: the sums run over all taps and inputs.
 #[derive(Clone, Copy)]
 pub(super) struct Direct;
 
@@ -18,7 +18,7 @@ impl Scheme for Direct {
     }
 
     #[inline(always)]
-    fn gather<S: Simd>(
+    fn transform_inputs<S: Simd>(
         self,
         simd: S,
         geometry: &Geometry,
@@ -39,7 +39,7 @@ impl Scheme for Direct {
     }
 
     #[inline(always)]
-    fn weigh<S: Simd>(
+    fn transform_weights<S: Simd>(
         self,
         simd: S,
         geometry: &Geometry,
@@ -54,7 +54,12 @@ impl Scheme for Direct {
     }
 
     #[inline(always)]
-    fn scatter<S: Simd>(self, _simd: S, load: impl Fn(usize) -> S::f32s, mut store: impl FnMut(usize, usize, S::f32s)) {
+    fn transform_outputs<S: Simd>(
+        self,
+        _simd: S,
+        load: impl Fn(usize) -> S::f32s,
+        mut store: impl FnMut(usize, usize, S::f32s),
+    ) {
         store(0, 0, load(0));
     }
 }

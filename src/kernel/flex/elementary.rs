@@ -21,8 +21,8 @@ pub(super) fn exp(v: f32) -> f32 {
 
 /// Natural logarithm of a positive, normal number, within 3e-7 of the true value or of 1, whichever is larger.
 ///
-/// `ln v = e ln 2 + ln m` with `m` between `1 / sqrt 2` and `sqrt 2`, and `ln m = 2 artanh(s)`, `s = (m - 1) / (m + 1)`, by
-/// its series up to `s^9`.
+/// `ln v = e ln 2 + ln m` with `m` between `1 / sqrt 2` and `sqrt 2`, and `ln m = 2 artanh(s)`,
+/// `s = (m - 1) / (m + 1)`, by its series up to `s^9`.
 #[inline(always)]
 pub(super) fn ln(v: f32) -> f32 {
     const SQRT_HALF: u32 = 0x3f35_04f3;

@@ -1,17 +1,17 @@
-//! Feature maps in memory order `[b, h, w, c]`, where neighbours are channels.
+//! Feature maps with the memory layout `[b, h, w, c]` (channels last).
 
 use burn::tensor::{Shape, TensorData};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-/// Numbers that a thread works on at a time.
+/// Elements that a thread processes at a time.
 const PIECE: usize = 8 << 10;
 
-/// A tensor `[b, c, h, w]` whose numbers are in memory in the order `[b, h, w, c]`.
+/// A tensor `[b, c, h, w]` with the memory layout `[b, h, w, c]`.
 pub(super) struct Features(FlexTensor);
 
 impl Features {
-    /// Puts a tensor's numbers in that order, where they are not already.
+    /// Copies a tensor into that layout, unless it has it already.
     pub fn of(x: &FlexTensor) -> Self {
         Self(x.permute(&[0, 2, 3, 1]).to_contiguous())
     }
@@ -22,7 +22,7 @@ impl Features {
         [shape[0], shape[1], shape[2], shape[3]]
     }
 
-    /// The numbers.
+    /// The elements.
     pub fn values(&self) -> &[f32] {
         values(&self.0)
     }
@@ -49,7 +49,8 @@ impl Features {
         self.0.reshape(Shape::from([batch * height * width, channels]))
     }
 
-    /// The tensor `[b, c, h, w]` of rows `[b h w, c]`, a `bias` for each channel and a residual added.
+    /// The tensor `[b, c, h, w]` of rows `[b h w, c]`, plus a `bias` for each channel and the residual, if there is
+    /// one.
     pub fn of_rows(mut rows: FlexTensor, bias: &[f32], residual: Option<&Self>, dims: [usize; 4]) -> FlexTensor {
         let piece = (PIECE / bias.len()).max(1) * bias.len();
         let add = |sums: &mut [f32], numbers: &[f32]| sums.iter_mut().zip(numbers).for_each(|(sum, v)| *sum += v);
@@ -62,13 +63,13 @@ impl Features {
         rows.reshape(Shape::from(dims)).permute(&[0, 3, 1, 2])
     }
 
-    /// The tensor `[b, c, h, w]` of numbers in the order `[b, h, w, c]`.
+    /// The tensor `[b, c, h, w]` of values in the layout `[b, h, w, c]`.
     pub fn tensor(numbers: Vec<f32>, dims: [usize; 4]) -> FlexTensor {
         FlexTensor::from_data(TensorData::new(numbers, Shape::from(dims))).permute(&[0, 3, 1, 2])
     }
 }
 
-/// The numbers of a contiguous tensor.
+/// The elements of a contiguous tensor.
 pub(super) fn values(x: &FlexTensor) -> &[f32] {
     &x.storage()[x.layout().start_offset()..][..x.layout().shape().num_elements()]
 }

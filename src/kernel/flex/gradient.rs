@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::elementary::{exp, ln};
 use crate::kernel::gradient::{JOINT_EPSILON, JOINT_RANGE, SPATIAL_EPSILON};
 
-/// Numbers that a thread works on at a time.
+/// Elements that a thread processes at a time.
 const PIECE: usize = 8 << 10;
 
 /// `phi'(d) / d`; `rate` is `1 / (2 sigma_g²)`.

@@ -1,4 +1,5 @@
-//! The operations on the CPU: `rustfft` and `realfft` for the transforms, vectors chosen when the program runs for what networks need.
+//! The operations on the CPU: transforms by `rustfft` and `realfft`, network layers with the vector width that the
+//! processor offers at run time.
 
 mod attention;
 mod convolution;
@@ -8,6 +9,7 @@ mod features;
 mod gradient;
 mod normalization;
 mod product;
+mod scheme;
 mod transform;
 mod winograd;
 
@@ -22,8 +24,9 @@ use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use rayon::prelude::*;
 
-use self::convolution::{Geometry, Operands};
+use self::convolution::Operands;
 use self::features::{Features, values};
+use self::scheme::Geometry;
 use super::convolution::Sampling;
 use super::normalization::GroupNorm;
 use super::{Kernels, NetworkKernels, fft};
@@ -105,7 +108,7 @@ impl Kernels for Flex {
         let count = words.layout().shape().num_elements();
         let words = &words.storage::<i32>()[words.layout().start_offset()..][..count];
         let mut values = vec![0.0; 2 * count];
-        // In pieces that fit the nearest cache, because the conversion goes through a buffer of f16.
+        // In pieces that fit the first-level cache, because the conversion goes through a buffer of f16.
         const PIECE: usize = 2048;
         values.par_chunks_mut(2 * PIECE).zip(words.par_chunks(PIECE)).for_each(|(values, words)| {
             let halves: &[f16] = bytemuck::cast_slice::<i32, u16>(words).reinterpret_cast();
@@ -176,7 +179,7 @@ fn convolve(
     let ([batch, height, width, inputs], taps) = (x.dims(), weight.layout().shape()[0]);
     let [outputs, out_height, out_width] = [shape[1], shape[2], shape[3]];
     if taps == 1 && sampling == Sampling::Keep {
-        // One product of matrices, which are in memory as they are multiplied.
+        // One product of matrices that need no copy.
         let products = Flex::float_matmul(x.rows(), weight.reshape(Shape::from([inputs, outputs])));
         return Features::of_rows(products, values(&bias), residual.as_ref(), [batch, height, width, outputs]);
     }

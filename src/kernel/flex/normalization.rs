@@ -1,4 +1,4 @@
-//! Group normalisation on the CPU, of feature maps whose channels are neighbours in memory.
+//! Group normalisation on the CPU, of feature maps with channels last.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -13,11 +13,11 @@ pub(super) struct Layer<'a> {
     pub shift: &'a [f32],
 }
 
-/// Numbers that a thread works on at a time: few enough for its nearest cache.
+/// Elements that a thread processes at a time: few enough for the first-level cache.
 const PIECE: usize = 8 << 10;
 
 impl Layer<'_> {
-    /// Of `x` `[b, pixels, c]`.
+    /// The normalisation of `x` `[b, pixels, c]`.
     pub fn forward(&self, x: &[f32], pixels: usize) -> Vec<f32> {
         let (arch, channels) = (Arch::new(), self.scale.len());
         let (picture, piece) = (pixels * channels, self.piece());
@@ -32,9 +32,8 @@ impl Layer<'_> {
         normed
     }
 
-    /// The gradient by `x` `[b, pixels, c]`, from that by the result.
-    ///
-    /// With `n = (x - mean) / deviation` and `d` the gradient by it, `(d - mean(d) - n mean(d n)) / deviation`.
+    /// The gradient with respect to `x` `[b, pixels, c]`, from the `gradient` with respect to the result:
+    /// `(d - mean(d) - n mean(d n)) / deviation` with `n = (x - mean) / deviation` and `d` the gradient with respect to `n`.
     pub fn gradient(&self, x: &[f32], gradient: &[f32], pixels: usize) -> Vec<f32> {
         let (arch, channels) = (Arch::new(), self.scale.len());
         let (picture, piece) = (pixels * channels, self.piece());
@@ -63,13 +62,13 @@ impl Layer<'_> {
         result
     }
 
-    /// Numbers that a thread works on at a time, whole pixels.
+    /// Elements that a thread processes at a time, in whole pixels.
     fn piece(&self) -> usize {
         let channels = self.scale.len();
         (PIECE / channels).max(1) * channels
     }
 
-    /// Of the groups of one picture `[pixels, c]`.
+    /// Statistics of the groups of one picture `[pixels, c]`.
     fn statistics(&self, x: &[f32]) -> Statistics {
         let (arch, channels) = (Arch::new(), self.scale.len());
         let moments = x.par_chunks(self.piece()).map(|x| arch.dispatch(Measure { x, channels }));
@@ -87,7 +86,8 @@ impl Layer<'_> {
         Statistics { means, inverse_deviations }
     }
 
-    /// Gradient by what is normalised of one number, from that by the result: through SiLU, and the scale.
+    /// Gradient with respect to a normalised value, from the one with respect to the result: through SiLU, and the
+    /// scale.
     #[inline(always)]
     fn slope(&self, normed: f32, gradient: f32, scale: f32, shift: f32) -> f32 {
         let through = if self.norm.activate { silu_slope(normed * scale + shift) } else { 1.0 };
@@ -95,17 +95,17 @@ impl Layer<'_> {
     }
 }
 
-/// Of the group of each channel.
+/// Mean and inverse deviation of the group of each channel.
 struct Statistics {
     means: Vec<f32>,
     /// `1 / sqrt(variance + epsilon)`
     inverse_deviations: Vec<f32>,
 }
 
-/// What is known of the numbers of each channel.
+/// First two moments of each channel.
 #[derive(Default)]
 struct Moments {
-    /// How many numbers a channel has.
+    /// Number of values per channel.
     count: f64,
     means: Vec<f64>,
     /// Sums of the squared deviations from the means.
@@ -113,8 +113,8 @@ struct Moments {
 }
 
 impl Moments {
-    /// Of the numbers of both ("Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", T. Chan, G. Golub
-    /// and R. LeVeque, 1979).
+    /// The moments of both sets of values ("Updating Formulae and a Pairwise Algorithm for Computing Sample Variances",
+    /// T. Chan, G. Golub and R. LeVeque, 1979).
     fn joined(mut self, other: &Self) -> Self {
         let count = self.count + other.count;
         let channels = self.means.iter_mut().zip(&mut self.squares).zip(other.means.iter().zip(&other.squares));
@@ -128,8 +128,8 @@ impl Moments {
     }
 }
 
-/// Moments of pixels. The deviations are taken in a second pass, because the difference of the mean square and the squared
-/// mean cancels in f32.
+/// Computes the moments of pixels. The deviations need a second pass, because the difference of the mean square and the
+/// squared mean cancels in f32.
 struct Measure<'a> {
     x: &'a [f32],
     channels: usize,
@@ -162,7 +162,7 @@ impl WithSimd for Measure<'_> {
     }
 }
 
-/// Normalises pixels; loops are plain, because the compiler makes vectors of them here.
+/// Normalises pixels. The compiler vectorises the plain loops.
 struct Normalize<'a> {
     layer: &'a Layer<'a>,
     means: &'a [f32],
@@ -194,7 +194,8 @@ impl WithSimd for Normalize<'_> {
     }
 }
 
-/// Sums over pixels, for each channel, of the gradient by what is normalised, and of its products with that.
+/// Sums over pixels, for each channel, of the gradient with respect to the normalised input, and of its product with
+/// that input.
 struct GradientMoments<'a> {
     layer: &'a Layer<'a>,
     statistics: &'a Statistics,
@@ -226,11 +227,11 @@ impl WithSimd for GradientMoments<'_> {
     }
 }
 
-/// Takes the means of both away, and divides by the deviation.
+/// Subtracts the projections onto both means, and divides by the deviation.
 struct InputGradient<'a> {
     layer: &'a Layer<'a>,
     statistics: &'a Statistics,
-    /// Means over the channel's group of what [`GradientMoments`] sums.
+    /// The sums of [`GradientMoments`] as means over the channel's group.
     moments: &'a [Vec<f32>; 2],
     x: &'a [f32],
     gradient: &'a [f32],

@@ -1,15 +1,15 @@
-//! Products of matrices with the widest vectors the processor has: a block of sums stays in registers, and every load is a
-//! vector or one number for all of its lanes.
+//! Products of matrices with the widest vectors of the processor: a block of sums stays in registers, and every load is
+//! a vector or a broadcast scalar.
 
 use bytemuck::{Pod, Zeroable};
 use pulp::{Simd, WithSimd};
 
-/// Rows of a product that are in registers: positions of a convolution, queries of an attention.
+/// Rows of a product in registers: positions of a convolution, queries of an attention.
 pub(super) const ROWS: usize = 6;
-/// Numbers of a row that are laid out together: a multiple of every processor's vector length.
+/// Consecutive elements of a row in a packed matrix: a multiple of every processor's vector length.
 pub(super) const CHUNK: usize = 16;
 
-/// A slice as whole vectors and what is left.
+/// A slice as whole vectors and a remainder.
 #[derive(Clone, Copy)]
 pub(super) struct Vectors<'a, S: Simd> {
     whole: &'a [S::f32s],
@@ -23,7 +23,7 @@ impl<'a, S: Simd> Vectors<'a, S> {
         Self { whole, rest }
     }
 
-    /// A vector, filled up with zeros behind the end.
+    /// A vector, padded with zeros after the end of the slice.
     #[inline(always)]
     pub fn load(&self, simd: S, vector: usize) -> S::f32s {
         match self.whole.get(vector) {
@@ -34,11 +34,11 @@ impl<'a, S: Simd> Vectors<'a, S> {
     }
 }
 
-/// Numbers that begin with a cache line, so that no vector lies across two.
+/// A buffer of floats aligned to cache lines, so that no vector crosses one.
 #[derive(Default)]
 pub(super) struct Buffer(Vec<Line>);
 
-/// Numbers of a cache line.
+/// Floats of a cache line.
 pub(super) const LINE: usize = 16;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -46,12 +46,13 @@ pub(super) const LINE: usize = 16;
 struct Line([f32; LINE]);
 
 impl Buffer {
-    /// Cache lines that it has.
+    /// Its size in cache lines.
     pub fn lines(&self) -> usize {
         self.0.len()
     }
 
-    /// The first `length` numbers of a buffer that grows where it must; they are those of earlier work.
+    /// The first `length` elements of the buffer, which grows if necessary; their values are left over from earlier
+    /// work.
     pub fn at_least(&mut self, length: usize) -> &mut [f32] {
         let lines = length.div_ceil(LINE);
         if self.0.len() < lines {
@@ -61,7 +62,7 @@ impl Buffer {
     }
 }
 
-/// How many outputs a block has: as many vectors as leave registers for the inputs, but no more than there are outputs.
+/// Number of outputs of a block: as many vectors as leave registers for the inputs, but no more than there are outputs.
 pub(super) struct Block {
     pub outputs: usize,
 }
@@ -76,7 +77,7 @@ impl WithSimd for Block {
     }
 }
 
-/// Sums over the depth of inputs times weights, held in registers.
+/// Sums of inputs times weights over the depth, held in registers.
 #[inline(always)]
 pub(super) fn product<S: Simd, const VECTORS: usize>(
     simd: S,

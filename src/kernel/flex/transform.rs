@@ -1,41 +1,39 @@
 //! Discrete Fourier transforms of real images on the CPU.
 //!
-//! Rows become half spectra; columns of these are copied into lines, a tile of them at a time for whole cache lines, and
-//! stay in that order until the rows are transformed back.
+//! Rows become half spectra. Their columns are copied into contiguous lines, a tile at a time so that whole cache lines
+//! are read, and stay in that layout until the rows are transformed back.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
-use rustfft::{FftPlanner, num_complex::Complex};
+use rustfft::{FftPlanner, num_complex::Complex32};
 
 use crate::kernel::fft::half;
 
-/// Lines that a thread takes at a time.
+/// Lines that a thread processes at a time.
 const TILE: usize = 16;
 
-type Number = Complex<f32>;
-
 thread_local! {
-    /// Keep their plans, so that the steps of a run share them.
+    /// Planners, which keep their plans for the next steps of a run.
     static PLANNERS: RefCell<(FftPlanner<f32>, RealFftPlanner<f32>)> =
         RefCell::new((FftPlanner::new(), RealFftPlanner::new()));
 }
 
-/// Transforms of images of `height` x `width`, any number of them one after the other.
+/// Transforms of any number of consecutive images of `height` x `width`.
 #[derive(Clone, Copy)]
 pub(super) struct Images {
     pub height: usize,
     pub width: usize,
 }
 
-/// What happens to the columns of half spectra.
+/// Operation on the columns of half spectra.
 #[derive(Clone, Copy)]
 enum Columns<'a> {
     Forward,
     Inverse,
-    /// To their spectra, times this transfer function `[height, half, 2]`, and back.
+    /// Forward, multiplication with this transfer function `[height, half, 2]`, inverse.
     Filter(&'a [f32]),
 }
 
@@ -57,7 +55,7 @@ impl Images {
 
     /// Images of half spectra.
     pub fn inverse(self, x: &[f32]) -> Vec<f32> {
-        let spectra: Vec<Number> = x.as_chunks().0.iter().map(|&[re, im]| Complex::new(re, im)).collect();
+        let spectra: Vec<Complex32> = x.as_chunks().0.iter().map(|&[re, im]| Complex32::new(re, im)).collect();
         self.rows_back(&self.columns(&spectra, Columns::Inverse))
     }
 
@@ -93,10 +91,10 @@ impl Images {
     }
 
     /// Half spectra of the rows.
-    fn rows(self, x: &[f32]) -> Vec<Number> {
+    fn rows(self, x: &[f32]) -> Vec<Complex32> {
         let lines = Lines::new(self.width);
         let half = half(self.width);
-        let mut spectra = vec![Number::default(); x.len() / self.width * half];
+        let mut spectra = vec![Complex32::default(); x.len() / self.width * half];
         let tiles = spectra.par_chunks_mut(TILE * half).zip(x.par_chunks(TILE * self.width));
         tiles.for_each(|(spectra, x)| {
             let mut scratch = lines.scratch();
@@ -110,13 +108,13 @@ impl Images {
     }
 
     /// Transformed columns of half spectra `[height, half]`: `[half, height]`.
-    fn columns(self, spectra: &[Number], what: Columns) -> Vec<Number> {
+    fn columns(self, spectra: &[Complex32], what: Columns) -> Vec<Complex32> {
         let half = half(self.width);
         let (forward, inverse) = PLANNERS.with_borrow_mut(|(planner, _)| {
             (planner.plan_fft_forward(self.height), planner.plan_fft_inverse(self.height))
         });
         let scale = 1.0 / self.height as f32;
-        let mut columns = vec![Number::default(); spectra.len()];
+        let mut columns = vec![Complex32::default(); spectra.len()];
         let plane = self.height * half;
         columns.par_chunks_mut(plane).zip(spectra.par_chunks(plane)).for_each(|(columns, spectra)| {
             columns.par_chunks_mut(TILE * self.height).enumerate().for_each(|(tile, columns)| {
@@ -132,7 +130,7 @@ impl Images {
                         for (x, column) in columns.chunks_exact_mut(self.height).enumerate() {
                             let factors = transfer.as_chunks().0.iter().skip(tile * TILE + x).step_by(half);
                             for (value, &[re, im]) in column.iter_mut().zip(factors) {
-                                *value *= Complex::new(re * scale, im * scale);
+                                *value *= Complex32::new(re * scale, im * scale);
                             }
                         }
                         inverse.process(columns);
@@ -144,13 +142,13 @@ impl Images {
     }
 
     /// Images of columns `[half, height]` of the half spectra of rows.
-    fn rows_back(self, columns: &[Number]) -> Vec<f32> {
+    fn rows_back(self, columns: &[Complex32]) -> Vec<f32> {
         let lines = Lines::new(self.width);
         let half = half(self.width);
         let mut out = vec![0.0; columns.len() / half * self.width];
         self.planes(&mut out, self.width, columns).for_each(|(tile, rows, columns)| {
             let mut scratch = lines.scratch();
-            let mut spectra = vec![Number::default(); rows.len() / self.width * half];
+            let mut spectra = vec![Complex32::default(); rows.len() / self.width * half];
             gather(&mut spectra, half, columns, self.height, tile * TILE);
             for (row, spectrum) in rows.chunks_exact_mut(self.width).zip(spectra.chunks_exact(half)) {
                 scratch.spectrum.copy_from_slice(spectrum);
@@ -161,7 +159,8 @@ impl Images {
         out
     }
 
-    /// Tiles of rows of images whose rows are `length` numbers long: which tile, its rows, and what the whole image comes from.
+    /// Tiles of rows of images whose rows are `length` elements long: index of the tile, its rows, and the source of
+    /// the image.
     fn planes<'a, T: Send + 'a, U: Sync>(
         self,
         out: &'a mut [T],
@@ -193,11 +192,11 @@ struct Lines {
     inverse: Arc<dyn ComplexToReal<f32>>,
 }
 
-/// A line, its half spectrum, and memory for its transform.
+/// A line, its half spectrum, and the scratch memory of its transform.
 struct LineScratch {
     line: Vec<f32>,
-    spectrum: Vec<Number>,
-    scratch: Vec<Number>,
+    spectrum: Vec<Complex32>,
+    scratch: Vec<Complex32>,
 }
 
 impl Lines {
@@ -213,19 +212,19 @@ impl Lines {
         LineScratch {
             line: self.forward.make_input_vec(),
             spectrum: self.forward.make_output_vec(),
-            scratch: vec![Number::default(); scratch],
+            scratch: vec![Complex32::default(); scratch],
         }
     }
 
-    /// The line is lost.
+    /// Overwrites the line.
     fn forward(&self, LineScratch { line, spectrum, scratch }: &mut LineScratch) {
         let fits = self.forward.process_with_scratch(line, spectrum, scratch);
         fits.expect("buffers of the plan's own lengths");
     }
 
-    /// The spectrum is lost.
+    /// Overwrites the spectrum.
     fn inverse(&self, LineScratch { line, spectrum, scratch }: &mut LineScratch) {
-        // Frequencies that are their own conjugates: what is not real of them is rounding, or has no image.
+        // Frequencies that are their own conjugates: an imaginary part is rounding, or belongs to no real image.
         let length = line.len();
         spectrum[0].im = 0.0;
         if length.is_multiple_of(2) {
@@ -244,7 +243,7 @@ impl Lines {
             scratch.line.copy_from_slice(line);
             self.forward(&mut scratch);
             for (value, &[re, im]) in scratch.spectrum.iter_mut().zip(transfer.as_chunks().0) {
-                *value *= Complex::new(re, im);
+                *value *= Complex32::new(re, im);
             }
             self.inverse(&mut scratch);
             line.copy_from_slice(&scratch.line);

@@ -1,22 +1,23 @@
 //! 3 x 3 convolutions with a quarter of the multiplications: F(4x4, 3x3) of "Fast Algorithms for Convolutional Neural
 //! Networks" (A. Lavin and S. Gray, 2016).
 //!
-//! A tile of 4 x 4 results is `Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A` of the weights `g` and 6 x 6 inputs `d`; the element-wise products
-//! are summed over the inputs, so that each of the 36 points is a product of matrices. The points are 0, ±1, ±2 and infinity.
+//! A tile of 4 x 4 results is `Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A` of the weights `g` and 6 x 6 inputs `d`; the element-wise
+//! products are summed over the inputs, so that each of the 36 points is a product of matrices. The points are 0, ±1,
+//! ±2 and infinity.
 
 use pulp::Simd;
 
-use super::convolution::{Geometry, Scheme, Tile};
 use super::product::Vectors;
+use super::scheme::{Geometry, Scheme, Tile};
 
 /// F(4x4, 3x3).
 #[derive(Clone, Copy)]
 pub(super) struct Winograd;
 
 impl Winograd {
-    /// Weights a side.
+    /// Side of the kernel.
     pub const TAPS: usize = 3;
-    /// Inputs a side of a tile.
+    /// Side of an input tile.
     const SPAN: usize = 6;
 }
 
@@ -29,7 +30,7 @@ impl Scheme for Winograd {
     }
 
     #[inline(always)]
-    fn gather<S: Simd>(
+    fn transform_inputs<S: Simd>(
         self,
         simd: S,
         geometry: &Geometry,
@@ -64,7 +65,7 @@ impl Scheme for Winograd {
     }
 
     #[inline(always)]
-    fn weigh<S: Simd>(
+    fn transform_weights<S: Simd>(
         self,
         simd: S,
         geometry: &Geometry,
@@ -94,7 +95,12 @@ impl Scheme for Winograd {
     }
 
     #[inline(always)]
-    fn scatter<S: Simd>(self, simd: S, load: impl Fn(usize) -> S::f32s, mut store: impl FnMut(usize, usize, S::f32s)) {
+    fn transform_outputs<S: Simd>(
+        self,
+        simd: S,
+        load: impl Fn(usize) -> S::f32s,
+        mut store: impl FnMut(usize, usize, S::f32s),
+    ) {
         let mut half = [[simd.splat_f32s(0.0); Self::SPAN]; Self::TILE];
         for row in 0..Self::SPAN {
             let mut products = [simd.splat_f32s(0.0); Self::SPAN];

@@ -1,28 +1,245 @@
-//! Convolutions on wgpu, as products of matrices: what is gathered from the picture times the prepared weights, put together
-//! to pixels again. F(4x4, 3x3) where there are enough tiles, else every tap is a part of the sum.
+//! Convolutions on wgpu as products of matrices: F(4x4, 3x3) of "Fast Algorithms for Convolutional Neural Networks" (A.
+//! Lavin and S. Gray, 2016) where there are enough tiles, else im2col.
 
 use burn::backend::wgpu::{CubeTensor, into_contiguous};
 use burn::tensor::Shape;
-use serde::{Deserialize, Serialize};
 
-use super::{Shader, Value, empty};
+use super::assembly::part;
+use super::launch::{empty, launch, word};
+use super::matrix::{Block, Sizes, multiply};
+use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
 use crate::kernel::convolution::{Sampling, shape};
 
-/// Sums a thread keeps in registers, a side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Block(pub usize);
+/// The shaders of this file.
+pub(super) fn shaders() -> Vec<Entry> {
+    [
+        entries::<Im2col>(),
+        entries::<PadWeights>(),
+        entries::<Epilogue>(),
+        entries::<InputTransform>(),
+        entries::<WeightTransform>(),
+        entries::<OutputTransform>(),
+    ]
+    .concat()
+}
 
-/// Elements of gathered inputs, and of products, that are in memory at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Im2col;
+
+uniform! {
+    struct Im2colUniform {
+        threads: u32,
+        columns: u32,
+        first: u32,
+        positions: u32,
+        inputs: u32,
+        height: u32,
+        width: u32,
+        out_height: u32,
+        out_width: u32,
+        taps: u32,
+        stride: u32,
+        padding: u32,
+        doubled: u32,
+    }
+}
+
+impl Shader for Im2col {
+    type Uniform = Im2colUniform;
+
+    const FILE: File = wgsl_file!("im2col");
+    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+
+    fn variants() -> Vec<Self> {
+        vec![Self]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["x", "patches"]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct PadWeights;
+
+uniform! {
+    struct PadWeightsUniform { threads: u32, outputs: u32, padded: u32 }
+}
+
+impl Shader for PadWeights {
+    type Uniform = PadWeightsUniform;
+
+    const FILE: File = wgsl_file!("pad_weights");
+    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+
+    fn variants() -> Vec<Self> {
+        vec![Self]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["weight", "panel"]
+    }
+}
+
+/// Names of the buffers of [`part::residual`].
+fn pixel_buffers(residual: bool) -> &'static [&'static str] {
+    match residual {
+        true => &["products", "bias", "residual", "convolved"],
+        false => &["products", "bias", "convolved"],
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Epilogue {
+    residual: bool,
+}
+
+uniform! {
+    struct EpilogueUniform { threads: u32, columns: u32, first: u32, positions: u32, outputs: u32, plane: u32 }
+}
+
+impl Shader for Epilogue {
+    type Uniform = EpilogueUniform;
+
+    const FILE: File = wgsl_file!("epilogue");
+    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+
+    fn variants() -> Vec<Self> {
+        [false, true].map(|residual| Self { residual }).to_vec()
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::residual(self.residual), part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        pixel_buffers(self.residual)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct InputTransform;
+
+uniform! {
+    struct InputTransformUniform {
+        threads: u32,
+        columns: u32,
+        first: u32,
+        tiles: u32,
+        inputs: u32,
+        height: u32,
+        width: u32,
+        down: u32,
+        across: u32,
+        doubled: u32,
+    }
+}
+
+impl Shader for InputTransform {
+    type Uniform = InputTransformUniform;
+
+    const FILE: File = wgsl_file!("input_transform");
+    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+
+    fn variants() -> Vec<Self> {
+        vec![Self]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::WINOGRAD, part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["x", "transformed"]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct WeightTransform;
+
+uniform! {
+    struct WeightTransformUniform { threads: u32, inputs: u32, first: u32, outputs: u32, padded: u32 }
+}
+
+impl Shader for WeightTransform {
+    type Uniform = WeightTransformUniform;
+
+    const FILE: File = wgsl_file!("weight_transform");
+    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+
+    fn variants() -> Vec<Self> {
+        vec![Self]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::WINOGRAD, part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["weight", "panel"]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct OutputTransform {
+    residual: bool,
+}
+
+uniform! {
+    struct OutputTransformUniform {
+        threads: u32,
+        columns: u32,
+        first: u32,
+        tiles: u32,
+        rows: u32,
+        first_output: u32,
+        outputs: u32,
+        height: u32,
+        width: u32,
+        down: u32,
+        across: u32,
+    }
+}
+
+impl Shader for OutputTransform {
+    type Uniform = OutputTransformUniform;
+
+    const FILE: File = wgsl_file!("output_transform");
+    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+
+    fn variants() -> Vec<Self> {
+        [false, true].map(|residual| Self { residual }).to_vec()
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::residual(self.residual), part::WINOGRAD, part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        pixel_buffers(self.residual)
+    }
+}
+
+/// Elements of transformed inputs, and of products, that are in memory at a time.
 const BAND: usize = 4 << 20;
 /// Elements of transformed weights that are in memory at a time: half of what every device's buffers hold.
 const PANEL: usize = 16 << 20;
-/// Tiles from which on transforming the weights pays.
+/// Smallest number of tiles for which transforming the weights pays off.
 const MANY_TILES: usize = 32;
-/// Pixels a side of a tile of the result.
+/// Side of an output tile in pixels.
 const TILE: usize = 4;
 /// Points of F(4x4, 3x3).
 const POINTS: usize = 36;
 
+/// See [`crate::kernel::convolution::convolve_add`]; the residual is optional, and `block` is that of the products.
 pub(super) fn convolve(
     x: CubeTensor,
     weight: CubeTensor,
@@ -36,9 +253,9 @@ pub(super) fn convolve(
     let result = shape(x.meta.shape(), weight.meta.shape(), &sampling);
     let [down, across] = [result[2].div_ceil(TILE), result[3].div_ceil(TILE)];
     let taps = weight.meta.shape()[0];
-    let tiled = taps == 3 && sampling.stride() == 1 && result[0] * down * across >= MANY_TILES;
+    let many_tiles = result[0] * down * across >= MANY_TILES;
     let convolution = Convolution { x, weight, bias, residual, sampling, block, result, down, across };
-    if tiled { convolution.tiled() } else { convolution.direct() }
+    if taps == 3 && sampling.stride() == 1 && many_tiles { convolution.winograd() } else { convolution.direct() }
 }
 
 struct Convolution {
@@ -48,145 +265,194 @@ struct Convolution {
     residual: Option<CubeTensor>,
     sampling: Sampling,
     block: Block,
+    /// Shape of the result.
     result: Shape,
     /// Tiles in a column and in a row of the result.
     down: usize,
     across: usize,
 }
 
+/// By Winograd's scheme.
 impl Convolution {
-    fn tiled(&self) -> CubeTensor {
-        let [inputs, outputs] = [self.weight.meta.shape()[2], self.result[1]];
+    fn winograd(&self) -> CubeTensor {
+        let [inputs, outputs] = [self.inputs(), self.result[1]];
         let output = empty(&self.x, self.result.clone());
-        for (first_output, rows) in self.bands(outputs, POINTS * inputs, PANEL) {
-            let panel = empty(&self.x, Shape::from([POINTS, inputs, rows]));
-            let parameters = [inputs * rows, inputs, first_output, outputs, rows].map(Value::from);
-            Shader::WeighTiles.launch(&[&self.weight], &panel, inputs * rows, &parameters);
-            self.multiply_tiles(&panel, first_output, rows, &output);
+        for (first_output, rows) in self.chunks(outputs, POINTS * inputs, PANEL) {
+            let panel = self.weight_transform(first_output, rows);
+            for (first, columns) in self.chunks(self.tiles(), POINTS * inputs.max(rows), BAND) {
+                let transformed = self.input_transform(first, columns);
+                let sizes = Sizes { points: POINTS, depth: inputs, rows, columns, pitch: columns, first: 0 };
+                let products = multiply(self.block, &panel, &transformed, sizes);
+                self.output_transform(&products, [first_output, rows], [first, columns], &output);
+            }
         }
         output
     }
 
-    /// Writes `rows` outputs, whose transformed weights are `panel`.
-    fn multiply_tiles(&self, panel: &CubeTensor, first_output: usize, rows: usize, output: &CubeTensor) {
-        let [inputs, outputs] = [self.weight.meta.shape()[2], self.result[1]];
-        let tiles = self.result[0] * self.down * self.across;
-        for (first, columns) in self.bands(tiles, POINTS * inputs.max(rows), BAND) {
-            let gathered = empty(&self.x, Shape::from([POINTS, inputs, columns]));
-            let threads = inputs * columns;
-            let doubled = usize::from(self.sampling == Sampling::Double);
-            let [height, width] = [self.x.meta.shape()[2], self.x.meta.shape()[3]];
-            let parameters = [threads, columns, first, tiles, inputs, height, width, self.down, self.across, doubled]
-                .map(Value::from);
-            Shader::GatherTiles.launch(&[&self.x], &gathered, threads, &parameters);
-
-            let products = multiply(self.block, panel, &gathered, [POINTS, inputs, rows, columns], columns, 0);
-            let threads = rows.min(outputs - first_output) * columns;
-            let [height, width] = [self.result[2], self.result[3]];
-            let parameters =
-                [threads, columns, first, tiles, rows, first_output, outputs, height, width, self.down, self.across];
-            let residual = self.residual.is_some();
-            let parameters = parameters.map(Value::from);
-            self.scatter(Shader::ScatterTiles { residual }, &products, output, threads, &parameters);
-        }
+    /// Tiles of the whole batch.
+    fn tiles(&self) -> usize {
+        self.result[0] * self.down * self.across
     }
 
-    fn direct(&self) -> CubeTensor {
-        let [taps, inputs, outputs] = [self.weight.meta.shape()[0], self.weight.meta.shape()[2], self.result[1]];
-        let (depth, plane) = (taps * taps * inputs, self.result[2] * self.result[3]);
-        let positions = self.result[0] * plane;
-        let rows = outputs.next_multiple_of(self.block.0);
-        let panel = if rows == outputs {
-            self.weight.clone()
-        } else {
-            let panel = empty(&self.x, Shape::from([depth, rows]));
-            Shader::WeighTaps.launch(
-                &[&self.weight],
-                &panel,
-                depth * rows,
-                &[depth * rows, outputs, rows].map(Value::from),
-            );
-            panel
+    /// Transformed weights `[36, inputs, padded]` of the outputs from `first` on.
+    fn weight_transform(&self, first: usize, padded: usize) -> CubeTensor {
+        let inputs = self.inputs();
+        let panel = empty(&self.x, Shape::from([POINTS, inputs, padded]));
+        let uniform = WeightTransformUniform {
+            threads: word(inputs * padded),
+            inputs: word(inputs),
+            first: word(first),
+            outputs: word(self.result[1]),
+            padded: word(padded),
         };
-        let output = empty(&self.x, self.result.clone());
-        for (first, columns) in self.bands(positions, depth.max(rows), BAND) {
-            let shape = [1, depth, rows, columns];
-            // With one tap the picture is the matrix already.
-            let products =
-                if taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && plane % self.block.0 == 0 {
-                    multiply(self.block, &panel, &self.x, shape, plane, first)
-                } else {
-                    multiply(self.block, &panel, &self.gather_taps(first, columns, positions), shape, columns, 0)
-                };
-            let threads = outputs * columns;
-            let parameters = [threads, columns, first, positions, outputs, plane].map(Value::from);
-            let residual = self.residual.is_some();
-            self.scatter(Shader::ScatterPixels { residual }, &products, &output, threads, &parameters);
-        }
-        output
+        launch(WeightTransform, &[&self.weight], &panel, &uniform);
+        panel
     }
 
-    fn gather_taps(&self, first: usize, columns: usize, positions: usize) -> CubeTensor {
-        let [taps, inputs] = [self.weight.meta.shape()[0], self.weight.meta.shape()[2]];
-        let gathered = empty(&self.x, Shape::from([taps * taps * inputs, columns]));
-        let threads = taps * taps * inputs * columns;
-        let [height, width] = [self.x.meta.shape()[2], self.x.meta.shape()[3]];
-        let parameters = [
-            threads,
-            columns,
-            first,
-            positions,
-            inputs,
-            height,
-            width,
-            self.result[2],
-            self.result[3],
-            taps,
-            self.sampling.stride(),
-            self.sampling.padding(taps),
-            usize::from(self.sampling == Sampling::Double),
-        ];
-        Shader::GatherTaps.launch(&[&self.x], &gathered, threads, &parameters.map(Value::from));
-        gathered
+    /// Transformed inputs `[36, inputs, columns]` of the tiles from `first` on.
+    fn input_transform(&self, first: usize, columns: usize) -> CubeTensor {
+        let inputs = self.inputs();
+        let transformed = empty(&self.x, Shape::from([POINTS, inputs, columns]));
+        let uniform = InputTransformUniform {
+            threads: word(inputs * columns),
+            columns: word(columns),
+            first: word(first),
+            tiles: word(self.tiles()),
+            inputs: word(inputs),
+            height: word(self.x.meta.shape()[2]),
+            width: word(self.x.meta.shape()[3]),
+            down: word(self.down),
+            across: word(self.across),
+            doubled: self.doubled(),
+        };
+        launch(InputTransform, &[&self.x], &transformed, &uniform);
+        transformed
     }
 
-    /// First and number, filled up to whole blocks, of the parts of `count` things that cost `each` elements, so that a part
-    /// costs about `limit`.
-    fn bands(&self, count: usize, each: usize, limit: usize) -> Vec<(usize, usize)> {
-        let block = self.block.0;
-        let fitting = (limit / each / block).max(1) * block;
-        let filled = |first: usize| fitting.min((count - first).next_multiple_of(block));
-        (0..count).step_by(fitting).map(|first| (first, filled(first))).collect()
-    }
-
-    fn scatter(
+    /// Writes the pixels of `rows` outputs from `first_output` on, of the tiles from `first` on.
+    fn output_transform(
         &self,
-        shader: Shader,
         products: &CubeTensor,
+        [first_output, rows]: [usize; 2],
+        [first, columns]: [usize; 2],
         output: &CubeTensor,
-        threads: usize,
-        parameters: &[Value],
     ) {
-        let mut buffers = vec![products, &self.bias];
-        buffers.extend(&self.residual);
-        shader.launch(&buffers, output, threads, parameters);
+        let outputs = self.result[1];
+        let uniform = OutputTransformUniform {
+            threads: word(rows.min(outputs - first_output) * columns),
+            columns: word(columns),
+            first: word(first),
+            tiles: word(self.tiles()),
+            rows: word(rows),
+            first_output: word(first_output),
+            outputs: word(outputs),
+            height: word(self.result[2]),
+            width: word(self.result[3]),
+            down: word(self.down),
+            across: word(self.across),
+        };
+        let shader = OutputTransform { residual: self.residual.is_some() };
+        launch(shader, &self.pixel_inputs(products), output, &uniform);
     }
 }
 
-/// Products of `panel` `[points, depth, rows]` with the columns from `first` on of `gathered`, which has `pitch` of them:
-/// `[points, rows, columns]`. Rows and columns are whole blocks.
-pub(super) fn multiply(
-    block: Block,
-    panel: &CubeTensor,
-    gathered: &CubeTensor,
-    [points, depth, rows, columns]: [usize; 4],
-    pitch: usize,
-    first: usize,
-) -> CubeTensor {
-    let products = empty(panel, Shape::from([points, rows, columns]));
-    let threads = points * rows * columns / (block.0 * block.0);
-    let parameters = [threads, depth, rows, columns, pitch, first].map(Value::from);
-    let shader = Shader::Multiply { rows: block.0, columns: block.0 };
-    shader.launch(&[panel, gathered], &products, threads, &parameters);
-    products
+/// By im2col.
+impl Convolution {
+    fn direct(&self) -> CubeTensor {
+        let [taps, outputs] = [self.taps(), self.result[1]];
+        let (depth, plane) = (taps * taps * self.inputs(), self.result[2] * self.result[3]);
+        let rows = outputs.next_multiple_of(self.block.0);
+        let panel = if rows == outputs { self.weight.clone() } else { self.pad_weights(depth, rows) };
+        // A 1x1 convolution needs no copy: the picture is the matrix of its positions.
+        let in_place = taps == 1 && self.sampling == Sampling::Keep && self.result[0] == 1 && plane % self.block.0 == 0;
+        let output = empty(&self.x, self.result.clone());
+        for (first, columns) in self.chunks(self.result[0] * plane, depth.max(rows), BAND) {
+            let sizes = Sizes { points: 1, depth, rows, columns, pitch: columns, first: 0 };
+            let products = if in_place {
+                multiply(self.block, &panel, &self.x, Sizes { pitch: plane, first, ..sizes })
+            } else {
+                multiply(self.block, &panel, &self.im2col(first, columns), sizes)
+            };
+            self.epilogue(&products, first, columns, &output);
+        }
+        output
+    }
+
+    /// The weights `[depth, padded]`, zero from the last output on.
+    fn pad_weights(&self, depth: usize, padded: usize) -> CubeTensor {
+        let panel = empty(&self.x, Shape::from([depth, padded]));
+        let [threads, outputs, padded] = [depth * padded, self.result[1], padded].map(word);
+        launch(PadWeights, &[&self.weight], &panel, &PadWeightsUniform { threads, outputs, padded });
+        panel
+    }
+
+    /// The patches `[taps * taps * inputs, columns]` of the positions from `first` on.
+    fn im2col(&self, first: usize, columns: usize) -> CubeTensor {
+        let [taps, inputs] = [self.taps(), self.inputs()];
+        let depth = taps * taps * inputs;
+        let patches = empty(&self.x, Shape::from([depth, columns]));
+        let uniform = Im2colUniform {
+            threads: word(depth * columns),
+            columns: word(columns),
+            first: word(first),
+            positions: word(self.result[0] * self.result[2] * self.result[3]),
+            inputs: word(inputs),
+            height: word(self.x.meta.shape()[2]),
+            width: word(self.x.meta.shape()[3]),
+            out_height: word(self.result[2]),
+            out_width: word(self.result[3]),
+            taps: word(taps),
+            stride: word(self.sampling.stride()),
+            padding: word(self.sampling.padding(taps)),
+            doubled: self.doubled(),
+        };
+        launch(Im2col, &[&self.x], &patches, &uniform);
+        patches
+    }
+
+    /// Writes the pixels at the positions from `first` on.
+    fn epilogue(&self, products: &CubeTensor, first: usize, columns: usize, output: &CubeTensor) {
+        let (outputs, plane) = (self.result[1], self.result[2] * self.result[3]);
+        let uniform = EpilogueUniform {
+            threads: word(outputs * columns),
+            columns: word(columns),
+            first: word(first),
+            positions: word(self.result[0] * plane),
+            outputs: word(outputs),
+            plane: word(plane),
+        };
+        let shader = Epilogue { residual: self.residual.is_some() };
+        launch(shader, &self.pixel_inputs(products), output, &uniform);
+    }
+}
+
+impl Convolution {
+    fn taps(&self) -> usize {
+        self.weight.meta.shape()[0]
+    }
+
+    fn inputs(&self) -> usize {
+        self.weight.meta.shape()[2]
+    }
+
+    /// 1 if the picture is doubled first, else 0.
+    fn doubled(&self) -> u32 {
+        u32::from(self.sampling == Sampling::Double)
+    }
+
+    /// The inputs among [`pixel_buffers`].
+    fn pixel_inputs<'a>(&'a self, products: &'a CubeTensor) -> Vec<&'a CubeTensor> {
+        let mut buffers = vec![products, &self.bias];
+        buffers.extend(&self.residual);
+        buffers
+    }
+
+    /// Splits `count` items of `each` elements into chunks `(first, length)` of at most about `limit` elements; lengths
+    /// are rounded up to whole blocks.
+    fn chunks(&self, count: usize, each: usize, limit: usize) -> Vec<(usize, usize)> {
+        let block = self.block.0;
+        let fitting = (limit / each / block).max(1) * block;
+        let length = |first: usize| fitting.min((count - first).next_multiple_of(block));
+        (0..count).step_by(fitting).map(|first| (first, length(first))).collect()
+    }
 }

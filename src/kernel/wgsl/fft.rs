@@ -1,33 +1,45 @@
-//! Fourier transforms on wgpu: Stockham passes over complex lines, each of them two real lines.
+//! Fourier transforms on wgpu: Stockham passes over complex lines, each packed from two real lines.
 
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::Shape;
 
-use super::{Shader, Value, empty};
+use super::assembly::{Constant, part};
+use super::launch::{empty, launch, word};
+use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
 use crate::kernel::fft::{chirp_length, half, image_shape, radices, spectrum_shape};
 
-/// What the lines of a kernel's source or destination are in memory.
+/// The shaders of this file.
+pub(super) fn shaders() -> Vec<Entry> {
+    [entries::<FftRadix>(), entries::<LineProduct>(), entries::<SplitPairs>(), entries::<JoinPairs>()].concat()
+}
+
+/// How the lines of a shader's source or destination are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Access {
+enum Access {
     /// Complex numbers.
     Complex,
-    /// Two real lines for each complex one.
+    /// Two real lines per complex line.
     RealPairs,
 }
 
 impl Access {
-    pub(super) const ALL: [Self; 2] = [Self::Complex, Self::RealPairs];
+    const ALL: [Self; 2] = [Self::Complex, Self::RealPairs];
 
-    /// The file of `shaders/access` that reads them.
-    pub(super) fn load(self) -> &'static str {
+    /// Every source with every destination.
+    fn combinations() -> impl Iterator<Item = (Self, Self)> {
+        Self::ALL.into_iter().flat_map(|from| Self::ALL.map(|to| (from, to)))
+    }
+
+    /// The text that reads them.
+    fn load(self) -> &'static str {
         match self {
             Self::Complex => include_str!("../../../shaders/access/load_complex.wgsl"),
             Self::RealPairs => include_str!("../../../shaders/access/load_real_pairs.wgsl"),
         }
     }
 
-    /// The file of `shaders/access` that writes them.
-    pub(super) fn store(self) -> &'static str {
+    /// The text that writes them.
+    fn store(self) -> &'static str {
         match self {
             Self::Complex => include_str!("../../../shaders/access/store_complex.wgsl"),
             Self::RealPairs => include_str!("../../../shaders/access/store_real_pairs.wgsl"),
@@ -35,13 +47,161 @@ impl Access {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct FftRadix {
+    radix: usize,
+    inverse: bool,
+    from: Access,
+    to: Access,
+}
+
+uniform! {
+    struct FftRadixUniform {
+        threads: u32,
+        length: u32,
+        inner: u32,
+        span: u32,
+        scale: f32,
+        lines: u32,
+        stride: u32,
+    }
+}
+
+impl Shader for FftRadix {
+    type Uniform = FftRadixUniform;
+
+    const FILE: File = wgsl_file!("fft_radix");
+    const REFERENCE: &'static str = reference!(kernel::fft::reference);
+
+    fn variants() -> Vec<Self> {
+        let mut all = Vec::new();
+        for (from, to) in Access::combinations() {
+            for inverse in [false, true] {
+                let radices = [1, 2, 3, 4, 5, 7, 8, 11, 13, 16];
+                all.extend(radices.map(|radix| Self { radix, inverse, from, to }));
+            }
+        }
+        all
+    }
+
+    fn constants(self) -> Vec<Constant> {
+        vec![Constant::Count("RADIX", self.radix), Constant::Flag("INVERSE", self.inverse)]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        let butterfly = part::butterfly(self.radix);
+        vec![part::ADDRESS, part::COMPLEX, part::ELEMENTWISE, butterfly, self.from.load(), self.to.store()]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["source", "table", "destination"]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct LineProduct {
+    conjugate: bool,
+    from: Access,
+    to: Access,
+}
+
+uniform! {
+    struct LineProductUniform {
+        threads: u32,
+        length_in: u32,
+        length_out: u32,
+        inner: u32,
+        offset: u32,
+        scale: f32,
+        lines: u32,
+        stride: u32,
+    }
+}
+
+impl Shader for LineProduct {
+    type Uniform = LineProductUniform;
+
+    const FILE: File = wgsl_file!("line_product");
+    const REFERENCE: &'static str = reference!(kernel::fft::filter_reference);
+
+    fn variants() -> Vec<Self> {
+        let both = |(from, to)| [false, true].map(|conjugate| Self { conjugate, from, to });
+        Access::combinations().flat_map(both).collect()
+    }
+
+    fn constants(self) -> Vec<Constant> {
+        vec![Constant::Flag("CONJUGATE", self.conjugate)]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::ADDRESS, part::COMPLEX, part::ELEMENTWISE, self.from.load(), self.to.store()]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["source", "table", "destination"]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct SplitPairs;
+
+uniform! {
+    struct SplitPairsUniform { threads: u32, width: u32, half_: u32, lines: u32 }
+}
+
+impl Shader for SplitPairs {
+    type Uniform = SplitPairsUniform;
+
+    const FILE: File = wgsl_file!("split_pairs");
+    const REFERENCE: &'static str = reference!(kernel::fft::reference);
+
+    fn variants() -> Vec<Self> {
+        vec![Self]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::COMPLEX, part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["source", "destination"]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct JoinPairs;
+
+uniform! {
+    struct JoinPairsUniform { threads: u32, width: u32, half_: u32, lines: u32 }
+}
+
+impl Shader for JoinPairs {
+    type Uniform = JoinPairsUniform;
+
+    const FILE: File = wgsl_file!("join_pairs");
+    const REFERENCE: &'static str = reference!(kernel::fft::inverse_reference);
+
+    fn variants() -> Vec<Self> {
+        vec![Self]
+    }
+
+    fn includes(self) -> Vec<&'static str> {
+        vec![part::ELEMENTWISE]
+    }
+
+    fn buffers(self) -> &'static [&'static str] {
+        &["source", "destination"]
+    }
+}
+
 /// See [`crate::kernel::Fft2::forward`].
 pub(super) fn forward(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor) -> CubeTensor {
     let lines = Lines::pairs(x.meta.shape(), 3);
     let transform = Transform { table: rows, inverse: false, from: Access::RealPairs, to: Access::Complex };
-    let joined = transform.apply(x, lines, lines.numbers());
+    let joined = transform.apply(x, lines, lines.complex_shape());
     let spectra = empty(x, spectrum_shape(x.meta.shape()));
-    Shader::SplitPairs.launch(&[&joined], &spectra, lines.count * half(lines.length), &lines.halves());
+    let [threads, width, half_, lines] = lines.halves().map(word);
+    launch(SplitPairs, &[&joined], &spectra, &SplitPairsUniform { threads, width, half_, lines });
     Transform::columns(columns, false).apply(&spectra, Lines::columns(&spectra), spectra.meta.shape().clone())
 }
 
@@ -49,10 +209,11 @@ pub(super) fn forward(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor) -
 pub(super) fn inverse(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor, width: usize) -> CubeTensor {
     let spectra = Transform::columns(columns, true).apply(x, Lines::columns(x), x.meta.shape().clone());
     let image = image_shape(x.meta.shape(), &width);
-    let lines = Lines::pairs(&image, 3);
-    let joined = empty(x, lines.numbers());
-    Shader::JoinPairs.launch(&[&spectra], &joined, lines.count * half(width), &lines.halves());
-    Transform { table: rows, inverse: true, from: Access::Complex, to: Access::RealPairs }.apply(&joined, lines, image)
+    let pairs = Lines::pairs(&image, 3);
+    let joined = empty(x, pairs.complex_shape());
+    let [threads, width, half_, lines] = pairs.halves().map(word);
+    launch(JoinPairs, &[&spectra], &joined, &JoinPairsUniform { threads, width, half_, lines });
+    Transform { table: rows, inverse: true, from: Access::Complex, to: Access::RealPairs }.apply(&joined, pairs, image)
 }
 
 /// See [`crate::kernel::Fft2::filter`].
@@ -65,23 +226,24 @@ pub(super) fn filter(x: &CubeTensor, rows: &CubeTensor, columns: &CubeTensor, tr
     inverse(&spectra, rows, columns, x.meta.shape()[3])
 }
 
-/// See [`crate::kernel::LineFilter`]. What maps real lines to real lines maps the complex line of a pair to that of the results.
+/// See [`crate::kernel::LineFilter`]. A filter with a real impulse response keeps the real and the imaginary part of a
+/// complex line separate, so both real lines of a pair are filtered at once.
 pub(super) fn filter_lines(x: &CubeTensor, table: &CubeTensor, transfer: &CubeTensor, axis: usize) -> CubeTensor {
     let lines = Lines::pairs(x.meta.shape(), axis);
     let transform = Transform { table, inverse: false, from: Access::RealPairs, to: Access::Complex };
-    let spectra = transform.apply(x, lines, lines.numbers());
+    let spectra = transform.apply(x, lines, lines.complex_shape());
     let product = Product { table: transfer, offset: 0, conjugate: false, scale: 1.0 };
-    let spectra = product.apply(&spectra, lines, lines.length, [Access::Complex; 2], lines.numbers());
+    let spectra = product.apply(&spectra, lines, lines.length, [Access::Complex; 2], lines.complex_shape());
     let back = Transform { table, inverse: true, from: Access::Complex, to: Access::RealPairs };
     back.apply(&spectra, lines, x.meta.shape().clone())
 }
 
-/// Complex lines that are transformed together.
+/// Complex lines that are transformed in one pass.
 #[derive(Clone, Copy)]
 struct Lines {
     count: usize,
     length: usize,
-    /// Distance of neighbours on a line.
+    /// Distance of adjacent elements of a line.
     inner: usize,
     real: RealLines,
 }
@@ -90,11 +252,11 @@ struct Lines {
 #[derive(Clone, Copy)]
 struct RealLines {
     count: usize,
-    /// Distance of neighbours on a line.
+    /// Distance of adjacent elements of a line.
     stride: usize,
 }
 
-/// Where no line is real.
+/// For complex lines.
 const NONE: RealLines = RealLines { count: 0, stride: 1 };
 
 impl Lines {
@@ -114,19 +276,20 @@ impl Lines {
         Self { count: shape.num_elements() / 2 / length, length, inner, real: NONE }
     }
 
-    /// Shape of a buffer for them.
-    fn numbers(&self) -> Shape {
+    /// Shape of a buffer of complex lines.
+    fn complex_shape(&self) -> Shape {
         Shape::from([self.count, self.length, 2])
     }
 
-    /// Parameters of `split_pairs.wgsl` and `join_pairs.wgsl`.
-    fn halves(&self) -> [Value; 4] {
+    /// Uniform of `split_pairs.wgsl` and `join_pairs.wgsl`: threads, width, length of a half spectrum, number of real
+    /// lines.
+    fn halves(&self) -> [usize; 4] {
         let half = half(self.length);
-        [self.count * half, self.length, half, self.real.count].map(Value::from)
+        [self.count * half, self.length, half, self.real.count]
     }
 }
 
-/// A transform of lines; layout of `table` in [`crate::kernel::fft::table`].
+/// A DFT of lines; layout of `table` in [`crate::kernel::fft::table`].
 #[derive(Clone, Copy)]
 struct Transform<'a> {
     table: &'a CubeTensor,
@@ -158,19 +321,17 @@ impl<'a> Transform<'a> {
             let last = pass + 1 == radices.len();
             let from = if pass == 0 { self.from } else { Access::Complex };
             let to = if last { self.to } else { Access::Complex };
-            let target = empty(x, if last { output.clone() } else { lines.numbers() });
-            let threads = lines.count * lines.length / radix;
-            let parameters = [
-                threads.into(),
-                lines.length.into(),
-                lines.inner.into(),
-                Value::from(span),
-                (if last { scale } else { 1.0 }).into(),
-                lines.real.count.into(),
-                lines.real.stride.into(),
-            ];
-            let shader = Shader::FftRadix { radix, inverse: self.inverse, from, to };
-            shader.launch(&[&field, self.table], &target, threads, &parameters);
+            let target = empty(x, if last { output.clone() } else { lines.complex_shape() });
+            let uniform = FftRadixUniform {
+                threads: word(lines.count * lines.length / radix),
+                length: word(lines.length),
+                inner: word(lines.inner),
+                span: word(span),
+                scale: if last { scale } else { 1.0 },
+                lines: word(lines.real.count),
+                stride: word(lines.real.stride),
+            };
+            launch(FftRadix { radix, inverse: self.inverse, from, to }, &[&field, self.table], &target, &uniform);
             span *= radix;
             field = target;
         }
@@ -185,15 +346,15 @@ impl<'a> Transform<'a> {
         let convolution = |inverse| Self::columns(self.table, inverse);
         let product = |offset, scale| Product { table: self.table, offset, conjugate: self.inverse, scale };
 
-        let field = product(m, 1.0).apply(x, lines, m, [self.from, Access::Complex], padded.numbers());
-        let field = convolution(false).stockham(&field, padded, &radices, 1.0, padded.numbers());
-        let field = product(m + n, 1.0).apply(&field, padded, m, [Access::Complex; 2], padded.numbers());
-        let field = convolution(true).stockham(&field, padded, &radices, 1.0, padded.numbers());
+        let field = product(m, 1.0).apply(x, lines, m, [self.from, Access::Complex], padded.complex_shape());
+        let field = convolution(false).stockham(&field, padded, &radices, 1.0, padded.complex_shape());
+        let field = product(m + n, 1.0).apply(&field, padded, m, [Access::Complex; 2], padded.complex_shape());
+        let field = convolution(true).stockham(&field, padded, &radices, 1.0, padded.complex_shape());
         product(m, scale).apply(&field, padded, n, [Access::Complex, self.to], output)
     }
 }
 
-/// A product of every line with the numbers of a table from `offset` on.
+/// A product of every line with the entries of a table from `offset` on.
 struct Product<'a> {
     table: &'a CubeTensor,
     offset: usize,
@@ -202,22 +363,20 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Of lines that are cut, or filled with zeros, to `length`.
+    /// The product of lines cut, or padded with zeros, to `length`.
     fn apply(&self, x: &CubeTensor, lines: Lines, length: usize, [from, to]: [Access; 2], output: Shape) -> CubeTensor {
         let target = empty(x, output);
-        let threads = lines.count * length;
-        let parameters = [
-            threads.into(),
-            lines.length.into(),
-            length.into(),
-            lines.inner.into(),
-            Value::from(self.offset),
-            self.scale.into(),
-            lines.real.count.into(),
-            lines.real.stride.into(),
-        ];
-        let shader = Shader::LineProduct { conjugate: self.conjugate, from, to };
-        shader.launch(&[x, self.table], &target, threads, &parameters);
+        let uniform = LineProductUniform {
+            threads: word(lines.count * length),
+            length_in: word(lines.length),
+            length_out: word(length),
+            inner: word(lines.inner),
+            offset: word(self.offset),
+            scale: self.scale,
+            lines: word(lines.real.count),
+            stride: word(lines.real.stride),
+        };
+        launch(LineProduct { conjugate: self.conjugate, from, to }, &[x, self.table], &target, &uniform);
         target
     }
 }

@@ -1,0 +1,71 @@
+//! An operator whose measurement is cut to its upper left part, as a camera cuts what it sees.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+
+use super::{LinearOperator, Preconditioner, conjugate_gradients};
+
+/// Iterations of the conjugate gradients in the inverse: the preconditioner is exact but for the border.
+const ITERATIONS: usize = 6;
+
+/// `C A`: the upper left `measured` (height, width) of what `A` measures.
+///
+/// For a circular convolution `A` of an image with a margin of the kernel's reach at its lower and right side, this is the
+/// valid convolution of a photograph: the opposite ends do not meet in what is measured.
+pub struct Crop<A> {
+    whole: Arc<A>,
+    measured: [usize; 2],
+}
+
+impl<A: LinearOperator> Crop<A> {
+    /// The upper left `measured` of what `whole` measures.
+    ///
+    /// # Panics
+    /// If that is larger than the whole.
+    pub fn new(whole: Arc<A>, measured: [usize; 2]) -> Self {
+        let [_, height, width] = whole.measured_shape();
+        assert!(measured[0] <= height && measured[1] <= width, "a crop of {measured:?} from {height}x{width}");
+        Self { whole, measured }
+    }
+
+    fn cropped(&self, x: Tensor<4>) -> Tensor<4> {
+        let ([b, c, _, _], [h, w]) = (x.dims(), self.measured);
+        x.slice([0..b, 0..c, 0..h, 0..w])
+    }
+
+    /// The adjoint of the crop.
+    fn padded(&self, y: Tensor<4>) -> Tensor<4> {
+        let ([_, height, width], [h, w]) = (self.whole.measured_shape(), self.measured);
+        y.pad([(0, height - h), (0, width - w)], 0.0)
+    }
+}
+
+impl<A: LinearOperator> LinearOperator for Crop<A> {
+    fn image_shape(&self) -> [usize; 3] {
+        self.whole.image_shape()
+    }
+
+    fn measured_shape(&self) -> [usize; 3] {
+        [self.whole.measured_shape()[0], self.measured[0], self.measured[1]]
+    }
+
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        self.cropped(self.whole.apply(x))
+    }
+
+    fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
+        self.whole.adjoint(self.padded(y))
+    }
+
+    /// Approximate: some conjugate gradients, preconditioned by the crop of the whole's own inverse.
+    fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
+        let inverse = Preconditioner::inverse(p.eta);
+        let precondition = |r| self.cropped(self.whole.precondition(self.padded(r), inverse));
+        conjugate_gradients(self, &y, p.eta, ITERATIONS, precondition) * p.inverse + y * p.identity
+    }
+
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        vec![self]
+    }
+}

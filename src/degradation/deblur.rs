@@ -1,0 +1,156 @@
+//! Deblurring: convolution with a point spread function.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::psf::Kernel;
+use super::{Convolution, Form, Kind, LinearOperator, Preset, Psf, Separable, Stage, StageKind};
+use crate::error::{Error, Hint, Result, Setting};
+use crate::parameter::{self, Parameter, Values};
+use crate::picture::Picture;
+
+/// Blurred.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deblur {
+    /// The point spread function.
+    pub psf: Psf,
+    /// How it is inverted.
+    pub form: Form,
+}
+
+/// How a blur or a reduction is inverted.
+pub(super) const FORM: Parameter = Parameter::new(
+    "form",
+    "inversion by singular values or by the Fourier transform",
+    parameter::Kind::Choice(&["svd", "fft"]),
+);
+
+/// The form that was given.
+pub(super) fn form(values: &Values) -> Result<Option<Form>> {
+    let given = values.get("form").map(|text| FORM.parse(text)).transpose()?;
+    Ok(given.map(|form| if form == "svd" { Form::Svd } else { Form::Fft }))
+}
+
+const KERNEL: Parameter = Parameter::new(
+    "kernel",
+    "blur: gauss:SIGMA[,SIZE], motion:LENGTH,ANGLE (degrees counter-clockwise), uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, \
+     random:SIZE,INTENSITY,SEED, or a picture of the kernel",
+    parameter::Kind::Text("KERNEL"),
+);
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "deblur",
+    task: "deblur",
+    title: "Blurred by a known kernel",
+    chosen_by: None,
+    parameters: &[KERNEL, FORM],
+    presets: &[
+        Preset { values: &[("kernel", "uniform:9")], ..Preset::new("deblur_uni", "A box of 9 x 9") },
+        Preset { values: &[("kernel", "gauss:10,5")], ..Preset::new("deblur_gauss", "Five taps of a wide Gaussian") },
+        Preset {
+            values: &[("kernel", "aniso:1,20,9")],
+            ..Preset::new("deblur_aniso", "A Gaussian wider across than down")
+        },
+        Preset {
+            values: &[("kernel", "random:61,0.5,SEED")],
+            per_picture: true,
+            ..Preset::new("motion_deblur", "Another random camera shake for each picture")
+        },
+    ],
+    usual_sigma: None,
+    parse: |values, context| {
+        let kernel = values.get("kernel").ok_or_else(|| {
+            let hint = Hint::set(Setting::KERNEL, "gauss:1.6").or(Hint::set(Setting::KERNEL, "motion:15,30"));
+            Error::mismatch(Setting::KERNEL, "deblurring needs to know the blur", hint)
+        })?;
+        Ok(Deblur { psf: parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?, form: form(values)?.unwrap_or(Form::Fft) }.into())
+    },
+    examples,
+};
+
+fn examples([height, width]: [usize; 2]) -> Vec<(&'static str, Stage)> {
+    let stage = |psf: Psf, form| Deblur { psf, form }.into();
+    let motion = Psf::Random { size: 2 * (height.min(width) / 4) + 1, intensity: 0.5, seed: 7 };
+    vec![
+        ("deblur_uni_svd", stage(Psf::REFERENCE_UNIFORM, Form::Svd)),
+        ("deblur_uni_fft", stage(Psf::REFERENCE_UNIFORM, Form::Fft)),
+        ("deblur_gauss_svd", stage(Psf::REFERENCE_GAUSSIAN, Form::Svd)),
+        ("deblur_gauss_fft", stage(Psf::REFERENCE_GAUSSIAN, Form::Fft)),
+        ("deblur_aniso_svd", stage(Psf::REFERENCE_ANISOTROPIC, Form::Svd)),
+        ("deblur_aniso_fft", stage(Psf::REFERENCE_ANISOTROPIC, Form::Fft)),
+        ("motion_deblur_fft", stage(motion, Form::Fft)),
+    ]
+}
+
+impl StageKind for Deblur {
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        Ok(match self.form {
+            Form::Fft => Box::new(Convolution::new(&self.psf.kernel()?, image, device)?),
+            Form::Svd => {
+                let (vertical, horizontal) = self.psf.factors()?;
+                Box::new(Separable::blur(&vertical, &horizontal, image, device))
+            }
+        })
+    }
+
+    fn valid_kernel(&self) -> Result<Option<Kernel>> {
+        match self.form {
+            Form::Fft => self.psf.kernel().map(Some),
+            Form::Svd => Ok(None),
+        }
+    }
+}
+
+/// The point spread function of a description such as `gauss:1.6`, or of a picture of it.
+fn parse_psf(text: &str) -> Result<Psf> {
+    let bad = |form: &str| Error::parameter(Setting::KERNEL, text, format!("this kind is written {form}"));
+    let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+    let numbers: Vec<f64> = rest.split(',').map_while(|part| part.trim().parse().ok()).collect();
+    let complete = numbers.len() == rest.split(',').count();
+    let numbers = if complete { numbers } else { Vec::new() };
+    let whole = |value: f64| if value.fract() == 0.0 && value >= 0.0 { Some(value as usize) } else { None };
+    let psf = match (kind, &numbers[..]) {
+        ("gauss", &[sigma]) => Psf::gaussian(sigma),
+        ("gauss", &[sigma, taps]) => {
+            let odd = whole(taps).filter(|taps| taps % 2 == 1);
+            let form = "gauss:SIGMA,SIZE with an odd SIZE, and decimals with a point";
+            Psf::Gaussian { sigma, taps: odd.ok_or_else(|| bad(form))? }
+        }
+        ("aniso", &[vertical, horizontal, taps]) => {
+            let taps = whole(taps).ok_or_else(|| bad("aniso:SIGMA,SIGMA,SIZE"))?;
+            Psf::Anisotropic { vertical, horizontal, taps }
+        }
+        ("aniso", _) => return Err(bad("aniso:SIGMA,SIGMA,SIZE, vertical first, for example aniso:1,20,9")),
+        ("gauss", _) => return Err(bad("gauss:SIGMA, for example gauss:1.6")),
+        ("motion", &[length, angle]) => Psf::Motion { length, angle },
+        ("motion", _) => return Err(bad("motion:LENGTH,ANGLE, for example motion:15,30")),
+        ("uniform", &[taps]) => {
+            Psf::Uniform { taps: whole(taps).ok_or_else(|| bad("uniform:SIZE, for example uniform:9"))? }
+        }
+        ("uniform", _) => return Err(bad("uniform:SIZE, for example uniform:9")),
+        ("random", &[size, intensity, seed]) => {
+            let form = "random:SIZE,INTENSITY,SEED, for example random:31,0.5,7";
+            let (size, seed) = (whole(size).ok_or_else(|| bad(form))?, whole(seed).ok_or_else(|| bad(form))?);
+            Psf::Random { size, intensity, seed: seed as u64 }
+        }
+        ("random", _) => return Err(bad("random:SIZE,INTENSITY,SEED, for example random:31,0.5,7")),
+        _ if Path::new(text).exists() => {
+            let picture = Picture::read(Path::new(text))?;
+            Psf::Measured { height: picture.height(), width: picture.width(), values: picture.luminance() }
+        }
+        _ => {
+            return Err(Error::parameter(
+                Setting::KERNEL,
+                text,
+                "it is neither a file nor gauss:SIGMA, motion:LENGTH,ANGLE, uniform:SIZE, aniso:SIGMA,SIGMA,SIZE or \
+                 random:SIZE,INTENSITY,SEED",
+            ));
+        }
+    };
+    psf.kernel()?;
+    Ok(psf)
+}
+

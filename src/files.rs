@@ -1,0 +1,228 @@
+//! Files: written whole or not at all, under names that every system takes.
+
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, PathContext, Result};
+
+/// Beginning of the names of files that are being written.
+const TEMPORARY: &str = ".fdgr-";
+
+/// Writes `bytes` to a temporary file beside `path` and renames it, so that no reader sees half a file.
+///
+/// Where the target cannot be replaced, because another program holds it open, the bytes stay beside it under another name,
+/// which the error says.
+///
+/// # Errors
+/// Places that cannot be written.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes).writing(path)?;
+    file.as_file().sync_all().writing(path)?;
+    replace(file, path)
+}
+
+/// Renames a finished temporary file to `path`, or keeps it beside it.
+fn replace(file: NamedTempFile, path: &Path) -> Result<()> {
+    let Err(failed) = file.persist(path) else { return Ok(()) };
+    let Some(kept) = (1..100).map(|n| numbered(path, n)).find(|name| !name.exists()) else {
+        return Err(Error::unwritable(path, failed.error));
+    };
+    match failed.file.persist_noclobber(&kept) {
+        Ok(_) => Err(Error::Unwritable {
+            path: path.into(),
+            source: failed.error.into(),
+            hint: format!("the result is complete in {}", kept.display()).into(),
+        }),
+        Err(again) => Err(Error::unwritable(path, again.error)),
+    }
+}
+
+/// `picture-1.png` for `picture.png`.
+fn numbered(path: &Path, n: u32) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{n}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
+/// Checks that [`write_atomically`] could write there, without leaving anything; left-overs of killed runs are removed.
+///
+/// # Errors
+/// Folders, names that are too long, and places that cannot be written.
+pub fn check_writable(path: &Path) -> Result<()> {
+    remove_leftovers(folder_of(path));
+    temporary_beside(path)?;
+    // A file that is there shows that the system takes the name.
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    match File::create_new(path) {
+        Ok(_) => std::fs::remove_file(path).writing(path),
+        Err(e) => Err(Error::unwritable(path, e)),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    if path.is_dir() {
+        return Err(Error::unwritable(path, "it is a folder"));
+    }
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Err(Error::unwritable(path, format!("there is no folder {}", folder.display())));
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    if let Some(permissions) = permissions() {
+        builder.permissions(permissions);
+    }
+    let file = builder.tempfile_in(folder).writing(path)?;
+    // Locked for as long as it is written; file systems without locks only lose the removal of left-overs.
+    _ = file.as_file().try_lock();
+    Ok(file)
+}
+
+/// Those of a file that any program makes, where temporary files get narrower ones.
+#[cfg(unix)]
+fn permissions() -> Option<Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(Permissions::from_mode(0o666))
+}
+
+#[cfg(not(unix))]
+fn permissions() -> Option<Permissions> {
+    None
+}
+
+/// Removes temporary files that no process is writing: those of runs that were killed.
+pub fn remove_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let abandoned = || File::options().write(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) && abandoned() {
+            _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The first of `paths` that would be the same file as one before it, on the file system it is on.
+pub fn collision<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Option<&'a Path> {
+    let mut seen = std::collections::HashSet::new();
+    let mut ignoring = std::collections::HashMap::new();
+    paths.into_iter().find(|path| {
+        let folder = folder_of(path);
+        let ignores = *ignoring.entry(folder.to_owned()).or_insert_with(|| ignores_case(folder));
+        !seen.insert(key(path, ignores))
+    })
+}
+
+/// What names of one file have in common.
+fn key(path: &Path, ignores_case: bool) -> PathBuf {
+    match ignores_case {
+        true => path.to_string_lossy().to_lowercase().into(),
+        false => path.into(),
+    }
+}
+
+/// Whether a folder takes `A` and `a` for one name; unknown folders are taken to be of the usual kind of this system.
+fn ignores_case(folder: &Path) -> bool {
+    let usual = cfg!(any(windows, target_os = "macos"));
+    let Ok(file) = tempfile::Builder::new().prefix(".fdgr-Case").tempfile_in(folder) else { return usual };
+    let name = file.path().file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    folder.join(name).exists()
+}
+
+/// Why a name of a file or folder would not do on every system, if it would not.
+pub fn unportable(name: &str) -> Option<String> {
+    const FORBIDDEN: &str = "<>:\"/\\|?*";
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    let numbered = |start: &str| {
+        stem.strip_prefix(start).is_some_and(|n| n.len() == 1 && ('1'..='9').contains(&n.chars().next().unwrap_or('0')))
+    };
+    if name.is_empty() {
+        Some("it must not be empty".into())
+    } else if let Some(c) = name.chars().find(|c| FORBIDDEN.contains(*c) || c.is_control()) {
+        Some(format!("names with {c:?} do not exist on every system"))
+    } else if name.ends_with(['.', ' ']) {
+        Some("Windows drops dots and spaces at the end of names".into())
+    } else if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
+        Some(format!("{stem} is the name of a device on Windows"))
+    } else {
+        None
+    }
+}
+
+/// SHA-256 of bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// Bytes in hexadecimal.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_cannot_be_replaced_costs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder that is not empty cannot be replaced by a file on any system.
+        let target = folder.path().join("held.png");
+        std::fs::create_dir(&target).unwrap();
+        std::fs::write(target.join("inside"), "").unwrap();
+        let mut file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+        file.write_all(b"result").unwrap();
+        let error = replace(file, &target).unwrap_err();
+        let kept = folder.path().join("held-1.png");
+        assert_eq!(std::fs::read(&kept).unwrap(), b"result");
+        assert!(error.to_string().contains(&kept.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn names_are_one_where_the_system_says_so() {
+        let [upper, lower] = ["out/A.png", "out/a.png"].map(Path::new);
+        assert_eq!(key(upper, true), key(lower, true));
+        assert_ne!(key(upper, false), key(lower, false));
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["x.png", "y.png"].map(|name| folder.path().join(name));
+        assert_eq!(collision([one.as_path(), &other, &one]), Some(one.as_path()));
+        assert_eq!(collision([one.as_path(), &other]), None);
+    }
+
+    #[test]
+    fn left_overs_go_and_files_in_use_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".fdgr-left");
+        std::fs::write(&left, "half").unwrap();
+        let target = folder.path().join("picture.png");
+        let used = temporary_beside(&target).unwrap();
+        check_writable(&target).unwrap();
+        assert!(!left.exists() && used.path().exists() && !target.exists());
+    }
+
+    #[test]
+    fn names_that_some_systems_refuse_are_told() {
+        for name in ["", "CON", "nul.txt", "com1", "a?b", "dot.", "space ", "a/b", "tab\t"] {
+            assert!(unportable(name).is_some(), "{name:?}");
+        }
+        for name in ["photo", "console", "com10", "ñandú.safetensors", ".hidden"] {
+            assert_eq!(unportable(name), None, "{name:?}");
+        }
+    }
+}

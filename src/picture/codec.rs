@@ -1,0 +1,320 @@
+//! Pictures from bytes and to bytes, in the formats of one table.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
+};
+
+use super::{Extras, Picture, jpeg};
+use crate::error::{Error, PathContext, Result};
+use crate::files;
+
+/// Pictures above this many pixels are refused before they are decoded.
+pub const MAX_PIXELS: u64 = 64_000_000;
+const JPEG_QUALITY: u8 = 95;
+const READABLE: &str = "pass a PNG, JPEG, WebP or TIFF";
+
+/// A file format of pictures.
+pub struct Format {
+    /// Its name.
+    pub name: &'static str,
+    /// Endings of file names in lower case; the first is the usual one.
+    pub endings: &'static [&'static str],
+    /// Whether it holds transparency.
+    pub transparency: bool,
+    /// Whether it holds transparency of grey pictures; where not, they are written in colour.
+    pub transparent_gray: bool,
+    /// Whether it holds 16 bits a sample.
+    pub deep: bool,
+    /// Whether it holds an ICC profile.
+    pub icc: bool,
+    /// Whether it holds EXIF.
+    pub exif: bool,
+    encode: Encode,
+}
+
+/// Appends the file of a picture, of which the format holds everything, to the bytes; the path is for messages.
+type Encode = fn(&Picture, &mut Vec<u8>, &Path) -> Result<()>;
+
+/// Every format that is read and written.
+const FORMATS: &[Format] = &[
+    Format {
+        name: "PNG",
+        endings: &["png", "apng"],
+        transparency: true,
+        transparent_gray: true,
+        deep: true,
+        icc: true,
+        exif: true,
+        encode: |picture, bytes, path| picture.encode_with(PngEncoder::new(Cursor::new(bytes)), path),
+    },
+    Format {
+        name: "JPEG",
+        endings: &["jpg", "jpeg", "jfif"],
+        transparency: false,
+        transparent_gray: false,
+        deep: false,
+        icc: true,
+        exif: true,
+        encode: |picture, bytes, path| {
+            picture.encode_with(JpegEncoder::new_with_quality(Cursor::new(bytes), JPEG_QUALITY), path)
+        },
+    },
+    Format {
+        name: "WebP",
+        endings: &["webp"],
+        transparency: true,
+        transparent_gray: true,
+        deep: false,
+        icc: true,
+        exif: true,
+        encode: |picture, bytes, path| picture.encode_with(WebPEncoder::new_lossless(Cursor::new(bytes)), path),
+    },
+    Format {
+        name: "TIFF",
+        endings: &["tiff", "tif"],
+        transparency: true,
+        // More programs read them in colour.
+        transparent_gray: false,
+        deep: true,
+        icc: true,
+        exif: false,
+        encode: |picture, bytes, path| picture.encode_with(TiffEncoder::new(Cursor::new(bytes)), path),
+    },
+];
+
+/// Endings of the names of picture files, in lower case.
+pub const ENDINGS: &[&str] = &{
+    let mut all = [""; count_endings()];
+    let (mut format, mut n) = (0, 0);
+    while format < FORMATS.len() {
+        let mut i = 0;
+        while i < FORMATS[format].endings.len() {
+            all[n] = FORMATS[format].endings[i];
+            (i, n) = (i + 1, n + 1);
+        }
+        format += 1;
+    }
+    all
+};
+
+const fn count_endings() -> usize {
+    let (mut format, mut count) = (0, 0);
+    while format < FORMATS.len() {
+        count += FORMATS[format].endings.len();
+        format += 1;
+    }
+    count
+}
+
+/// Every format that is read and written.
+pub fn formats() -> &'static [Format] {
+    FORMATS
+}
+
+impl Format {
+    /// The format that the ending of a name stands for.
+    pub fn of(path: &Path) -> Option<&'static Self> {
+        let ending = path.extension()?.to_str()?.to_lowercase();
+        FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()))
+    }
+
+    /// The usual endings of formats that `suits`, as a clause: ".png, .webp or .tiff".
+    fn listed(suits: impl Fn(&Self) -> bool) -> String {
+        let endings: Vec<String> =
+            FORMATS.iter().filter(|format| suits(format)).map(|format| format!(".{}", format.endings[0])).collect();
+        match endings.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
+}
+
+impl Picture {
+    /// Reads a PNG, JPEG, WebP or TIFF, whatever its name says, turned upright.
+    ///
+    /// # Errors
+    /// Files that cannot be read or decoded, pictures in CMYK, and those above 64 megapixels.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::decode(&std::fs::read(path).reading(path)?, path)
+    }
+
+    /// Decodes the bytes of a file; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Picture::read`].
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        let refuse = |fact: String, hint: &'static str| Error::picture(path, fact, hint);
+        if bytes.is_empty() {
+            return Err(refuse("the file is empty".into(), READABLE));
+        }
+        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+        let reader = reader.map_err(|e| refuse(format!("it cannot be decoded ({e})"), READABLE))?;
+        let format = reader.format().ok_or_else(|| refuse("it is not a picture".into(), READABLE))?;
+        let damaged = |e: ImageError| match e {
+            ImageError::Unsupported(_) => refuse("it is of a kind that is not read".into(), READABLE),
+            e => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
+        };
+        let mut decoder = reader.into_decoder().map_err(damaged)?;
+        let (width, height) = decoder.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 {
+            return Err(refuse(format!("it has {width}x{height} pixels"), "pass a picture with at least one pixel"));
+        }
+        if pixels > MAX_PIXELS {
+            let fact =
+                format!("{width}x{height} are {} megapixels, more than {}", pixels / 1_000_000, MAX_PIXELS / 1_000_000);
+            return Err(refuse(fact, "crop or shrink the picture"));
+        }
+        let original = decoder.original_color_type();
+        let four_inks = format == ImageFormat::Jpeg && jpeg::components(bytes) == Some(4);
+        if four_inks || matches!(original, ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
+            return Err(refuse("its colours are CMYK".into(), "convert it to RGB"));
+        }
+        let icc = decoder.icc_profile().ok().flatten();
+        let mut exif = decoder.exif_metadata().ok().flatten();
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        if let Some(exif) = &mut exif {
+            _ = Orientation::remove_from_exif_chunk(exif);
+        }
+        let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+        image.apply_orientation(orientation);
+        let color = image.color();
+        let alpha = color.has_alpha().then(|| {
+            let rgba = image.to_rgba32f();
+            image::ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| image::Luma([rgba.get_pixel(x, y)[3]]))
+        });
+        let deep = matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
+        let extras = Extras { alpha, gray: !color.has_color(), deep, icc, exif };
+        Ok(Self { pixels: image.into_rgb32f(), extras })
+    }
+
+    /// Writes the picture in the format of the name's ending: beside its place first, then renamed into it.
+    ///
+    /// # Errors
+    /// Unknown endings, transparency or sizes that the format cannot hold, and places that cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        files::write_atomically(path, &self.encode(path)?)
+    }
+
+    /// Refuses transparency where the name's format cannot hold it.
+    ///
+    /// # Errors
+    /// Transparency in a JPEG.
+    pub fn check_transparency(&self, path: &Path) -> Result<()> {
+        match Format::of(path) {
+            Some(format) if self.extras.alpha.is_some() && !format.transparency => {
+                let fact = format!("the picture has transparency, which {} cannot hold", format.name);
+                let hint = format!("write a {}", Format::listed(|format| format.transparency));
+                Err(Error::picture(path, fact, hint))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that [`Picture::write`] could write this kind of file there, without writing it.
+    ///
+    /// # Errors
+    /// As [`Picture::write`].
+    pub fn check_output(path: &Path) -> Result<()> {
+        Self::format_of(path)?;
+        files::check_writable(path)
+    }
+
+    /// Whether the name's ending is that of a format that is written.
+    pub fn has_picture_ending(path: &Path) -> bool {
+        Format::of(path).is_some()
+    }
+
+    fn format_of(path: &Path) -> Result<&'static Format> {
+        Format::of(path).ok_or_else(|| {
+            let hint = format!("end it in {}", Format::listed(|_| true));
+            Error::picture(path, "its ending names no format that is written", hint)
+        })
+    }
+
+    fn encode(&self, path: &Path) -> Result<Vec<u8>> {
+        let format = Self::format_of(path)?;
+        self.check_transparency(path)?;
+        let mut bytes = Vec::new();
+        (format.encode)(&self.as_held_by(format), &mut bytes, path)?;
+        Ok(bytes)
+    }
+
+    /// The picture without what a format cannot hold.
+    fn as_held_by(&self, format: &Format) -> Cow<'_, Self> {
+        let extras = &self.extras;
+        let colored = extras.gray && extras.alpha.is_some() && !format.transparent_gray;
+        let shallow = extras.deep && !format.deep;
+        if !colored && !shallow {
+            return Cow::Borrowed(self);
+        }
+        let extras = Extras { gray: extras.gray && !colored, deep: extras.deep && !shallow, ..extras.clone() };
+        Cow::Owned(Self { extras, pixels: self.pixels.clone() })
+    }
+
+    fn encode_with(&self, mut encoder: impl ImageEncoder, path: &Path) -> Result<()> {
+        // Formats without a place for a profile or EXIF refuse it; the pixels are worth writing all the same.
+        if let Some(icc) = &self.extras.icc {
+            _ = encoder.set_icc_profile(icc.clone());
+        }
+        if let Some(exif) = &self.extras.exif {
+            _ = encoder.set_exif_metadata(exif.clone());
+        }
+        let image = self.to_image();
+        let color = image.color().into();
+        encoder
+            .write_image(image.as_bytes(), image.width(), image.height(), color)
+            .map_err(|e| Error::picture(path, format!("it cannot be encoded ({e})"), "write another kind of file"))
+    }
+
+    fn to_image(&self) -> DynamicImage {
+        let rgba = image::Rgba32FImage::from_fn(self.pixels.width(), self.pixels.height(), |x, y| {
+            let [r, g, b] = self.pixels.get_pixel(x, y).0;
+            let alpha = self.extras.alpha.as_ref().map_or(1.0, |alpha| alpha.get_pixel(x, y)[0].clamp(0.0, 1.0));
+            if self.extras.gray {
+                let gray = (r + g + b) / 3.0;
+                return image::Rgba([gray, gray, gray, alpha]);
+            }
+            image::Rgba([r, g, b, alpha])
+        });
+        let image = DynamicImage::ImageRgba32F(rgba);
+        match (self.extras.gray, self.extras.alpha.is_some(), self.extras.deep) {
+            (false, false, false) => image.into_rgb8().into(),
+            (false, false, true) => image.into_rgb16().into(),
+            (false, true, false) => image.into_rgba8().into(),
+            (false, true, true) => image.into_rgba16().into(),
+            (true, false, false) => image.into_luma8().into(),
+            (true, false, true) => image.into_luma16().into(),
+            (true, true, false) => image.into_luma_alpha8().into(),
+            (true, true, true) => image.into_luma_alpha16().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_those_of_the_table() {
+        let all: Vec<&str> = FORMATS.iter().flat_map(|format| format.endings).copied().collect();
+        assert_eq!(ENDINGS, all);
+        assert!(Picture::has_picture_ending(Path::new("a.TIF")) && !Picture::has_picture_ending(Path::new("a.gif")));
+        assert_eq!(Format::listed(|format| format.transparency), ".png, .webp or .tiff");
+    }
+
+    #[test]
+    fn sizes_that_a_format_cannot_hold_are_no_fault_of_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let wide = Picture::new(image::Rgb32FImage::new(20_000, 1));
+        let error = wide.write(&folder.path().join("wide.webp")).unwrap_err();
+        assert!(matches!(error, Error::Picture { .. }), "{error}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything that decides a result, given the measurement and the prior.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Quality, defaults};
+use crate::degradation::Degradation;
+use crate::error::{Error, Hint, Result, Setting};
+use crate::sampler::{Method, Timeline, Travel, schedule::Betas};
+
+/// Largest noise that is accepted, of a `[0, 1]` image.
+const MAX_SIGMA: f64 = 1.0;
+
+/// How a blurred picture goes on beyond its border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum Border {
+    /// Unseen content lies outside the frame (valid convolution of a larger image): for photographs
+    Extend,
+    /// It wraps around (circular convolution): the papers' experiments
+    Periodic,
+}
+
+/// What a measured value says of the true one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum DataModel {
+    /// The value itself
+    #[default]
+    Exact,
+    /// An interval: half a step of 8 bits around it, and everything beyond it where it is black or white
+    Intervals,
+}
+
+impl DataModel {
+    fn is_exact(&self) -> bool {
+        *self == Self::Exact
+    }
+}
+
+/// Everything that decides the result, given the measurement and the prior: what recipes store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestoreConfig {
+    /// What happened to the picture.
+    pub degradation: Degradation,
+    /// Standard deviation of its noise, of a `[0, 1]` image.
+    pub sigma: f64,
+    /// The method with its parameters.
+    pub method: Method,
+    /// Steps of a full run.
+    pub steps: usize,
+    /// Share of those steps that is run, from the classical estimate where below 1.
+    pub start: f64,
+    /// Whether estimates are limited to `[-1, 1]`.
+    pub clip: bool,
+    /// How the noise grew in the prior's training.
+    #[serde(default)]
+    pub schedule: Betas,
+    /// Time travel: jumps back to noise.
+    #[serde(default, skip_serializing_if = "Travel::is_none")]
+    pub travel: Travel,
+    /// Treatment of the border of a blurred picture.
+    pub border: Border,
+    /// What measured values say.
+    #[serde(default, skip_serializing_if = "DataModel::is_exact")]
+    pub data: DataModel,
+    /// Seed of all noise.
+    pub seed: u64,
+}
+
+impl RestoreConfig {
+    /// The defaults for a degradation and noise of standard deviation `sigma` of a `[0, 1]` image, measured with the embedded
+    /// prior.
+    pub fn new(degradation: impl Into<Degradation>, sigma: f64) -> Self {
+        defaults::config(degradation.into(), sigma)
+    }
+
+    /// The same with the number of steps of a preset.
+    #[must_use]
+    pub fn with_quality(self, quality: Quality) -> Self {
+        defaults::with_quality(self, quality)
+    }
+
+    /// # Errors
+    /// Parameters outside their range.
+    pub fn check(&self) -> Result<()> {
+        if !(0.0..=MAX_SIGMA).contains(&self.sigma) {
+            return Err(Error::parameter(
+                Setting::SIGMA,
+                self.sigma,
+                "it must be between 0 and 1 (of a [0, 1] picture)",
+            ));
+        }
+        self.method.check()?;
+        if !self.travel.is_none() && !self.method.travels() {
+            return Err(Error::mismatch(
+                Setting::TRAVEL_REPEAT,
+                format!("{} has no time travel", self.method.name()),
+                Hint::Omit(Setting::TRAVEL_REPEAT).or("choose ddnm, fdgr, ddpg, idpg or diffpir"),
+            ));
+        }
+        self.timeline().map(drop)
+    }
+
+    pub(super) fn timeline(&self) -> Result<Timeline> {
+        Timeline::new(self.schedule, self.steps, self.start, self.travel)
+    }
+}

@@ -1,0 +1,202 @@
+//! How an image of one size is measured: the operator, and what surrounds it.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+use super::{Border, DataModel, border};
+use crate::degradation::{ChannelMix, Convolution, Crop, Degradation, LinearOperator, colorization, psf::Kernel};
+use crate::error::{Error, Result};
+use crate::sampler::Data;
+
+/// The operator of a degradation for images of one size. Built once; holds no data.
+///
+/// With [`Border::Extend`] the light of a blurred photograph comes from beyond its border: the image sought has a margin at its
+/// lower and right side, which [`Measurement::crop`] removes.
+pub struct Measurement {
+    degradation: Degradation,
+    operator: Box<dyn LinearOperator>,
+    /// The circular convolution of the image with its margin.
+    circular: Option<Arc<Convolution>>,
+    size: [usize; 2],
+    margin: [usize; 2],
+}
+
+impl Measurement {
+    /// The measurement of images of `size` (height, width).
+    ///
+    /// # Errors
+    /// Sizes that do not fit the degradation, and parameters outside their range.
+    pub fn new(degradation: &Degradation, border: Border, size: [usize; 2], device: &Device) -> Result<Self> {
+        let kernel = valid_kernel(degradation, border, size)?;
+        let (margin, circular) = match &kernel {
+            Some(kernel) => {
+                let margin = border::margin(kernel, size);
+                let shape = [3, size[0] + margin[0], size[1] + margin[1]];
+                (margin, Some(Arc::new(Convolution::new(kernel, shape, device)?)))
+            }
+            None => ([0, 0], None),
+        };
+        let first: Option<Box<dyn LinearOperator>> =
+            circular.clone().map(|circular| Box::new(Crop::new(circular, size)) as _);
+        let operator = degradation.build_from(first.into_iter().collect(), [3, size[0], size[1]], device)?;
+        Ok(Self { degradation: degradation.clone(), operator, circular, size, margin })
+    }
+
+    /// The measurement by an operator of one's own.
+    pub fn custom(operator: Box<dyn LinearOperator>) -> Self {
+        let [_, height, width] = operator.image_shape();
+        let degradation = Degradation::new(Vec::new());
+        Self { degradation, operator, circular: None, size: [height, width], margin: [0, 0] }
+    }
+
+    /// Height and width of the image that is sought for one of `size`, its margin included: what a run's memory depends on.
+    ///
+    /// # Errors
+    /// As [`Measurement::new`].
+    pub fn extent(degradation: &Degradation, border: Border, size: [usize; 2]) -> Result<[usize; 2]> {
+        let margin = valid_kernel(degradation, border, size)?.map_or([0, 0], |kernel| border::margin(&kernel, size));
+        Ok([size[0].saturating_add(margin[0]), size[1].saturating_add(margin[1])])
+    }
+
+    /// `A`, on images with their margin.
+    pub fn operator(&self) -> &dyn LinearOperator {
+        self.operator.as_ref()
+    }
+
+    /// Height and width of the restored image.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// Whether what is measured can be looked at.
+    pub fn is_picture(&self) -> bool {
+        self.degradation.is_picture()
+    }
+
+    /// `Aᵀ (A Aᵀ + eta I)⁻¹ y` with periodic borders, without a margin: a picture of what was measured.
+    ///
+    /// # Errors
+    /// As [`Measurement::new`].
+    pub fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Result<Tensor<4>> {
+        if !self.has_margin() {
+            return Ok(self.operator.regularized_inverse(y, eta));
+        }
+        Ok(self.degradation.build(self.size, &y.device())?.regularized_inverse(y, eta))
+    }
+
+    /// Whether light comes from beyond the border.
+    pub fn has_margin(&self) -> bool {
+        self.circular.is_some()
+    }
+
+    /// `A x` of an image `[b, 3, h, w]` without a margin, which is made up where one is needed.
+    pub fn measure(&self, x: Tensor<4>) -> Tensor<4> {
+        self.operator.apply(border::extended(x, self.margin))
+    }
+
+    /// The image without its margin.
+    pub fn crop(&self, x: Tensor<4>) -> Tensor<4> {
+        let ([b, c, _, _], [h, w]) = (x.dims(), self.size);
+        x.slice([0..b, 0..c, 0..h, 0..w])
+    }
+
+    /// The answer of classical methods to `y`, with its margin, where the noise has standard deviation `sigma_y` in units of a
+    /// `[-1, 1]` image.
+    ///
+    /// # Errors
+    /// A device that does not give its data back.
+    pub fn estimate(&self, y: &Tensor<4>, sigma_y: f64) -> Result<Tensor<4>> {
+        let parts = self.operator.parts();
+        if parts.len() != self.degradation.stages().len() {
+            return Ok(self.operator.regularized_inverse(y.clone(), (sigma_y * sigma_y).max(1e-4)));
+        }
+        let mut x = y.clone();
+        for (i, (stage, part)) in self.degradation.stages().iter().zip(parts).enumerate().rev() {
+            x = match &self.circular {
+                Some(circular) if i == 0 => {
+                    let extended = border::extended(x, self.margin);
+                    stage.kind_of().classical_estimate(circular.as_ref(), extended, sigma_y)?
+                }
+                _ => stage.kind_of().classical_estimate(part, x, sigma_y)?,
+            };
+        }
+        Ok(x)
+    }
+
+    /// The measurement `y` that a photo `[1, 3, h, w]` is: unknown pixels at 0, colours that were lost mixed.
+    ///
+    /// # Errors
+    /// Photos of another size than what is measured.
+    pub fn of_photo(&self, photo: Tensor<4>) -> Result<Tensor<4>> {
+        let ([_, c, h, w], measured) = (photo.dims(), self.operator.measured_shape());
+        if measured[1..] != [h, w] {
+            let fact = format!("it is {w}x{h}, but what is measured has {}x{}", measured[2], measured[1]);
+            return Err(Error::mismatch("the photo", fact, "crop it, or choose another degradation"));
+        }
+        let y = match (c, measured[0]) {
+            (3, 1) => ChannelMix::new(&[colorization::WEIGHTS.to_vec()], [h, w], &photo.device()).apply(photo),
+            _ => photo,
+        };
+        let last = self.operator.parts().pop();
+        let masks = self.degradation.stages().last().is_some_and(|stage| stage.kind_of().masks_noise());
+        Ok(match last {
+            Some(last) if masks => last.apply(y),
+            _ => y,
+        })
+    }
+
+    /// Noise on what is measured only: not into holes.
+    pub fn mask_noise(&self, noise: Tensor<4>) -> Tensor<4> {
+        match (self.degradation.masks_noise(), self.degradation.single()) {
+            (true, Some(_)) => self.operator.apply(noise),
+            _ => noise,
+        }
+    }
+
+    /// What `y` says of the true measurement.
+    pub fn data(&self, y: Tensor<4>, model: DataModel) -> Data {
+        match model {
+            DataModel::Exact => Data::Exact(y),
+            DataModel::Intervals => intervals(y),
+        }
+    }
+
+    /// # Errors
+    /// Measurements of another shape than `A` gives.
+    pub fn check(&self, y: &Tensor<4>) -> Result<()> {
+        let [_, c, h, w] = y.dims();
+        let [channels, height, width] = self.operator.measured_shape();
+        if [c, h, w] == [channels, height, width] {
+            return Ok(());
+        }
+        Err(Error::mismatch(
+            "the measurement",
+            format!("it has the shape {c}x{h}x{w}, where {channels}x{height}x{width} belong"),
+            "pass what this degradation measures of an image of that size",
+        ))
+    }
+}
+
+/// Half a step of 8 bits around each value, and everything beyond it where a sensor or a file cuts values off: a white pixel
+/// says "at least 1".
+fn intervals(y: Tensor<4>) -> Data {
+    // Of a [-1, 1] image.
+    const HALF_STEP: f64 = 1.0 / 255.0;
+    let white = y.clone().greater_equal_elem(1.0 - HALF_STEP);
+    let black = y.clone().lower_equal_elem(-1.0 + HALF_STEP);
+    let low = (y.clone() - HALF_STEP).mask_fill(black, f32::NEG_INFINITY);
+    let high = (y.clone() + HALF_STEP).mask_fill(white, f32::INFINITY);
+    Data::Interval { y, low, high }
+}
+
+fn valid_kernel(degradation: &Degradation, border: Border, size: [usize; 2]) -> Result<Option<Kernel>> {
+    if border == Border::Periodic {
+        return Ok(None);
+    }
+    let kernel = degradation.valid_kernel()?;
+    if let Some(kernel) = &kernel {
+        kernel.check_fits(size[0], size[1])?;
+    }
+    Ok(kernel)
+}

@@ -1,0 +1,28 @@
+//! From a photo to a restored photo: the one API of every shell.
+//!
+//! ```text
+//! Source -> Request (may hold Auto) -> resolve -> RestoreConfig -> Measurement -> sampler -> crop -> Restored
+//! ```
+//!
+//! A [`Source`] is a photo or a file of measurements. A [`Request`] says what happened to it, as far as that is known;
+//! [`Request::resolve`] finds out the rest, and gives the [`RestoreConfig`] that recipes store. [`Restorer::restore`] builds
+//! the [`Measurement`] of that configuration, runs the sampler and crops the result.
+
+mod border;
+mod config;
+mod defaults;
+mod measurement;
+mod memory;
+mod preview;
+mod request;
+mod restorer;
+mod source;
+
+pub use config::{Border, DataModel, RestoreConfig};
+pub use defaults::{Preference, Quality};
+pub use measurement::Measurement;
+pub use request::{Auto, Overrides, Request};
+pub use restorer::{PriorChoice, Receipt, Restored, Restorer};
+pub use source::{Description, Sensed, Source};
+
+pub use crate::sampler::Method;

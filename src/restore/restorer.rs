@@ -1,0 +1,290 @@
+//! A prior on a device, ready to restore.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::memory::Budget;
+use super::preview::Previews;
+use super::{Measurement, RestoreConfig, Source};
+use crate::control::{self, Control, Event};
+use crate::device::Selected;
+use crate::error::{Error, Hint, Result, Setting};
+use crate::noise::{Noise, Seeded, Stream};
+use crate::picture::Picture;
+use crate::prior::{Classifier, EMBEDDED, Precision, Prior, PriorFile, find_class};
+use crate::sampler::{ClassGuidance, Data, Problem, Run, signed_sigma};
+
+/// Which prior, and how it is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PriorChoice {
+    /// Built in or installed, or a file or folder.
+    pub model: String,
+    /// How its weights are kept; by default f32 where the memory allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Class of ImageNet, by number or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Classifier that guides towards the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<String>,
+    /// Weight of the classifier's gradient, 1 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_scale: Option<f64>,
+}
+
+impl Default for PriorChoice {
+    /// The built-in prior.
+    fn default() -> Self {
+        Self::named(EMBEDDED)
+    }
+}
+
+impl PriorChoice {
+    /// A prior without a class.
+    pub fn named(model: &str) -> Self {
+        Self { model: model.into(), precision: None, class: None, classifier: None, guidance_scale: None }
+    }
+}
+
+/// A prior on a device.
+pub struct Restorer {
+    prior: Prior,
+    guide: Option<Guide>,
+    device: Selected,
+}
+
+/// What guides towards a class.
+struct Guide {
+    classifier: Classifier,
+    sha256: String,
+    class: usize,
+    scale: f64,
+}
+
+/// A restored picture, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The picture, with the profile and metadata of the photo.
+    pub picture: Picture,
+    /// How far it agrees with the measurement.
+    pub receipt: Receipt,
+}
+
+/// How far a restored picture agrees with its measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Root mean square of `A x - nearest(A x)`, of pixels in `[0, 1]`; with the true picture it would be the noise.
+    pub residual: f64,
+    /// Network evaluations (NFE) of the run.
+    pub evaluations: usize,
+}
+
+impl Restorer {
+    /// Loads a prior onto `device`, and its classifier if one is chosen.
+    ///
+    /// # Errors
+    /// Checkpoints that cannot be used, choices that contradict themselves, and being cancelled.
+    pub fn load(choice: &PriorChoice, device: Selected, control: &dyn Control) -> Result<Self> {
+        let file = PriorFile::find(&choice.model)?;
+        let classifier = choice.classifier.as_deref().map(PriorFile::find).transpose()?;
+        let classes = classifier.as_ref().and_then(|file| file.architecture().classes());
+        let classes = file.architecture().classes().or(classes);
+        let class = match (&choice.class, classes) {
+            (Some(class), Some(classes)) => Some(find_class(class, classes)?),
+            (Some(_), None) => {
+                let hint = Hint::Omit(Setting::CLASS).or(Hint::Give(Setting::CLASSIFIER));
+                return Err(Error::mismatch(Setting::CLASS, "this prior knows no classes", hint));
+            }
+            (None, _) => None,
+        };
+        if choice.guidance_scale.is_some() && classifier.is_none() {
+            let hint = Hint::set(Setting::CLASSIFIER, "imagenet-256-classifier")
+                .or(Hint::Install("imagenet-256-classifier".into()));
+            return Err(Error::mismatch(Setting::GUIDANCE_SCALE, "there is no classifier to guide by", hint));
+        }
+        let scale = choice.guidance_scale.unwrap_or(1.0);
+        if !scale.is_finite() {
+            return Err(Error::parameter(Setting::GUIDANCE_SCALE, scale, "it must be a number"));
+        }
+        let precision = choice.precision.unwrap_or_else(|| file.fitting_precision(device.memory));
+        let guide = match (classifier, class) {
+            (Some(file), Some(class)) => {
+                let (classifier, sha256) = file.load_classifier(&device.device, control)?;
+                if class >= classifier.config().classes {
+                    let hint = "choose a class that both know";
+                    return Err(Error::mismatch(Setting::CLASS, "the classifier does not know it", hint));
+                }
+                Some(Guide { classifier, sha256, class, scale })
+            }
+            (Some(_), None) => {
+                let hint = Hint::Give(Setting::CLASS);
+                return Err(Error::mismatch(Setting::CLASSIFIER, "it needs a class to guide towards", hint));
+            }
+            (None, _) => None,
+        };
+        let class = class.filter(|_| file.architecture().classes().is_some());
+        Ok(Self { prior: file.load(precision, class, &device.device, control)?, guide, device })
+    }
+
+    /// A prior that is on `device` already, such as one of your own.
+    pub fn with_prior(prior: Prior, device: Selected) -> Self {
+        Self { prior, guide: None, device }
+    }
+
+    /// The prior.
+    pub fn prior(&self) -> &Prior {
+        &self.prior
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Selected {
+        &self.device
+    }
+
+    /// SHA-256 of the classifier's file, in hexadecimal.
+    pub fn classifier_sha256(&self) -> Option<&str> {
+        self.guide.as_ref().map(|guide| guide.sha256.as_str())
+    }
+
+    /// Restores a photo or a file of measurements, with the noise of `config.seed`.
+    ///
+    /// # Errors
+    /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
+    pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
+        config.check()?;
+        let size = source.image_size(&config.degradation);
+        // Before an operator of that size is built.
+        self.check(config, Measurement::extent(&config.degradation, config.border, size)?, 1)?;
+        control.emit(Event::Estimating("the operator"));
+        let device = &self.device.device;
+        let measurement = Measurement::new(&config.degradation, config.border, size, device)?;
+        let y = match source {
+            Source::Photo(photo) => measurement.of_photo(photo.to_tensor(device))?,
+            Source::Sensed(sensed) => sensed.to_tensor(device),
+        };
+        let data = measurement.data(y, config.data);
+        let mut noise = Seeded::new(config.seed, Stream::Sampling);
+        let restored = self.sample(&measurement, &data, config, &mut noise, control)?;
+        let receipt = Receipt {
+            residual: residual(&measurement, &data, restored.clone())?,
+            evaluations: self.run_steps(config)?,
+        };
+        let picture = Picture::from_tensor(restored)?;
+        let picture = match source {
+            Source::Photo(photo) => {
+                let discarded = config.degradation.stages().iter().any(|stage| stage.kind_of().discards_colors());
+                picture.with_extras_of(photo, !discarded)
+            }
+            Source::Sensed(_) => picture,
+        };
+        Ok(Restored { picture, receipt })
+    }
+
+    /// Restores a batch of measurements; the result is `[b, 3, h, w]` in `[-1, 1]`, without a margin.
+    ///
+    /// # Errors
+    /// As [`Restorer::restore`], and measurements of another shape than the operator's.
+    pub fn sample(
+        &self,
+        measurement: &Measurement,
+        data: &Data,
+        config: &RestoreConfig,
+        noise: &mut dyn Noise,
+        control: &dyn Control,
+    ) -> Result<Tensor<4>> {
+        config.check()?;
+        measurement.check(data.y())?;
+        let [height, width] = measurement.operator().image_size();
+        let batch = data.y().dims()[0];
+        self.check(config, [height, width], batch)?;
+        control::check(control, || "before the first step".into())?;
+        let device = &self.device.device;
+        let sigma_y = signed_sigma(config.sigma);
+        let operator = measurement.operator();
+        if config.method.needs(config.sigma).spectrum && operator.spectral().is_none() && measurement.has_margin() {
+            return Err(Error::mismatch(
+                Setting::METHOD,
+                "it needs the singular values of the blur, which light from beyond a photograph's border hides",
+                Hint::set(Setting::BORDER, "periodic").or("choose another method"),
+            ));
+        }
+        let mut sampler = config.method.sampler([height, width], device)?;
+        let timeline = match sampler.timeline(sigma_y, config.schedule)? {
+            Some(timeline) => timeline,
+            None => config.timeline()?,
+        };
+        let z = noise.draw([batch, 3, height, width], device);
+        // A full run starts from noise alone, as in the papers.
+        let starts_late = config.start < 1.0 || sampler.starts_from_estimate();
+        if starts_late {
+            control.emit(Event::Estimating("a classical estimate"));
+        }
+        let estimate = starts_late.then(|| measurement.estimate(data.y(), sigma_y)).transpose()?;
+        control::check(control, || "before the first step".into())?;
+        let problem = Problem { operator, data, sigma_y };
+        let guidance = self.guide.as_ref().map(|guide| ClassGuidance {
+            classifier: &guide.classifier,
+            class: guide.class,
+            scale: guide.scale,
+        });
+        let run = Run {
+            prior: &self.prior,
+            guidance: guidance.as_ref(),
+            problem: &problem,
+            timeline: &timeline,
+            clip: config.clip,
+        };
+        let previews = Previews::new(control, measurement);
+        let restored = run.sample(sampler.as_mut(), z, estimate, noise, &previews)?;
+        Ok(measurement.crop(restored))
+    }
+
+    /// Network evaluations of a run.
+    fn run_steps(&self, config: &RestoreConfig) -> Result<usize> {
+        let sampler = config.method.sampler([16, 16], &self.device.device)?;
+        let timeline = match sampler.timeline(signed_sigma(config.sigma), config.schedule)? {
+            Some(timeline) => timeline,
+            None => config.timeline()?,
+        };
+        Ok(timeline.steps().count())
+    }
+
+    /// How many images of a measurement fit the memory at once, at most `wanted` and at least one.
+    pub fn batch_that_fits(&self, config: &RestoreConfig, measurement: &Measurement, wanted: usize) -> usize {
+        let [height, width] = measurement.operator().image_size();
+        let budget = self.budget(config);
+        (1..=wanted).rev().find(|&batch| budget.fits(height.saturating_mul(width), batch)).unwrap_or(1)
+    }
+
+    fn budget(&self, config: &RestoreConfig) -> Budget<'_> {
+        let derivatives = config.method.needs(config.sigma).derivatives;
+        Budget { prior: &self.prior, device: &self.device, derivatives }
+    }
+
+    /// Refuses images that do not fit the memory, or that the classifier does not take.
+    fn check(&self, config: &RestoreConfig, [height, width]: [usize; 2], batch: usize) -> Result<()> {
+        if let Some(side) = self.guide.as_ref().map(|guide| guide.classifier.config().side())
+            && [height, width] != [side, side]
+        {
+            let fact = format!(
+                "it takes pictures of {side}x{side}, but the sought picture has {width}x{height} with its border"
+            );
+            let hint = Hint::from("crop the photo")
+                .or(Hint::set(Setting::BORDER, "periodic"))
+                .or(Hint::Omit(Setting::CLASSIFIER));
+            return Err(Error::mismatch(Setting::CLASSIFIER, fact, hint));
+        }
+        self.budget(config).check([height, width], batch)
+    }
+}
+
+/// Root mean square of the residual of an image without its margin, of pixels in `[0, 1]`.
+fn residual(measurement: &Measurement, data: &Data, x: Tensor<4>) -> Result<f64> {
+    let device = x.device();
+    let ax = measurement.measure(x);
+    let residual = ax.clone() - data.nearest(ax);
+    let rms = residual.square().mean().sqrt() / 2.0;
+    let rms = rms.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
+    Ok(rms.first().copied().unwrap_or(f32::NAN).into())
+}

@@ -1,0 +1,118 @@
+//! Half-quadratic splitting: "Plug-and-Play Image Restoration with Deep Denoiser Prior" (DPIR, K. Zhang et al.,
+//! arXiv:2008.13751), with a diffusion prior as the denoiser. Deterministic.
+//!
+//! For `sigma_k` log-spaced from `sigma_1` down to `sigma_K = max(sigma_y, sigma_end)`:
+//!
+//! ```text
+//! x = z - Aᵀ (A Aᵀ + rho_k)⁻¹ (A z - y)     rho_k = lambda sigma_y² / sigma_k²
+//! z = D(x, sigma_k)                         the picture flipped or transposed in turn
+//! ```
+//!
+//! `D(x, s)` is the estimate `x0` of the state `sqrt(a) x` at the time where `sqrt((1 - a) / a)` is closest to `s`. The first
+//! `z` is the classical estimate, the result the last one. Of denoising one call is the whole method.
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::{Estimate, Moment, Parameters, Problem, Sampler, Step, Symmetry, Timeline, schedule::Betas};
+use crate::error::Result;
+use crate::parameter::{Kind, Parameter};
+
+/// Noise below this, of a `[-1, 1]` image, is not relied on: a quarter of a step of 8 bits, as in DPIR.
+const LEAST_NOISE: f64 = 0.002;
+
+/// Parameters of half-quadratic splitting.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hqs {
+    /// Trust in the prior against the measurement.
+    pub lambda: f64,
+    /// Noise of the first denoising, of a `[-1, 1]` image.
+    pub sigma_1: f64,
+    /// Smallest noise of the last denoising, of a `[-1, 1]` image.
+    pub sigma_end: f64,
+    /// Number of denoisings.
+    pub calls: usize,
+    /// Symmetries of the square that each denoising is the mean over.
+    pub symmetries: usize,
+}
+
+impl Parameters for Hqs {
+    const NAME: &'static str = "hqs";
+    const TITLE: &'static str = "Plug-and-play: half-quadratic splitting, deterministic";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("lambda", "trust in the prior", Kind::Above { low: 0.0, high: 1000.0 }),
+        Parameter::new(
+            "sigma_1",
+            "noise of the first denoising, of a [-1, 1] image",
+            Kind::Above { low: 0.0, high: 10.0 },
+        ),
+        Parameter::new("sigma_end", "least noise of the last denoising", Kind::Above { low: 0.0, high: 10.0 }),
+        Parameter::new("calls", "number of denoisings", Kind::Whole { low: 1, high: 1000 }),
+        Parameter::new(
+            "symmetries",
+            "symmetries that each denoising is the mean over",
+            Kind::Whole { low: 1, high: 8 },
+        ),
+    ];
+
+    fn published() -> Self {
+        Self { lambda: 0.15, sigma_1: 0.2, sigma_end: 0.02, calls: 8, symmetries: 1 }
+    }
+
+    fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(HqsSampler(*self)))
+    }
+}
+
+/// A run of half-quadratic splitting.
+#[derive(Clone, Copy, Debug)]
+pub struct HqsSampler(pub Hqs);
+
+/// Noise of a state divided by `sqrt(a)`.
+fn sigma(a: f64) -> f64 {
+    ((1.0 - a) / a).sqrt()
+}
+
+impl HqsSampler {
+    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement.
+    fn state(&self, z: Tensor<4>, a: f64, problem: &Problem) -> Tensor<4> {
+        let rho = self.0.lambda * (problem.sigma_y.max(LEAST_NOISE) / sigma(a)).powi(2);
+        let x = z.clone() - problem.operator.regularized_inverse(problem.residual(z), rho);
+        x * a.sqrt()
+    }
+}
+
+impl Sampler for HqsSampler {
+    fn timeline(&self, sigma_y: f64, betas: Betas) -> Result<Option<Timeline>> {
+        let Hqs { sigma_1, sigma_end, calls, .. } = self.0;
+        let last = sigma_y.max(sigma_end);
+        let ratio = (last / sigma_1.max(last)).ln();
+        let share = |k: usize| if calls == 1 { 1.0 } else { k as f64 / (calls - 1) as f64 };
+        let sigmas = (0..calls).map(|k| sigma_1.max(last) * (ratio * share(k)).exp());
+        Timeline::of_noise(betas, sigmas).map(Some)
+    }
+
+    fn starts_from_estimate(&self) -> bool {
+        true
+    }
+
+    fn symmetries(&self, index: usize) -> Vec<Symmetry> {
+        let count = self.0.symmetries;
+        (0..count).map(|n| Symmetry::nth(index * count + n)).collect()
+    }
+
+    fn begin(&mut self, first: &Step, z: Tensor<4>, estimate: Option<Tensor<4>>, problem: &Problem) -> Tensor<4> {
+        let inverse = || problem.operator.regularized_inverse(problem.data.y().clone(), 1e-4);
+        _ = z;
+        self.state(estimate.unwrap_or_else(inverse), first.a, problem)
+    }
+
+    fn step(&mut self, at: Moment, _: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let z = estimate.x0;
+        Ok(if at.step.a_next < 1.0 { self.state(z, at.step.a_next, at.problem) } else { z })
+    }
+
+    fn result(&self, _: Tensor<4>, x0: Tensor<4>, _: &Problem) -> Tensor<4> {
+        x0
+    }
+}

@@ -1,0 +1,72 @@
+//! What a sampler is asked: an operator, data and their noise.
+
+use burn::tensor::Tensor;
+
+use crate::degradation::LinearOperator;
+
+/// Standard deviation of noise in units of a `[-1, 1]` image, from `sigma` in units of a `[0, 1]` image.
+pub fn signed_sigma(sigma: f64) -> f64 {
+    2.0 * sigma
+}
+
+/// What is known of the measurement without its noise: a point, or a set.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run")]
+pub enum Data {
+    /// A point.
+    Exact(Tensor<4>),
+    /// A product of intervals around `y`; bounds may be infinite.
+    Interval {
+        /// The measured values.
+        y: Tensor<4>,
+        /// Lower bounds.
+        low: Tensor<4>,
+        /// Upper bounds.
+        high: Tensor<4>,
+    },
+}
+
+impl Data {
+    /// The measured values.
+    pub fn y(&self) -> &Tensor<4> {
+        match self {
+            Self::Exact(y) | Self::Interval { y, .. } => y,
+        }
+    }
+
+    /// The member of the set that is closest to `ax`.
+    pub fn nearest(&self, ax: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Exact(y) => y.clone(),
+            Self::Interval { low, high, .. } => ax.max_pair(low.clone()).min_pair(high.clone()),
+        }
+    }
+
+    /// Whether the set is a point.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+}
+
+/// `y = A x + n` with `n` of standard deviation `sigma_y`, in units of a `[-1, 1]` image.
+pub struct Problem<'a> {
+    /// `A`.
+    pub operator: &'a dyn LinearOperator,
+    /// The measurement.
+    pub data: &'a Data,
+    /// Standard deviation of the noise.
+    pub sigma_y: f64,
+}
+
+impl Problem<'_> {
+    /// What FDGR, DDPG and IDPG return: the last estimate of the image where the measurement is noisy, else the last state.
+    pub(super) fn final_image(&self, x_t: Tensor<4>, x0: Tensor<4>) -> Tensor<4> {
+        if self.sigma_y > 0.0 { x0 } else { x_t }
+    }
+
+    /// `A x - nearest(A x)`; of exact data `A x - y`.
+    pub fn residual(&self, x: Tensor<4>) -> Tensor<4> {
+        let ax = self.operator.apply(x);
+        ax.clone() - self.data.nearest(ax)
+    }
+}
