@@ -7,7 +7,7 @@ use super::assembly::part;
 use super::choice::Method;
 use super::launch::{empty, launch, word};
 use super::matrix::{Sizes, multiply};
-use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
+use super::shader::{Entry, entries, shader};
 use crate::kernel::attention::{SCORES, banded};
 
 /// The shaders of this file.
@@ -15,30 +15,11 @@ pub(super) fn shaders() -> Vec<Entry> {
     entries::<SoftmaxColumns>()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct SoftmaxColumns;
-
-uniform! {
-    struct SoftmaxColumnsUniform { threads: u32, rows: u32, columns: u32, scale: f32 }
-}
-
-impl Shader for SoftmaxColumns {
-    type Uniform = SoftmaxColumnsUniform;
-
-    const FILE: File = wgsl_file!("softmax_columns");
-    const REFERENCE: &'static str = reference!(kernel::attention::reference);
-
-    fn variants() -> Vec<Self> {
-        vec![Self]
-    }
-
-    fn includes(self) -> Vec<&'static str> {
-        vec![part::ELEMENTWISE]
-    }
-
-    fn buffers(self) -> &'static [&'static str] {
-        &["scores", "weights"]
-    }
+shader! {
+    SoftmaxColumns = "softmax_columns" like kernel::attention::reference;
+    parts [part::ELEMENTWISE];
+    buffers ["scores", "weights"];
+    SoftmaxColumnsUniform { threads: u32, rows: u32, columns: u32, scale: f32 }
 }
 
 /// See [`crate::kernel::attention::attend`]. Burn's operations are used if they are faster on the device, or if the

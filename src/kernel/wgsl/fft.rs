@@ -5,7 +5,7 @@ use burn::tensor::Shape;
 
 use super::assembly::{Constant, part};
 use super::launch::{empty, launch, word};
-use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
+use super::shader::{Entry, entries, shader};
 use crate::kernel::fft::{chirp_length, half, image_shape, radices, spectrum_shape};
 
 /// The shaders of this file.
@@ -55,8 +55,9 @@ struct FftRadix {
     to: Access,
 }
 
-uniform! {
-    struct FftRadixUniform {
+shader! {
+    impl FftRadix = "fft_radix" like kernel::fft::reference;
+    FftRadixUniform {
         threads: u32,
         length: u32,
         inner: u32,
@@ -65,13 +66,6 @@ uniform! {
         lines: u32,
         stride: u32,
     }
-}
-
-impl Shader for FftRadix {
-    type Uniform = FftRadixUniform;
-
-    const FILE: File = wgsl_file!("fft_radix");
-    const REFERENCE: &'static str = reference!(kernel::fft::reference);
 
     fn variants() -> Vec<Self> {
         let mut all = Vec::new();
@@ -105,8 +99,9 @@ struct LineProduct {
     to: Access,
 }
 
-uniform! {
-    struct LineProductUniform {
+shader! {
+    impl LineProduct = "line_product" like kernel::fft::filter_reference;
+    LineProductUniform {
         threads: u32,
         length_in: u32,
         length_out: u32,
@@ -116,13 +111,6 @@ uniform! {
         lines: u32,
         stride: u32,
     }
-}
-
-impl Shader for LineProduct {
-    type Uniform = LineProductUniform;
-
-    const FILE: File = wgsl_file!("line_product");
-    const REFERENCE: &'static str = reference!(kernel::fft::filter_reference);
 
     fn variants() -> Vec<Self> {
         let both = |(from, to)| [false, true].map(|conjugate| Self { conjugate, from, to });
@@ -142,56 +130,18 @@ impl Shader for LineProduct {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct SplitPairs;
-
-uniform! {
-    struct SplitPairsUniform { threads: u32, width: u32, half_: u32, lines: u32 }
+shader! {
+    SplitPairs = "split_pairs" like kernel::fft::reference;
+    parts [part::COMPLEX, part::ELEMENTWISE];
+    buffers ["source", "destination"];
+    SplitPairsUniform { threads: u32, width: u32, half_: u32, lines: u32 }
 }
 
-impl Shader for SplitPairs {
-    type Uniform = SplitPairsUniform;
-
-    const FILE: File = wgsl_file!("split_pairs");
-    const REFERENCE: &'static str = reference!(kernel::fft::reference);
-
-    fn variants() -> Vec<Self> {
-        vec![Self]
-    }
-
-    fn includes(self) -> Vec<&'static str> {
-        vec![part::COMPLEX, part::ELEMENTWISE]
-    }
-
-    fn buffers(self) -> &'static [&'static str] {
-        &["source", "destination"]
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct JoinPairs;
-
-uniform! {
-    struct JoinPairsUniform { threads: u32, width: u32, half_: u32, lines: u32 }
-}
-
-impl Shader for JoinPairs {
-    type Uniform = JoinPairsUniform;
-
-    const FILE: File = wgsl_file!("join_pairs");
-    const REFERENCE: &'static str = reference!(kernel::fft::inverse_reference);
-
-    fn variants() -> Vec<Self> {
-        vec![Self]
-    }
-
-    fn includes(self) -> Vec<&'static str> {
-        vec![part::ELEMENTWISE]
-    }
-
-    fn buffers(self) -> &'static [&'static str] {
-        &["source", "destination"]
-    }
+shader! {
+    JoinPairs = "join_pairs" like kernel::fft::inverse_reference;
+    parts [part::ELEMENTWISE];
+    buffers ["source", "destination"];
+    JoinPairsUniform { threads: u32, width: u32, half_: u32, lines: u32 }
 }
 
 /// See [`crate::kernel::Fft2::forward`].

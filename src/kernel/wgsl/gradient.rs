@@ -4,63 +4,25 @@ use burn::backend::wgpu::{CubeTensor, into_contiguous};
 
 use super::assembly::part;
 use super::launch::{empty, launch, word};
-use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
+use super::shader::{Entry, entries, shader};
 
 /// The shaders of this file.
 pub(super) fn shaders() -> Vec<Entry> {
     [entries::<GradientSpatial>(), entries::<JointWeight>()].concat()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct GradientSpatial;
-
-uniform! {
-    struct GradientSpatialUniform { threads: u32, height: u32, width: u32, lam: f32, alpha: f32, rate: f32 }
+shader! {
+    GradientSpatial = "gradient_spatial" like kernel::gradient::spatial_reference;
+    parts [part::PENALTY, part::ELEMENTWISE];
+    buffers ["image", "gradient"];
+    GradientSpatialUniform { threads: u32, height: u32, width: u32, lam: f32, alpha: f32, rate: f32 }
 }
 
-impl Shader for GradientSpatial {
-    type Uniform = GradientSpatialUniform;
-
-    const FILE: File = wgsl_file!("gradient_spatial");
-    const REFERENCE: &'static str = reference!(kernel::gradient::spatial_reference);
-
-    fn variants() -> Vec<Self> {
-        vec![Self]
-    }
-
-    fn includes(self) -> Vec<&'static str> {
-        vec![part::PENALTY, part::ELEMENTWISE]
-    }
-
-    fn buffers(self) -> &'static [&'static str] {
-        &["image", "gradient"]
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct JointWeight;
-
-uniform! {
-    struct JointWeightUniform { threads: u32, alpha: f32, rate: f32, scale: f32 }
-}
-
-impl Shader for JointWeight {
-    type Uniform = JointWeightUniform;
-
-    const FILE: File = wgsl_file!("joint_weight");
-    const REFERENCE: &'static str = reference!(kernel::gradient::joint_weight_reference);
-
-    fn variants() -> Vec<Self> {
-        vec![Self]
-    }
-
-    fn includes(self) -> Vec<&'static str> {
-        vec![part::PENALTY, part::ELEMENTWISE]
-    }
-
-    fn buffers(self) -> &'static [&'static str] {
-        &["du", "dv", "weights"]
-    }
+shader! {
+    JointWeight = "joint_weight" like kernel::gradient::joint_weight_reference;
+    parts [part::PENALTY, part::ELEMENTWISE];
+    buffers ["du", "dv", "weights"];
+    JointWeightUniform { threads: u32, alpha: f32, rate: f32, scale: f32 }
 }
 
 /// See [`crate::kernel::gradient::spatial`].

@@ -5,37 +5,18 @@ use burn::tensor::{DType, Shape};
 
 use super::assembly::part;
 use super::launch::{launch, word};
-use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
+use super::shader::{Entry, entries, shader};
 
 /// The shaders of this file.
 pub(super) fn shaders() -> Vec<Entry> {
     entries::<WidenHalf>()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct WidenHalf;
-
-uniform! {
-    struct WidenHalfUniform { threads: u32 }
-}
-
-impl Shader for WidenHalf {
-    type Uniform = WidenHalfUniform;
-
-    const FILE: File = wgsl_file!("widen_half");
-    const REFERENCE: &'static str = reference!(kernel::half::widen_reference);
-
-    fn variants() -> Vec<Self> {
-        vec![Self]
-    }
-
-    fn includes(self) -> Vec<&'static str> {
-        vec![part::ELEMENTWISE]
-    }
-
-    fn buffers(self) -> &'static [&'static str] {
-        &["words", "widened"]
-    }
+shader! {
+    WidenHalf = "widen_half" like kernel::half::widen_reference;
+    parts [part::ELEMENTWISE];
+    buffers ["words", "widened"];
+    WidenHalfUniform { threads: u32 }
 }
 
 /// See [`crate::kernel::half::widen`].

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assembly::{Constant, part};
 use super::launch::{empty, launch, word};
-use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
+use super::shader::{Entry, entries, shader};
 use super::unroll::unrolled;
 
 /// The shaders of this file.
@@ -28,15 +28,9 @@ struct Multiply {
     block: Block,
 }
 
-uniform! {
-    struct MultiplyUniform { threads: u32, depth: u32, rows: u32, columns: u32, pitch: u32, first: u32 }
-}
-
-impl Shader for Multiply {
-    type Uniform = MultiplyUniform;
-
-    const FILE: File = wgsl_file!("multiply");
-    const REFERENCE: &'static str = reference!(kernel::convolution::reference);
+shader! {
+    impl Multiply = "multiply" like kernel::convolution::reference;
+    MultiplyUniform { threads: u32, depth: u32, rows: u32, columns: u32, pitch: u32, first: u32 }
 
     fn variants() -> Vec<Self> {
         [Block::SMALL, Block::LARGE].map(|block| Self { block }).to_vec()

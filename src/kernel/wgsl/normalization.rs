@@ -5,7 +5,7 @@ use burn::tensor::Shape;
 
 use super::assembly::{Constant, part};
 use super::launch::{empty, launch, word};
-use super::shader::{Entry, File, Shader, entries, reference, uniform, wgsl_file};
+use super::shader::{Entry, entries, shader};
 use crate::kernel::normalization::GroupNorm;
 
 /// Floats of a `Vector` in the shaders' variants.
@@ -27,15 +27,9 @@ struct GroupStatistics {
     lanes: usize,
 }
 
-uniform! {
-    struct GroupStatisticsUniform { groups: u32, length: u32, epsilon: f32 }
-}
-
-impl Shader for GroupStatistics {
-    type Uniform = GroupStatisticsUniform;
-
-    const FILE: File = wgsl_file!("group_statistics");
-    const REFERENCE: &'static str = reference!(kernel::normalization::GroupNorm::reference);
+shader! {
+    impl GroupStatistics = "group_statistics" like kernel::normalization::GroupNorm::reference;
+    GroupStatisticsUniform { groups: u32, length: u32, epsilon: f32 }
 
     fn variants() -> Vec<Self> {
         LANES.map(|lanes| Self { lanes }).to_vec()
@@ -70,15 +64,9 @@ impl Variant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct GroupNormalize(Variant);
 
-uniform! {
-    struct GroupNormalizeUniform { threads: u32, plane: u32, channels: u32, group_channels: u32 }
-}
-
-impl Shader for GroupNormalize {
-    type Uniform = GroupNormalizeUniform;
-
-    const FILE: File = wgsl_file!("group_normalize");
-    const REFERENCE: &'static str = reference!(kernel::normalization::GroupNorm::reference);
+shader! {
+    impl GroupNormalize = "group_normalize" like kernel::normalization::GroupNorm::reference;
+    GroupNormalizeUniform { threads: u32, plane: u32, channels: u32, group_channels: u32 }
 
     fn variants() -> Vec<Self> {
         Variant::all().map(Self).collect()
@@ -100,15 +88,9 @@ impl Shader for GroupNormalize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct GroupProjections(Variant);
 
-uniform! {
-    struct GroupProjectionsUniform { groups: u32, length: u32, plane: u32, channels: u32 }
-}
-
-impl Shader for GroupProjections {
-    type Uniform = GroupProjectionsUniform;
-
-    const FILE: File = wgsl_file!("group_projections");
-    const REFERENCE: &'static str = reference!(kernel::normalization::GroupNorm::reference);
+shader! {
+    impl GroupProjections = "group_projections" like kernel::normalization::GroupNorm::reference;
+    GroupProjectionsUniform { groups: u32, length: u32, plane: u32, channels: u32 }
 
     fn variants() -> Vec<Self> {
         Variant::all().map(Self).collect()
@@ -130,15 +112,9 @@ impl Shader for GroupProjections {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct GroupGradient(Variant);
 
-uniform! {
-    struct GroupGradientUniform { threads: u32, plane: u32, channels: u32, group_channels: u32 }
-}
-
-impl Shader for GroupGradient {
-    type Uniform = GroupGradientUniform;
-
-    const FILE: File = wgsl_file!("group_gradient");
-    const REFERENCE: &'static str = reference!(kernel::normalization::GroupNorm::reference);
+shader! {
+    impl GroupGradient = "group_gradient" like kernel::normalization::GroupNorm::reference;
+    GroupGradientUniform { threads: u32, plane: u32, channels: u32, group_channels: u32 }
 
     fn variants() -> Vec<Self> {
         Variant::all().map(Self).collect()

@@ -127,6 +127,49 @@ macro_rules! uniform {
 }
 pub(super) use uniform;
 
+/// Declares a [`Shader`] and its [`Uniform`]: its file, the function that it must agree with, and either what it is put
+/// together of and its buffers, or, after `impl`, the methods of a type that is declared already.
+macro_rules! shader {
+    (impl $name:ident = $file:literal like $($reference:ident)::+;
+     $uniform:ident { $($fields:tt)* } $($methods:tt)*) => {
+        $crate::kernel::wgsl::shader::uniform! { struct $uniform { $($fields)* } }
+
+        impl $crate::kernel::wgsl::shader::Shader for $name {
+            type Uniform = $uniform;
+
+            const FILE: $crate::kernel::wgsl::shader::File = $crate::kernel::wgsl::shader::wgsl_file!($file);
+            const REFERENCE: &'static str = $crate::kernel::wgsl::shader::reference!($($reference)::+);
+
+            $($methods)*
+        }
+    };
+    ($name:ident = $file:literal like $($reference:ident)::+;
+     parts [$($part:expr),* $(,)?];
+     buffers [$($buffer:literal),* $(,)?];
+     $uniform:ident { $($fields:tt)* }) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        struct $name;
+
+        $crate::kernel::wgsl::shader::shader! {
+            impl $name = $file like $($reference)::+;
+            $uniform { $($fields)* }
+
+            fn variants() -> Vec<Self> {
+                vec![Self]
+            }
+
+            fn includes(self) -> Vec<&'static str> {
+                vec![$($part),*]
+            }
+
+            fn buffers(self) -> &'static [&'static str] {
+                &[$($buffer),*]
+            }
+        }
+    };
+}
+pub(super) use shader;
+
 /// A variant of a shader, as the tests see it.
 #[derive(Clone, Debug)]
 pub struct Entry {
