@@ -1,10 +1,11 @@
 //! Pictures from bytes and to bytes, in the formats of one table.
 
-use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
+use image::codecs::tiff::{TiffDecoder, TiffEncoder};
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::metadata::Orientation;
 use image::{
     ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
@@ -27,7 +28,9 @@ pub struct Format {
     pub endings: &'static [&'static str],
     /// Whether it holds transparency.
     pub transparency: bool,
-    /// Whether it holds transparency of grey pictures; where not, they are written in colour.
+    /// Whether it holds grey pictures; where not, they are written in colour.
+    pub gray: bool,
+    /// Whether it holds grey pictures with transparency.
     pub transparent_gray: bool,
     /// Whether it holds 16 bits a sample.
     pub deep: bool,
@@ -38,8 +41,8 @@ pub struct Format {
     encode: Encode,
 }
 
-/// Appends the file of a picture, of which the format holds everything, to the bytes; the path is for messages.
-type Encode = fn(&Picture, &mut Vec<u8>, &Path) -> Result<()>;
+/// Appends the file of what the format holds of a picture to the bytes; the path is for messages.
+type Encode = fn(&Held, &mut Vec<u8>, &Path) -> Result<()>;
 
 /// Every format that is read and written.
 const FORMATS: &[Format] = &[
@@ -47,69 +50,52 @@ const FORMATS: &[Format] = &[
         name: "PNG",
         endings: &["png", "apng"],
         transparency: true,
+        gray: true,
         transparent_gray: true,
         deep: true,
         icc: true,
         exif: true,
-        encode: |picture, bytes, path| picture.encode_with(PngEncoder::new(Cursor::new(bytes)), path),
+        encode: |held, bytes, path| held.encode(PngEncoder::new(Cursor::new(bytes)), path),
     },
     Format {
         name: "JPEG",
         endings: &["jpg", "jpeg", "jfif"],
         transparency: false,
+        gray: true,
         transparent_gray: false,
         deep: false,
         icc: true,
         exif: true,
-        encode: |picture, bytes, path| {
-            picture.encode_with(JpegEncoder::new_with_quality(Cursor::new(bytes), JPEG_QUALITY), path)
-        },
+        encode: |held, bytes, path| held.encode(JpegEncoder::new_with_quality(Cursor::new(bytes), JPEG_QUALITY), path),
     },
     Format {
         name: "WebP",
         endings: &["webp"],
         transparency: true,
-        transparent_gray: true,
+        gray: false,
+        transparent_gray: false,
         deep: false,
         icc: true,
         exif: true,
-        encode: |picture, bytes, path| picture.encode_with(WebPEncoder::new_lossless(Cursor::new(bytes)), path),
+        encode: |held, bytes, path| held.encode(WebPEncoder::new_lossless(Cursor::new(bytes)), path),
     },
     Format {
         name: "TIFF",
         endings: &["tiff", "tif"],
         transparency: true,
+        gray: true,
         // More programs read them in colour.
         transparent_gray: false,
         deep: true,
         icc: true,
         exif: false,
-        encode: |picture, bytes, path| picture.encode_with(TiffEncoder::new(Cursor::new(bytes)), path),
+        encode: |held, bytes, path| held.encode(TiffEncoder::new(Cursor::new(bytes)), path),
     },
 ];
 
 /// Endings of the names of picture files, in lower case.
-pub const ENDINGS: &[&str] = &{
-    let mut all = [""; count_endings()];
-    let (mut format, mut n) = (0, 0);
-    while format < FORMATS.len() {
-        let mut i = 0;
-        while i < FORMATS[format].endings.len() {
-            all[n] = FORMATS[format].endings[i];
-            (i, n) = (i + 1, n + 1);
-        }
-        format += 1;
-    }
-    all
-};
-
-const fn count_endings() -> usize {
-    let (mut format, mut count) = (0, 0);
-    while format < FORMATS.len() {
-        count += FORMATS[format].endings.len();
-        format += 1;
-    }
-    count
+pub fn endings() -> Vec<&'static str> {
+    FORMATS.iter().flat_map(|format| format.endings).copied().collect()
 }
 
 /// Every format that is read and written.
@@ -177,7 +163,12 @@ impl Picture {
         if four_inks || matches!(original, ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
             return Err(refuse("its colours are CMYK".into(), "convert it to RGB"));
         }
-        let icc = decoder.icc_profile().ok().flatten();
+        // The limits that a reader sets for a TIFF refuse profiles that are large beside its pixels (image 0.25.10).
+        let icc = match format {
+            ImageFormat::Tiff => TiffDecoder::new(Cursor::new(bytes)).and_then(|mut tiff| tiff.icc_profile()),
+            _ => decoder.icc_profile(),
+        };
+        let icc = icc.ok().flatten();
         let mut exif = decoder.exif_metadata().ok().flatten();
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         if let Some(exif) = &mut exif {
@@ -243,38 +234,12 @@ impl Picture {
         let format = Self::format_of(path)?;
         self.check_transparency(path)?;
         let mut bytes = Vec::new();
-        (format.encode)(&self.as_held_by(format), &mut bytes, path)?;
+        (format.encode)(&Held::of(self, format), &mut bytes, path)?;
         Ok(bytes)
     }
 
-    /// The picture without what a format cannot hold.
-    fn as_held_by(&self, format: &Format) -> Cow<'_, Self> {
-        let extras = &self.extras;
-        let colored = extras.gray && extras.alpha.is_some() && !format.transparent_gray;
-        let shallow = extras.deep && !format.deep;
-        if !colored && !shallow {
-            return Cow::Borrowed(self);
-        }
-        let extras = Extras { gray: extras.gray && !colored, deep: extras.deep && !shallow, ..extras.clone() };
-        Cow::Owned(Self { extras, pixels: self.pixels.clone() })
-    }
-
-    fn encode_with(&self, mut encoder: impl ImageEncoder, path: &Path) -> Result<()> {
-        // Formats without a place for a profile or EXIF refuse it; the pixels are worth writing all the same.
-        if let Some(icc) = &self.extras.icc {
-            _ = encoder.set_icc_profile(icc.clone());
-        }
-        if let Some(exif) = &self.extras.exif {
-            _ = encoder.set_exif_metadata(exif.clone());
-        }
-        let image = self.to_image();
-        let color = image.color().into();
-        encoder
-            .write_image(image.as_bytes(), image.width(), image.height(), color)
-            .map_err(|e| Error::picture(path, format!("it cannot be encoded ({e})"), "write another kind of file"))
-    }
-
-    fn to_image(&self) -> DynamicImage {
+    /// The pixels in the number type of a file.
+    fn to_image(&self, gray: bool, deep: bool) -> DynamicImage {
         let rgba = image::Rgba32FImage::from_fn(self.pixels.width(), self.pixels.height(), |x, y| {
             let [r, g, b] = self.pixels.get_pixel(x, y).0;
             let alpha = self.extras.alpha.as_ref().map_or(1.0, |alpha| alpha.get_pixel(x, y)[0].clamp(0.0, 1.0));
@@ -285,7 +250,7 @@ impl Picture {
             image::Rgba([r, g, b, alpha])
         });
         let image = DynamicImage::ImageRgba32F(rgba);
-        match (self.extras.gray, self.extras.alpha.is_some(), self.extras.deep) {
+        match (gray, self.extras.alpha.is_some(), deep) {
             (false, false, false) => image.into_rgb8().into(),
             (false, false, true) => image.into_rgb16().into(),
             (false, true, false) => image.into_rgba8().into(),
@@ -298,14 +263,45 @@ impl Picture {
     }
 }
 
+/// What a format holds of a picture.
+struct Held<'a> {
+    image: DynamicImage,
+    icc: Option<&'a Vec<u8>>,
+    exif: Option<&'a Vec<u8>>,
+}
+
+impl<'a> Held<'a> {
+    fn of(picture: &'a Picture, format: &Format) -> Self {
+        let extras = &picture.extras;
+        let gray = extras.gray && if extras.alpha.is_some() { format.transparent_gray } else { format.gray };
+        Self {
+            image: picture.to_image(gray, extras.deep && format.deep),
+            // A profile is for grey or for colour, not for both.
+            icc: extras.icc.as_ref().filter(|_| format.icc && gray == extras.gray),
+            exif: extras.exif.as_ref().filter(|_| format.exif),
+        }
+    }
+
+    fn encode(&self, mut encoder: impl ImageEncoder, path: &Path) -> Result<()> {
+        let refused =
+            |e: &dyn Display| Error::picture(path, format!("it cannot be encoded ({e})"), "write another kind of file");
+        if let Some(icc) = self.icc {
+            encoder.set_icc_profile(icc.clone()).map_err(|e| refused(&e))?;
+        }
+        if let Some(exif) = self.exif {
+            encoder.set_exif_metadata(exif.clone()).map_err(|e| refused(&e))?;
+        }
+        let (image, color) = (&self.image, self.image.color().into());
+        encoder.write_image(image.as_bytes(), image.width(), image.height(), color).map_err(|e| refused(&e))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn endings_are_those_of_the_table() {
-        let all: Vec<&str> = FORMATS.iter().flat_map(|format| format.endings).copied().collect();
-        assert_eq!(ENDINGS, all);
+    fn endings_are_found_in_any_case() {
         assert!(Picture::has_picture_ending(Path::new("a.TIF")) && !Picture::has_picture_ending(Path::new("a.gif")));
         assert_eq!(Format::listed(|format| format.transparency), ".png, .webp or .tiff");
     }

@@ -9,7 +9,7 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
 
-pub use codec::{ENDINGS, Format, MAX_PIXELS, formats};
+pub use codec::{Format, MAX_PIXELS, endings, formats};
 
 /// A picture in the colour space of its file.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use fdgr::picture::{ENDINGS, Picture, formats};
+use fdgr::picture::{Picture, endings, formats};
 use image::{ImageDecoder, ImageReader, metadata::Orientation};
 
 fn data(name: &str) -> PathBuf {
@@ -72,7 +72,7 @@ fn names_and_places_that_do_not_do_are_told_before_the_work() {
         for ending in format.endings {
             let path = folder.path().join(format!("out.{ending}"));
             Picture::check_output(&path).unwrap();
-            assert!(Picture::has_picture_ending(&path) && ENDINGS.contains(ending) && !path.exists());
+            assert!(Picture::has_picture_ending(&path) && endings().contains(ending) && !path.exists());
         }
     }
 }
@@ -89,10 +89,8 @@ fn formats_hold_what_they_say() {
         assert_eq!(Picture::read(&path).unwrap().extras.deep, format.deep, "{name}: 16 bits");
         let (_folder, path) = written(&profiled, &name);
         let extras = Picture::read(&path).unwrap().extras;
-        // The profile of some TIFF files is not found by the decoder, though it is there.
-        let (bytes, icc) = (std::fs::read(&path).unwrap(), profiled.extras.icc.clone().unwrap());
-        let icc = extras.icc.is_some() || bytes.windows(icc.len()).any(|window| window == icc);
-        assert_eq!((icc, extras.exif.is_some()), (format.icc, format.exif), "{name}: ICC and EXIF");
+        assert_eq!(extras.icc, profiled.extras.icc.clone().filter(|_| format.icc), "{name}: ICC");
+        assert_eq!(extras.exif.is_some(), format.exif, "{name}: EXIF");
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(clear.write(&folder.path().join(&name)).is_ok(), format.transparency, "{name}: transparency");
     }
