@@ -3,8 +3,9 @@
 //! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--noise SIGMA]... [--method NAME]... [--set PATH=JSON]...
 //! [--write FOLDER] [PICTURE...]`, by default on `assets/samples` with the default method of each task. `--set` changes a
 //! parameter of the configuration, for example `--set method.lambda=0.5`. `--write` also writes every case as
-//! `FOLDER/PICTURE/CASE/` with `original.png`, `input.npy` (f32, `[h, w, 3]` in [0, 1]) and `case.json`, which
-//! `benches/peer/quality.py` reads for the classical answers.
+//! `FOLDER/PICTURE/CASE/` for `benches/peer/quality.py`, which adds the classical answers: `original.png`, `input.npy` (f32,
+//! `[h, w, 3]` in [0, 1]), `mask.png` of holes (black is missing) and `case.json` with `case`, `task`, `sigma`, the
+//! `parameters`, the `kernel` of blurs as rows, and PSNR and SSIM of each `result`.
 
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
@@ -15,7 +16,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use fdgr::control::Silent;
-use fdgr::degradation::{self, Degradation, Mask, inpainting::Inpainting};
+use fdgr::degradation::{self, Degradation, Mask, Stage, inpainting::Inpainting};
 use fdgr::device;
 use fdgr::metrics::{psnr, ssim};
 use fdgr::noise::{Noise, Seeded, Stream};
@@ -24,7 +25,7 @@ use fdgr::picture::Picture;
 use fdgr::restore::{DataModel, Measurement, Overrides, PriorChoice, RestoreConfig, Restorer};
 use fdgr::sampler::signed_sigma;
 use npyz::WriterBuilder;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 #[derive(Default)]
 struct Options {
@@ -90,13 +91,16 @@ fn row(restorer: &Restorer, options: &Options, case: Case, sigma: f64) -> Result
         let photo = Picture::read(path)?;
         let photo = if case.1 == "sr" { cropped(&photo, 12) } else { photo };
         let made = Made::new(restorer, &photo, case, sigma)?;
-        if let Some(folder) = &options.write {
-            made.write(folder, path, &photo, case, sigma)?;
-        }
         let classical = made.measurement.crop(made.measurement.estimate(&made.y, signed_sigma(sigma))?);
         let mut results = vec![(compared(classical, &photo)?, 0.0)];
         for method in &methods {
             results.push(made.restored(restorer, &photo, *method, &options.settings, sigma)?);
+        }
+        if let Some(folder) = &options.write {
+            let names = std::iter::once("estimate").chain(methods.iter().map(|method| method.unwrap_or("default")));
+            let measured: Map<String, Value> =
+                names.zip(&results).map(|(name, (quality, _))| (name.to_owned(), json!(quality))).collect();
+            made.write(&folder.join(path.file_stem().unwrap_or_default()), &photo, case, sigma, measured)?;
         }
         for ((mean, seconds), (quality, took)) in means.iter_mut().zip(results) {
             mean.iter_mut().zip(quality).for_each(|(mean, more): (&mut f64, f64)| *mean += more / n);
@@ -139,7 +143,7 @@ impl Made {
         let measurement = Measurement::new(&degradation, config.border, size, device)?;
         let y = measurement.measure(photo.to_tensor(device));
         let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), device);
-        let y = y + measurement.mask_noise(noise) * signed_sigma(sigma);
+        let y = measurement.with_noise(y, noise, signed_sigma(sigma));
         Ok(Self { degradation, measurement, y })
     }
 
@@ -162,9 +166,15 @@ impl Made {
         Ok((quality, begun.elapsed().as_secs_f64()))
     }
 
-    fn write(&self, folder: &Path, path: &Path, photo: &Picture, (name, task, values): Case, sigma: f64) -> Result<()> {
-        let stem = path.file_stem().unwrap_or_default();
-        let folder = folder.join(stem).join(format!("{name}-{sigma}"));
+    fn write(
+        &self,
+        folder: &Path,
+        photo: &Picture,
+        (name, task, values): Case,
+        sigma: f64,
+        result: Map<String, Value>,
+    ) -> Result<()> {
+        let folder = folder.join(format!("{name}-{sigma}"));
         std::fs::create_dir_all(&folder)?;
         photo.write(&folder.join("original.png"))?;
         let [_, c, h, w] = self.y.dims();
@@ -175,9 +185,22 @@ impl Made {
         let mut array = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
         array.extend(y)?;
         array.finish()?;
-        let parameters: serde_json::Map<String, Value> =
+        let parameters: Map<String, Value> =
             values.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
-        let case = json!({ "case": name, "task": task, "sigma": sigma, "parameters": parameters });
+        let mut case = json!({ "case": name, "task": task, "sigma": sigma, "parameters": parameters, "result": result });
+        match &self.degradation.stages()[0] {
+            Stage::Deblur(blur) => {
+                let kernel = blur.psf.kernel()?;
+                case["kernel"] = kernel.values.chunks(kernel.width).map(Value::from).collect();
+            }
+            Stage::Inpainting(holes) => {
+                let [height, width] = holes.mask.size().map(|side| side as u32);
+                let bytes = holes.mask.values().into_iter().map(|known| if known > 0.0 { 255 } else { 0 }).collect();
+                let mask = image::GrayImage::from_raw(width, height, bytes).context("a value for every pixel")?;
+                mask.save(folder.join("mask.png"))?;
+            }
+            _ => {}
+        }
         Ok(std::fs::write(folder.join("case.json"), case.to_string())?)
     }
 }

@@ -14,26 +14,13 @@ import argparse
 import os
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from environment import PLACE, ROOT, enter
+
 TORCH = "2.15.0"
-ROOT = Path(__file__).resolve().parents[2]
-PLACE = ROOT / "target" / "peer"
 SAMPLES = ROOT / "assets" / "prior" / "photo.safetensors"
-
-
-def enter_environment():
-    """Runs this script again in a virtual environment that has PyTorch."""
-    python = PLACE / "venv" / "bin" / "python3"
-    if Path(sys.prefix) == PLACE / "venv":
-        return
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
-    wanted = [f"torch=={TORCH}", "safetensors", "numpy"]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
-    os.execv(python, [python, *sys.argv])
 
 
 def load_weights(path):
@@ -151,7 +138,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5, help="steps of PyTorch a round")
     args = parser.parse_args()
-    enter_environment()
+    enter([f"torch=={TORCH}", "safetensors", "numpy"])
 
     import torch
 
