@@ -38,9 +38,9 @@ pub enum Event<'a> {
     Estimate(&'a Tensor<4>),
     /// The same as a picture of the restored size; sent at most once in [`Control::preview_interval`].
     Preview(&'a Picture),
-    /// Bytes of a download, and how many there are where the server says it.
-    Download {
-        /// Bytes on disk.
+    /// Bytes of a file are fetched, copied or checked, and how many there are where that is known.
+    Bytes {
+        /// Bytes done.
         done: u64,
         /// Bytes in all.
         all: Option<u64>,

@@ -20,7 +20,6 @@ pub struct Setting(pub Cow<'static, str>);
 
 #[expect(missing_docs, reason = "each is called what it is")]
 impl Setting {
-    pub const BATCH: Self = Self::of("batch");
     pub const BORDER: Self = Self::of("border");
     pub const CLASS: Self = Self::of("class");
     pub const CLASSIFIER: Self = Self::of("classifier");
@@ -220,7 +219,7 @@ pub enum Error {
     /// A file could not be read.
     Unreadable { path: PathBuf, source: Cause },
     /// A file could not be written.
-    Unwritable { path: PathBuf, source: Cause, hint: Hint },
+    Unwritable { path: PathBuf, source: Cause, kept: Option<PathBuf>, hint: Hint },
     /// An output would replace an input.
     Overwrites { path: PathBuf },
     /// A file is not a picture that can be decoded or encoded.
@@ -237,7 +236,7 @@ pub enum Error {
     Device { device: String, fact: String, hint: Hint },
     /// An estimate that must not become a picture.
     BadEstimate { step: usize, fact: String, hint: Hint },
-    /// The work was cancelled; nothing was written.
+    /// The work was cancelled; `during` reads after "stopped".
     Stopped { during: String },
     /// A configuration, recipe or folder of results that cannot be used.
     Document { path: PathBuf, fact: String, hint: Hint },
@@ -262,7 +261,7 @@ impl Error {
     /// A file that could not be written.
     pub fn unwritable(path: &Path, source: impl Into<Cause>) -> Self {
         let hint = "check that its folder exists, may be written to and has space".into();
-        Self::Unwritable { path: path.into(), source: source.into(), hint }
+        Self::Unwritable { path: path.into(), source: source.into(), kept: None, hint }
     }
 
     /// A picture file that cannot be decoded or encoded.
@@ -289,12 +288,20 @@ impl Error {
         }
     }
 
+    /// The same, with the place beside it where the result is complete.
+    pub(crate) fn kept_at(self, place: PathBuf) -> Self {
+        match self {
+            Self::Unwritable { path, source, hint, .. } => Self::Unwritable { path, source, kept: Some(place), hint },
+            other => other,
+        }
+    }
+
     /// The same where the user chose the place: another one would help.
     #[must_use]
     pub fn at_output(self) -> Self {
         match self {
-            Self::Unwritable { path, source, .. } => {
-                Self::Unwritable { path, source, hint: Hint::Give(Setting::OUTPUT) }
+            Self::Unwritable { path, source, kept, .. } => {
+                Self::Unwritable { path, source, kept, hint: Hint::Give(Setting::OUTPUT) }
             }
             other => other,
         }
@@ -330,7 +337,14 @@ impl Error {
             Self::Unreadable { path, source } => {
                 format!("{}: cannot be read ({source}); check the name and the permissions", path.display())
             }
-            Self::Unwritable { path, source, .. } => format!("{}: cannot be written ({source})", path.display()),
+            Self::Unwritable { path, source, kept: None, .. } => {
+                format!("{}: cannot be written ({source})", path.display())
+            }
+            Self::Unwritable { path, source, kept: Some(kept), .. } => format!(
+                "{}: cannot be replaced ({source}), so that the result is complete in {}",
+                path.display(),
+                kept.display()
+            ),
             Self::Overwrites { path } => {
                 let hint = words.hint(&Hint::Give(Setting::OUTPUT));
                 format!("{}: the output would overwrite an input; choose another name: {hint}", path.display())
@@ -346,7 +360,7 @@ impl Error {
             | Self::Document { path, fact, .. } => format!("{}: {fact}", path.display()),
             Self::Device { device, fact, .. } => format!("{device}: {fact}"),
             Self::BadEstimate { step, fact, .. } => format!("step {step}: the estimate {fact}, so the run was stopped"),
-            Self::Stopped { during } => format!("stopped {during}; nothing was written for this picture"),
+            Self::Stopped { during } => format!("stopped {during}"),
         };
         match self.hint() {
             Some(hint) => format!("{fact}; {}", words.hint(hint)),

@@ -33,11 +33,7 @@ fn replace(file: NamedTempFile, path: &Path) -> Result<()> {
         return Err(Error::unwritable(path, failed.error));
     };
     match failed.file.persist_noclobber(&kept) {
-        Ok(_) => Err(Error::Unwritable {
-            path: path.into(),
-            source: failed.error.into(),
-            hint: format!("the result is complete in {}", kept.display()).into(),
-        }),
+        Ok(_) => Err(Error::unwritable(path, failed.error).kept_at(kept)),
         Err(again) => Err(Error::unwritable(path, again.error)),
     }
 }
@@ -58,16 +54,12 @@ fn numbered(path: &Path, n: u32) -> PathBuf {
 /// # Errors
 /// Folders, names that are too long, and places that cannot be written.
 pub fn check_writable(path: &Path) -> Result<()> {
-    remove_leftovers(folder_of(path));
+    let folder = folder_of(path);
+    remove_leftovers(folder);
     temporary_beside(path)?;
-    // A file that is there shows that the system takes the name.
-    if path.symlink_metadata().is_ok() {
-        return Ok(());
-    }
-    match File::create_new(path) {
-        Ok(_) => std::fs::remove_file(path).writing(path),
-        Err(e) => Err(Error::unwritable(path, e)),
-    }
+    // Whether the system takes the name, tried where no result can be.
+    let trial = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(folder).writing(path)?;
+    File::create_new(trial.path().join(path.file_name().unwrap_or_default())).writing(path).map(drop)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -85,15 +77,25 @@ fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     if !folder.is_dir() {
         return Err(Error::unwritable(path, format!("there is no folder {}", folder.display())));
     }
+    locked_temporary(TEMPORARY, folder).writing(path)
+}
+
+/// A temporary file that is locked for as long as it is used, so that it is no left-over.
+fn locked_temporary(prefix: &str, folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(prefix);
     if let Some(permissions) = permissions() {
         builder.permissions(permissions);
     }
-    let file = builder.tempfile_in(folder).writing(path)?;
-    // Locked for as long as it is written; file systems without locks only lose the removal of left-overs.
-    _ = file.as_file().try_lock();
-    Ok(file)
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        // File systems without locks only lose the removal of left-overs.
+        _ = file.as_file().lock();
+        // Another process may have taken it for a left-over before it was locked.
+        if file.path().exists() {
+            return Ok(file);
+        }
+    }
 }
 
 /// Those of a file that any program makes, where temporary files get narrower ones.
@@ -109,10 +111,15 @@ fn permissions() -> Option<Permissions> {
 }
 
 /// Removes temporary files that no process is writing: those of runs that were killed.
-pub fn remove_leftovers(folder: &Path) {
+fn remove_leftovers(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let abandoned = || File::options().write(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) && abandoned() {
+        if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            continue;
+        }
+        // The lock is held while the file is removed.
+        if let Ok(file) = File::options().write(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
             _ = std::fs::remove_file(entry.path());
         }
     }
@@ -140,7 +147,7 @@ fn key(path: &Path, ignores_case: bool) -> PathBuf {
 /// Whether a folder takes `A` and `a` for one name; unknown folders are taken to be of the usual kind of this system.
 fn ignores_case(folder: &Path) -> bool {
     let usual = cfg!(any(windows, target_os = "macos"));
-    let Ok(file) = tempfile::Builder::new().prefix(".fdgr-Case").tempfile_in(folder) else { return usual };
+    let Ok(file) = locked_temporary(".fdgr-Case", folder) else { return usual };
     let name = file.path().file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     folder.join(name).exists()
 }
@@ -188,7 +195,7 @@ mod tests {
         std::fs::write(target.join("inside"), "").unwrap();
         let mut file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
         file.write_all(b"result").unwrap();
-        let error = replace(file, &target).unwrap_err();
+        let error = replace(file, &target).unwrap_err().at_output();
         let kept = folder.path().join("held-1.png");
         assert_eq!(std::fs::read(&kept).unwrap(), b"result");
         assert!(error.to_string().contains(&kept.display().to_string()), "{error}");

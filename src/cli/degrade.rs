@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let measurement = Measurement::new(&degradation, args.border, size, &device)?;
     let y = measurement.measure(photo.to_tensor(&device));
     let noise = Seeded::new(args.seed, Stream::Measurement).draw(y.dims(), &device);
-    let y = y + measurement.mask_noise(noise) * signed_sigma(sigma);
+    let y = measurement.with_noise(y, noise, signed_sigma(sigma));
     let written = if is_picture {
         Picture::from_tensor(y)?.with_extras_of(&photo, true).write(&args.output)
     } else {

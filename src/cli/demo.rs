@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let measurement = Measurement::new(&config.degradation, config.border, size, &device.device)?;
     let y = measurement.measure(photo.to_tensor(&device.device));
     let noise = Seeded::new(args.seed, Stream::Measurement).draw(y.dims(), &device.device);
-    let y = y + noise * signed_sigma(SIGMA);
+    let y = measurement.with_noise(y, noise, signed_sigma(SIGMA));
     let degraded = Picture::from_tensor(y.clone())?;
 
     let sampling = Instant::now();
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         ("original".to_owned(), photo.pixels().clone()),
         (format!("measured, {}x{}", degraded.width(), degraded.height()), measured.pixels().clone()),
         (format!("bicubic, {before}"), bicubic.pixels().clone()),
-        (format!("FDGR G+, {after}"), restored.pixels().clone()),
+        (format!("{}, {after}", config.method.name()), restored.pixels().clone()),
     ];
     let comparison = args.output.join(COMPARISON);
     Picture::new(side_by_side(&panels)).write(&comparison)?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::experiment::{Screen, Verbose};
 use super::words::Flags;
 use super::{DeviceArgs, experiment, note, progress, say};
 use crate::device;
@@ -35,10 +36,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         None => pairs_of_results(&args.pictures)?,
     };
     let metrics = Metrics::load(&device::open(args.device.name())?.device)?;
-    let bar = progress::Pictures::new("measuring");
-    bar.begin(pairs.len());
-    let evaluation = evaluate(&pairs, &metrics, &mut || bar.picture())?;
-    drop(bar);
+    progress::stop_on_ctrl_c();
+    let screen = Screen::new(Verbose::Warning);
+    let evaluation = evaluate(&pairs, &metrics, &screen)?;
+    drop(screen);
     for record in &evaluation.records {
         if let Some(error) = &record.error {
             note(error);

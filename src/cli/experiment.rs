@@ -6,8 +6,6 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say};
 use crate::degradation::Form;
@@ -61,7 +59,7 @@ pub(super) struct Args {
         ignore_case = true,
         default_value = "FFT"
     )]
-    operator_imp: OperatorImp,
+    operator_imp: Form,
     /// Mask of inpainting, a NumPy array (.npy) or a picture: 0 or black is missing [default: EXP/inp_masks/mask.npy]
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
@@ -100,7 +98,7 @@ pub(super) struct Args {
     batch: Option<usize>,
     /// Defaults of the method: those of the reference, or those of `fdgr restore` for the task
     #[arg(long, value_enum, default_value = "reference")]
-    defaults: DefaultsOf,
+    defaults: Defaults,
     /// Continue an interrupted run
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
@@ -127,24 +125,6 @@ pub(super) struct Args {
     device: DeviceArgs,
 }
 
-/// How the operator is inverted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OperatorImp {
-    /// By its singular values
-    Svd,
-    /// By the Fourier transform
-    Fft,
-}
-
-/// Where parameters come from that are not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DefaultsOf {
-    /// The reference implementation: full runs from noise, estimates not clipped
-    Reference,
-    /// `fdgr restore`: measured with the built-in prior
-    Restore,
-}
-
 impl Args {
     /// The experiment that the flags describe.
     pub fn plan(&self) -> Result<Plan> {
@@ -157,10 +137,7 @@ impl Args {
             deg: self.deg.clone(),
             deg_scale: self.deg_scale,
             sigma_y: self.sigma_y,
-            operator_imp: match self.operator_imp {
-                OperatorImp::Svd => Form::Svd,
-                OperatorImp::Fft => Form::Fft,
-            },
+            operator_imp: self.operator_imp,
             mask: self.mask.clone(),
             invert_mask: self.invert_mask,
             image_folder: self.image_folder.clone(),
@@ -170,10 +147,7 @@ impl Args {
             subset_end: usize::try_from(self.subset_end).ok(),
             keep_measured: !self.no_save_y,
             batch: self.batch,
-            defaults: match self.defaults {
-                DefaultsOf::Reference => Defaults::Reference,
-                DefaultsOf::Restore => Defaults::Restore,
-            },
+            defaults: self.defaults,
             existing: match (self.overwrite, self.resume || self.shard.is_some()) {
                 (true, _) => Existing::Overwrite,
                 (false, true) => Existing::Resume,
@@ -214,7 +188,7 @@ impl Args {
 ///
 /// # Errors
 /// Unknown flags and values.
-pub(super) fn plan_from<A: clap::Args>(flags: &[String], typed: &[OsString]) -> anyhow::Result<A> {
+pub(super) fn args_from<A: clap::Args>(flags: &[String], typed: &[OsString]) -> anyhow::Result<A> {
     let command = A::augment_args(clap::Command::new("fdgr").no_binary_name(true).args_override_self(true));
     let words = flags.iter().map(OsString::from).chain(typed.iter().cloned());
     let parsed = command.try_get_matches_from(words).and_then(|matches| A::from_arg_matches(&matches));
@@ -234,7 +208,7 @@ pub(super) fn run(args: &Args, typed: &[OsString]) -> anyhow::Result<()> {
         return Ok(());
     }
     let args = match args.recipe() {
-        Some(name) => plan_from(&recipes::find(name)?.flags, typed)?,
+        Some(name) => args_from(&recipes::find(name)?.flags, typed)?,
         None => args.clone(),
     };
     let mut plan = args.plan()?;
@@ -296,7 +270,7 @@ mod tests {
     fn parsed(flags: &str, typed: &str) -> anyhow::Result<Plan> {
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
         let typed: Vec<OsString> = typed.split_whitespace().map(OsString::from).collect();
-        Ok(plan_from::<Args>(&flags, &typed)?.plan()?)
+        Ok(args_from::<Args>(&flags, &typed)?.plan()?)
     }
 
     #[test]
@@ -323,7 +297,7 @@ mod tests {
     #[test]
     fn every_recipe_is_understood() {
         for recipe in recipes::all() {
-            let plan = plan_from::<Args>(&recipe.flags, &[]).and_then(|args| Ok(args.plan()?));
+            let plan = args_from::<Args>(&recipe.flags, &[]).and_then(|args| Ok(args.plan()?));
             assert!(plan.is_ok_and(|plan| plan.folder().is_ok()), "{}", recipe.name);
         }
     }

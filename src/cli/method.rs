@@ -1,7 +1,6 @@
 //! Flags of the methods, made from their tables of parameters.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
 use super::flags;
@@ -80,15 +79,9 @@ impl Args {
     }
 }
 
-/// Every parameter of the tables once.
+/// The parameters of all methods.
 fn parameters() -> Vec<&'static Parameter> {
-    let mut all: Vec<&Parameter> = Vec::new();
-    for parameter in Method::TABLES.iter().flat_map(|table| table.iter()) {
-        if !all.iter().any(|other| other.name == parameter.name) {
-            all.push(parameter);
-        }
-    }
-    all
+    flags::once(Method::TABLES.iter().flat_map(|table| table.iter()))
 }
 
 impl clap::Args for Args {
@@ -111,16 +104,12 @@ impl clap::Args for Args {
 
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut values = Values::default();
-        for parameter in parameters() {
-            if matches.value_source(parameter.name) == Some(ValueSource::CommandLine)
-                && let Some(text) = matches.get_one::<String>(parameter.name)
-            {
-                values.insert(parameter.name, text);
-            }
-        }
         let named = matches.get_one::<String>("method").cloned();
-        Ok(Self { named, parameters: values, common: Common::from_arg_matches(matches)? })
+        Ok(Self {
+            named,
+            parameters: flags::values(matches, &parameters()),
+            common: Common::from_arg_matches(matches)?,
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

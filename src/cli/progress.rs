@@ -30,7 +30,7 @@ enum Phase {
     Waiting,
     Loading,
     Steps,
-    Download,
+    Bytes,
 }
 
 /// A bar on the terminal that listens to work and stops it after Ctrl-C; hidden where standard error is no terminal.
@@ -58,7 +58,7 @@ impl Terminal {
             Phase::Waiting => "{prefix} {msg}",
             Phase::Loading => "loading [{bar:30}] {percent}%",
             Phase::Steps => "{prefix} [{bar:30}] step {pos}/{len}, {eta} left{msg}",
-            Phase::Download => "{prefix} [{bar:30}] {bytes} of {total_bytes}, {eta} left",
+            Phase::Bytes => "{prefix} [{bar:30}] {bytes} of {total_bytes}, {eta} left",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style.progress_chars("=> "));
@@ -90,59 +90,13 @@ impl Control for Terminal {
             }
             Event::Step { done, all } => self.show(Phase::Steps, done as u64, all as u64),
             Event::Window { done, all } => self.bar.set_message(format!(", window {done} of {all}")),
-            Event::Download { done, all } => self.show(Phase::Download, done, all.unwrap_or(done)),
+            Event::Bytes { done, all } => self.show(Phase::Bytes, done, all.unwrap_or(done)),
             Event::Estimate(_) | Event::Preview(_) => {}
         }
     }
 }
 
 impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// Parts that a picture's share of the bar has.
-const PARTS: u64 = 1000;
-
-/// A bar for many pictures, which moves with every step.
-pub(super) struct Pictures {
-    bar: ProgressBar,
-    /// Pictures done.
-    done: std::sync::atomic::AtomicU64,
-}
-
-impl Pictures {
-    /// A bar labelled with what works; hidden where standard error is no terminal.
-    pub fn new(label: &str) -> Self {
-        let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {msg}, {eta} left, {prefix}") {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_prefix(label.to_owned());
-        Self { bar, done: 0.into() }
-    }
-
-    /// There are so many pictures to do.
-    pub fn begin(&self, pictures: usize) {
-        self.bar.set_length(pictures as u64 * PARTS);
-        self.tell("");
-    }
-
-    /// A picture is done.
-    pub fn picture(&self) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        self.bar.set_position(done * PARTS);
-        self.tell("");
-    }
-
-    fn tell(&self, step: &str) {
-        let all = self.bar.length().unwrap_or(0) / PARTS;
-        self.bar.set_message(format!("{} of {all} pictures{step}", self.done.load(Ordering::Relaxed)));
-    }
-}
-
-impl Drop for Pictures {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

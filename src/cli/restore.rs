@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, task};
 use crate::control::{Control, Silent};
-use crate::degradation::Context;
+use crate::degradation::{Context, Degradation};
 use crate::device;
-use crate::error::{Error, Hint, PathContext, Result, Setting};
+use crate::error::{Error, PathContext, Result};
 use crate::files;
 use crate::picture::{self, Picture};
 use crate::recipe::{Input, Recipe, check_hash};
@@ -44,7 +44,7 @@ pub(super) struct Args {
     task: task::Args,
     #[command(flatten)]
     method: method::Args,
-    /// Seed of all noise [default: 0]
+    /// Seed of all noise; deterministic methods draw none [default: 0]
     #[arg(long)]
     seed: Option<u64>,
     #[command(flatten)]
@@ -66,6 +66,12 @@ struct Prepared {
     config: RestoreConfig,
 }
 
+impl Prepared {
+    fn discards_colors(&self) -> bool {
+        self.config.degradation.discards_colors() && self.source.photo().is_some_and(|photo| !photo.extras.gray)
+    }
+}
+
 /// A recipe that is repeated, and where it is.
 type Repeated = (Recipe, PathBuf);
 
@@ -82,9 +88,6 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
             Error::mismatch("a photo", "it is missing", "name one, or pass --pick to choose it in a dialog").into()
         );
     }
-    if repeated.is_none() && args.task.tasks.is_empty() {
-        return Err(Error::mismatch(Setting::DEGRADATION, "it is missing", Hint::Give(Setting::DEGRADATION)).into());
-    }
     let jobs = plan(&args)?;
     progress::stop_on_ctrl_c();
     let mut failed = 0;
@@ -96,8 +99,14 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
                 note(error.sentence(&Flags::Common));
                 failed += 1;
             }
-            // Pictures of a batch are read again, so that not all of them are in memory at once.
-            prepared => ready.push((job, Some(prepared?).filter(|_| jobs.len() == 1))),
+            prepared => {
+                let prepared = prepared?;
+                if prepared.discards_colors() {
+                    note(format!("{}: existing colours are discarded", job.output.display()));
+                }
+                // Pictures of a batch are read again, so that not all of them are in memory at once.
+                ready.push((job, Some(prepared).filter(|_| jobs.len() == 1)));
+            }
         }
     }
     anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", jobs.len());
@@ -155,39 +164,22 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         Some((recipe, _)) => recipe.config.clone(),
         None => request(args, &source)?.resolve(&source, control)?,
     };
-    if let Some(photo) = source.photo()
-        && !photo.extras.gray
-        && config.degradation.stages().iter().any(|stage| stage.kind_of().discards_colors())
-    {
-        note(format!("{}: existing colours are discarded", job.output.display()));
-    }
     Ok(Prepared { source, sha256, config })
 }
 
 /// What the flags ask for.
 fn request(args: &Args, source: &Source) -> Result<Request> {
+    let made = match source {
+        Source::Photo(_) => None,
+        Source::Sensed(sensed) => Some(&sensed.description.degradation),
+    };
     let seed = args.seed.unwrap_or(0);
-    let degradation = match source {
-        Source::Photo(photo) => {
-            let context = Context { size: [photo.height(), photo.width()], seed };
-            Auto::Given(args.task.degradation(&context)?)
-        }
-        Source::Sensed(sensed) => {
-            let made = &sensed.description.degradation;
-            if args.task.tasks != [made.name()] {
-                let fact = "the file holds measurements of compressed sensing, not a picture";
-                return Err(Error::mismatch(Setting::DEGRADATION, fact, Hint::set(Setting::DEGRADATION, made.name())));
-            }
-            let same = args.task.has_values().then(|| {
-                let sensed_seed = args.seed.unwrap_or(match made.single() {
-                    Some(crate::degradation::Stage::WalshHadamard(stage)) => stage.seed,
-                    Some(crate::degradation::Stage::BlockSensing(stage)) => stage.seed,
-                    _ => 0,
-                });
-                args.task.degradation(&Context { size: sensed.description.size, seed: sensed_seed })
-            });
-            Auto::from(same.transpose()?)
-        }
+    let context =
+        Context { size: source.measured_size(), seed: args.seed.or(made.and_then(Degradation::seed)).unwrap_or(0) };
+    let named = made.is_some_and(|made| args.task.tasks == [made.name()]) && !args.task.has_values();
+    let degradation = match args.task.tasks.is_empty() || named {
+        true => Auto::Auto,
+        false => Auto::Given(args.task.degradation(&context)?),
     };
     Ok(Request { degradation, sigma: args.task.sigma.into(), seed, overrides: args.method.overrides() })
 }
@@ -302,6 +294,6 @@ pub(super) fn refuse_overwriting<'a>(output: &Path, inputs: impl IntoIterator<It
 
 fn pick() -> anyhow::Result<Vec<PathBuf>> {
     let chosen =
-        rfd::FileDialog::new().add_filter("Pictures", picture::ENDINGS).set_title("Photos to restore").pick_files();
+        rfd::FileDialog::new().add_filter("Pictures", &picture::endings()).set_title("Photos to restore").pick_files();
     chosen.filter(|files| !files.is_empty()).context("no photo was chosen; name it on the command line instead")
 }

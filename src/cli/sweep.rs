@@ -1,13 +1,12 @@
 //! `fdgr sweep`
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
-use super::experiment::{self, Screen, Verbose, plan_from};
+use super::experiment::{self, Screen, Verbose, args_from};
 use super::{progress, say};
 use crate::error::Result;
 use crate::experiment::sweep::{Axis, Sweep, described};
-use crate::experiment::{Driver, Plan, recipes};
+use crate::experiment::{Driver, recipes};
 
 #[derive(Clone, clap::Args)]
 #[command(
@@ -22,7 +21,7 @@ Takes every flag of `fdgr experiment`. Each combination is an experiment with it
 sweep.csv and sweep.html."
 )]
 pub(super) struct Args {
-    /// A flag and its values: NAME=V,V,... or NAME=FROM:TO:COUNT or NAME=log:FROM:TO:COUNT
+    /// A parameter of a method, or a setting, and its values: NAME=V,V,... or NAME=FROM:TO:COUNT or NAME=log:FROM:TO:COUNT
     #[arg(long = "vary", required = true, value_name = "NAME=VALUES", action = clap::ArgAction::Append)]
     vary: Vec<String>,
     /// Number of random combinations to run instead of all
@@ -38,14 +37,13 @@ pub(super) struct Args {
 /// Runs the subcommand; `typed` is what was typed after its name.
 pub(super) fn run(args: &Args, typed: &[OsString]) -> anyhow::Result<()> {
     let args: Args = match args.experiment.recipe() {
-        Some(name) => plan_from(&recipes::find(name)?.flags, typed)?,
+        Some(name) => args_from(&recipes::find(name)?.flags, typed)?,
         None => args.clone(),
     };
     let mut plan = args.experiment.plan()?;
     let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
     let sweep = Sweep::new(axes, args.random, plan.seed, &args.metric)?;
-    let folders = sweep.plans(&plan)?.iter().map(Plan::folder).collect::<Result<Vec<PathBuf>>>()?;
-    plan.existing = args.experiment.existing(&plan, &folders)?;
+    plan.existing = args.experiment.existing(&plan, &sweep.folders(&plan)?)?;
     progress::stop_on_ctrl_c();
     let screen = Screen::new(args.experiment.verbose().max(Verbose::Warning));
     let rows = sweep.run(&plan, &mut Driver::default(), &screen)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValue, parser::ValueSource};
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValue};
 
 use super::flags;
 use crate::degradation::{self, Context, Degradation};
@@ -61,15 +61,9 @@ fn joined(tasks: &[impl AsRef<str>]) -> String {
     tasks.iter().map(|task| format!("--task {}", task.as_ref())).collect::<Vec<_>>().join(" and ")
 }
 
-/// Every parameter of the table once.
+/// The parameters of all stages.
 fn parameters() -> Vec<&'static Parameter> {
-    let mut all: Vec<&Parameter> = Vec::new();
-    for parameter in degradation::kinds().iter().flat_map(|kind| kind.parameters) {
-        if !all.iter().any(|other| other.name == parameter.name) {
-            all.push(parameter);
-        }
-    }
-    all
+    flags::once(degradation::kinds().iter().flat_map(|kind| kind.parameters))
 }
 
 impl clap::Args for Args {
@@ -86,7 +80,14 @@ impl clap::Args for Args {
         let command = parameters().into_iter().fold(command, |command, parameter| {
             let arg = flags::of(parameter, parameter.help);
             command.arg(match parameter.kind {
-                Kind::Switch => arg.num_args(0).default_missing_value("1").require_equals(true).requires("mask"),
+                // A switch needs no value.
+                Kind::Switch => arg
+                    .action(ArgAction::Set)
+                    .value_parser(["0", "1"])
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value("1")
+                    .requires("mask"),
                 _ => arg,
             })
         });
@@ -105,15 +106,11 @@ impl clap::Args for Args {
 impl clap::FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
         let tasks = matches.get_many::<String>("task").into_iter().flatten().cloned().collect();
-        let mut values = Values::default();
-        for parameter in parameters() {
-            if matches.value_source(parameter.name) == Some(ValueSource::CommandLine)
-                && let Some(text) = matches.get_one::<String>(parameter.name)
-            {
-                values.insert(parameter.name, text);
-            }
-        }
-        Ok(Self { tasks, values, sigma: matches.get_one::<f64>("sigma").copied() })
+        Ok(Self {
+            tasks,
+            values: flags::values(matches, &parameters()),
+            sigma: matches.get_one::<f64>("sigma").copied(),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {

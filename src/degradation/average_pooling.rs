@@ -88,10 +88,6 @@ impl LinearOperator for BlockMean {
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
-    }
 }
 
 impl Spectral for BlockMean {

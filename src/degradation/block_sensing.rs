@@ -49,6 +49,10 @@ impl StageKind for BlockSensing {
     fn is_picture(&self) -> bool {
         false
     }
+
+    fn seed(&self) -> Option<u64> {
+        Some(self.seed)
+    }
 }
 
 /// Random projections of blocks.
@@ -123,10 +127,6 @@ impl LinearOperator for BlockProjections {
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
-    }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
     }
 }
 

@@ -9,7 +9,8 @@ use super::{LinearOperator, Preconditioner, Spectral};
 pub struct ChannelMix {
     matrix: DMatrix<f64>,
     size: [usize; 2],
-    device: Device,
+    /// Weights `[1, c, 1, 1]` of each row.
+    rows: Vec<Tensor<4>>,
     /// Eigenvectors (columns) and eigenvalues of `M Mᵀ`.
     eigen: SymmetricEigen<f64, nalgebra::Dyn>,
 }
@@ -26,18 +27,8 @@ impl ChannelMix {
         assert!(!rows.is_empty() && rows.iter().all(|row| row.len() == rows[0].len()), "rows of one length");
         let matrix = DMatrix::from_fn(rows.len(), rows[0].len(), |k, c| rows[k][c]);
         let eigen = SymmetricEigen::new(&matrix * matrix.transpose());
-        Self { matrix, size: [height, width], device: device.clone(), eigen }
-    }
-
-    /// `M x` of channels by any matrix.
-    fn mixed(&self, x: &Tensor<4>, matrix: &DMatrix<f64>) -> Tensor<4> {
-        let row = |k: usize| {
-            let weights: Vec<f32> = matrix.row(k).iter().map(|&w| w as f32).collect();
-            let weights = Tensor::<1>::from_floats(&weights[..], &self.device).reshape([1, weights.len(), 1, 1]);
-            (x.clone() * weights).sum_dim(1)
-        };
-        let rows: Vec<Tensor<4>> = (0..matrix.nrows()).map(row).collect();
-        if rows.len() == 1 { rows.into_iter().next().expect("one row") } else { Tensor::cat(rows, 1) }
+        let rows = uploaded(&matrix, device);
+        Self { matrix, size: [height, width], rows, eigen }
     }
 
     /// `U diag(g(lambda)) Uᵀ` of the eigenvalues of `M Mᵀ`.
@@ -51,6 +42,19 @@ impl ChannelMix {
     }
 }
 
+/// The rows of a matrix as weights `[1, c, 1, 1]`.
+fn uploaded(matrix: &DMatrix<f64>, device: &Device) -> Vec<Tensor<4>> {
+    let weights = |k: usize| -> Vec<f32> { matrix.row(k).iter().map(|&w| w as f32).collect() };
+    let row = |k: usize| Tensor::<1>::from_floats(&weights(k)[..], device).reshape([1, matrix.ncols(), 1, 1]);
+    (0..matrix.nrows()).map(row).collect()
+}
+
+/// The sums of the channels of `x` by the weights of each row.
+fn mixed(x: &Tensor<4>, rows: &[Tensor<4>]) -> Tensor<4> {
+    let mut sums: Vec<Tensor<4>> = rows.iter().map(|row| (x.clone() * row.clone()).sum_dim(1)).collect();
+    if sums.len() == 1 { sums.remove(0) } else { Tensor::cat(sums, 1) }
+}
+
 impl LinearOperator for ChannelMix {
     fn image_shape(&self) -> [usize; 3] {
         [self.matrix.ncols(), self.size[0], self.size[1]]
@@ -61,11 +65,13 @@ impl LinearOperator for ChannelMix {
     }
 
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        self.mixed(&x, &self.matrix)
+        mixed(&x, &self.rows)
     }
 
     fn adjoint(&self, y: Tensor<4>) -> Tensor<4> {
-        self.mixed(&y, &self.matrix.transpose())
+        let spread = |(k, row): (usize, &Tensor<4>)| y.clone().narrow(1, k, 1) * row.clone();
+        let parts = self.rows.iter().enumerate().map(spread);
+        parts.reduce(|sum, part| sum + part).expect("a mixture has rows")
     }
 
     fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
@@ -73,16 +79,12 @@ impl LinearOperator for ChannelMix {
         let gain = |power: f64| if power + p.eta <= negligible { p.identity } else { p.gain(power) };
         match self.eigen.eigenvalues.as_slice() {
             [power] => y * gain(*power),
-            _ => self.mixed(&y, &self.function(gain)),
+            _ => mixed(&y, &uploaded(&self.function(gain), &y.device())),
         }
     }
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
-    }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
     }
 }
 
@@ -97,7 +99,7 @@ impl Spectral for ChannelMix {
     fn filter(&self, x: Tensor<4>, f: &dyn Fn(f64) -> f64) -> Tensor<4> {
         let negligible = self.negligible();
         let gain = |power: f64| if power <= negligible { 0.0 } else { (f(power.sqrt()) - f(0.0)) / power };
-        let seen = self.adjoint(self.mixed(&self.apply(x.clone()), &self.function(gain)));
+        let seen = self.adjoint(mixed(&self.apply(x.clone()), &uploaded(&self.function(gain), &x.device())));
         if f(0.0) == 0.0 { seen } else { seen + x * f(0.0) }
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{ChannelMix, Kind, LinearOperator, Preset, StageKind};
-use crate::error::Result;
+use crate::error::{Error, Result, Setting};
 
 /// Weights of the channels, as DDRM and its successors round thirds.
 pub const WEIGHTS: [f64; 3] = [0.3333, 0.3334, 0.3333];
@@ -27,7 +27,10 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for Colorization {
-    fn build(&self, [_, height, width]: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+    fn build(&self, [channels, height, width]: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        if channels != WEIGHTS.len() {
+            return Err(Error::mismatch(Setting::DEGRADATION, "the colours are lost already", "name this stage once"));
+        }
         Ok(Box::new(ChannelMix::new(&[WEIGHTS.to_vec()], [height, width], device)))
     }
 

@@ -38,7 +38,7 @@ impl LinearOperator for Composed {
         self.0.iter().rev().fold(y, |y, part| part.adjoint(y))
     }
 
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        self.0.iter().map(AsRef::as_ref).collect()
+    fn factors(&self) -> &[Box<dyn LinearOperator>] {
+        &self.0
     }
 }

@@ -120,10 +120,6 @@ impl LinearOperator for Convolution {
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
-    }
 }
 
 impl Spectral for Convolution {

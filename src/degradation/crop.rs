@@ -64,8 +64,4 @@ impl<A: LinearOperator> LinearOperator for Crop<A> {
         let precondition = |r| self.cropped(self.whole.precondition(self.padded(r), inverse));
         conjugate_gradients(self, &y, p.eta, ITERATIONS, precondition) * p.inverse + y * p.identity
     }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
-    }
 }

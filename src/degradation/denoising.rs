@@ -69,10 +69,6 @@ impl LinearOperator for Identity {
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
-    }
 }
 
 impl Spectral for Identity {

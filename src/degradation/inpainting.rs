@@ -182,10 +182,6 @@ impl LinearOperator for Masking {
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
     }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
-    }
 }
 
 impl Spectral for Masking {

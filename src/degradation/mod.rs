@@ -121,6 +121,11 @@ pub trait StageKind {
         false
     }
 
+    /// The seed of a random pattern.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
+
     /// The kernel of a convolution whose light comes from beyond the border of a photograph.
     ///
     /// # Errors
@@ -218,12 +223,15 @@ pub fn of_task(task: &str, values: &Values, context: &Context) -> Result<Stage> 
     let kind = own.iter().find(|kind| is_chosen(kind)).unwrap_or(first);
     for (name, _) in values.iter() {
         if !kind.parameters.iter().any(|parameter| parameter.name == name) {
+            let setting = Setting(name.to_owned().into());
             let owners = owners(name);
-            return Err(Error::mismatch(
-                Setting(name.to_owned().into()),
-                format!("it belongs to the task {}, not to {task}", owners.join(" and ")),
-                Hint::Omit(Setting(name.to_owned().into())),
-            ));
+            let fact = match kind.chosen_by {
+                Some((by, value)) if owners.contains(&task) => {
+                    format!("{task} with {by} {value} has no such parameter")
+                }
+                _ => format!("it belongs to the task {}, not to {task}", owners.join(" and ")),
+            };
+            return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting)));
         }
     }
     (kind.parse)(values, context)
@@ -306,9 +314,14 @@ impl Degradation {
         self.0.iter().all(|stage| stage.kind_of().is_picture())
     }
 
-    /// Whether noise falls on what is measured only.
-    pub fn masks_noise(&self) -> bool {
-        self.0.iter().any(|stage| stage.kind_of().masks_noise())
+    /// Whether colours of a photo are not data.
+    pub fn discards_colors(&self) -> bool {
+        self.0.iter().any(|stage| stage.kind_of().discards_colors())
+    }
+
+    /// The seed of its random patterns, where it has any.
+    pub fn seed(&self) -> Option<u64> {
+        self.0.iter().find_map(|stage| stage.kind_of().seed())
     }
 
     /// Height and width of the image whose measurement has this size.
@@ -337,6 +350,15 @@ impl Degradation {
             parts.push(stage.kind_of().build(shape, device)?);
         }
         Ok(Composed::of(parts))
+    }
+
+    /// Whether a stage is a blur whose light may come from beyond a photograph's border.
+    ///
+    /// # Errors
+    /// Parameters outside their range.
+    pub(crate) fn has_border(&self) -> Result<bool> {
+        let kernels: Result<Vec<_>> = self.0.iter().map(|stage| stage.kind_of().valid_kernel()).collect();
+        Ok(kernels?.iter().any(Option::is_some))
     }
 
     /// The kernel of the first stage, where light comes from beyond a photograph's border.
@@ -397,7 +419,7 @@ pub fn examples(height: usize, width: usize, device: &Device) -> Result<Vec<(Str
     let mut all: Vec<(String, Degradation)> =
         listed.iter().map(|(name, stage)| ((*name).to_owned(), stage.clone().into())).collect();
     // Conjugate gradients take long on software adapters: one size is enough.
-    let pairs = [("inpainting", "sr_averagepooling"), ("colorization", "sr_averagepooling")];
+    let pairs = [("inpainting", "sr_averagepooling"), ("deblur_uni_fft", "colorization")];
     for (a, b) in pairs.into_iter().filter(|_| height == width) {
         all.push((format!("{a} then {b}"), pair(a, b)));
     }

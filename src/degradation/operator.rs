@@ -38,8 +38,10 @@ pub trait LinearOperator: Send + Sync {
     fn spectral(&self) -> Option<&dyn Spectral> {
         None
     }
-    /// The operators that it applies in turn; itself, where it is none of several.
-    fn parts(&self) -> Vec<&dyn LinearOperator>;
+    /// The operators that it applies in turn, where it is a product.
+    fn factors(&self) -> &[Box<dyn LinearOperator>] {
+        &[]
+    }
 }
 
 /// `P = p (A Aᵀ + eta I)⁻¹ + q I`: between a back-projection and least squares.

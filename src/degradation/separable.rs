@@ -92,10 +92,9 @@ impl LinearOperator for Separable {
 
     fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
         let (v, h) = (&self.vertical.left, &self.horizontal.left);
-        let powers = self.products().into_iter().map(|s| s * s);
-        let gain = |power: f64| if power + p.eta > 0.0 { p.gain(power) } else { p.identity };
-        let gains: Vec<f32> = powers.map(|power| gain(power) as f32).collect();
-        let gains = Tensor::from_data(TensorData::new(gains, self.singular.dims()), &y.device());
+        let damped = self.singular.clone().square() + p.eta;
+        let hole = damped.clone().equal_elem(0.0);
+        let gains = damped.recip().mask_fill(hole, 0.0) * p.inverse + p.identity;
         let components = v.clone().swap_dims(2, 3).matmul(y).matmul(h.clone()) * gains;
         v.clone().matmul(components).matmul(h.clone().swap_dims(2, 3))
     }
@@ -118,10 +117,6 @@ impl LinearOperator for Separable {
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
-    }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
     }
 }
 

@@ -66,6 +66,10 @@ impl StageKind for WalshHadamard {
     fn is_picture(&self) -> bool {
         false
     }
+
+    fn seed(&self) -> Option<u64> {
+        Some(self.seed)
+    }
 }
 
 /// A choice of Walsh-Hadamard coefficients.
@@ -138,10 +142,6 @@ impl LinearOperator for Coefficients {
 
     fn spectral(&self) -> Option<&dyn Spectral> {
         Some(self)
-    }
-
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        vec![self]
     }
 }
 

@@ -83,7 +83,11 @@ impl Adapter {
         format!("{} ({:?}, {})", self.name, self.api, self.driver)
     }
 
-    fn open(&self, reason: String) -> Result<Selected> {
+    /// Starts the adapter, for that reason.
+    ///
+    /// # Errors
+    /// Adapters that do not start.
+    pub fn open(&self, reason: String) -> Result<Selected> {
         let kind = match self.kind {
             wgpu::DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu(self.nth),
             wgpu::DeviceType::IntegratedGpu => DeviceKind::IntegratedGpu(self.nth),

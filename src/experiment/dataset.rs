@@ -12,7 +12,7 @@ use walkdir::WalkDir;
 use super::config::Config;
 use crate::error::{Error, Hint, PathContext, Result, Setting, Subject};
 use crate::files;
-use crate::picture::{ENDINGS, Picture};
+use crate::picture::Picture;
 
 /// A picture of a set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,18 +71,14 @@ pub fn list(exp: &Path, path_y: &str, config: &Config) -> Result<Vec<Entry>> {
     Ok(files.into_iter().enumerate().map(|(index, path)| Entry { index, path, sha256: None }).collect())
 }
 
-/// Whether a name ends like a picture's.
-pub fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-}
-
 /// All pictures below a folder, sorted; links are followed.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).follow_links(true) {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => files.push(entry.into_path()),
+            Ok(entry) if entry.file_type().is_file() && Picture::has_picture_ending(entry.path()) => {
+                files.push(entry.into_path())
+            }
             Ok(_) => {}
             // A link to a folder that contains it leads to nothing new.
             Err(error) if error.loop_ancestor().is_some() => {}
@@ -92,7 +88,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
                     return Err(Error::unreadable(&path, error));
                 }
                 // A link to nothing; a picture is reported as missing when its turn comes.
-                if is_picture(&path) {
+                if Picture::has_picture_ending(&path) {
                     files.push(path);
                 }
             }

@@ -95,11 +95,7 @@ impl Driver {
             version: env!("CARGO_PKG_VERSION").into(),
             measurement: named.clone(),
             config: config.clone(),
-            prior: PriorRecord {
-                choice: PriorChoice { precision: Some(restorer.prior().precision()), ..loaded.choice.clone() },
-                sha256: restorer.prior().sha256().into(),
-                classifier_sha256: restorer.classifier_sha256().map(str::to_owned),
-            },
+            prior: PriorRecord::of(restorer, &loaded.choice),
             device: restorer.device().record(),
             side: *side,
             batch,
@@ -115,11 +111,14 @@ impl Driver {
             measurement: &measurement,
             keep_measured: plan.keep_measured,
         };
+        // Distances of sets are of other pictures once more are restored.
+        let finished = results.settings.pictures.iter().all(|entry| results.has(entry.index));
+        let sets = if finished { results.sets()? } else { BTreeMap::new() };
         let ran = experiment.run(plan.shard, listener);
         // What was done before an interruption is summarised, too.
-        let records = results.summarize(&results.sets()?)?;
+        let records = results.summarize(&sets)?;
         ran?;
-        let sets = match complete(&results, &records) && plan.keep_measured {
+        let sets = match complete(&results, &records) {
             true => distances(folder, metrics, listener)?,
             false => BTreeMap::new(),
         };
@@ -191,16 +190,20 @@ fn hashed(pictures: &[Entry], listener: &dyn Listener) -> Result<Vec<Entry>> {
 
 /// Says where a run of published parameters has far fewer steps than its publication.
 fn remark_few_steps(plan: &Plan, settings: &Settings, listener: &dyn Listener) {
-    let (method, steps) = (&settings.config.method, settings.config.steps);
+    let method = &settings.config.method;
+    // The configuration has been checked.
+    let Ok(steps) = settings.config.evaluations() else { return };
     let published = method.published_steps();
     if plan.defaults == Defaults::Reference && 2 * steps < published {
         listener.hear(&Event::Remark(Remark::FewSteps { method: method.name(), steps, published }));
     }
 }
 
-/// Whether every picture of the settings has a record.
+/// Whether every picture of the settings was restored, and its original kept.
 fn complete(results: &Results, records: &[Record]) -> bool {
-    results.settings.pictures.iter().all(|entry| records.iter().any(|record| record.index == entry.index))
+    let restored = |index: usize| records.iter().any(|record| record.index == index && record.error.is_none());
+    let kept = |index: usize| results.original(index).is_file();
+    results.settings.pictures.iter().all(|entry| restored(entry.index) && kept(entry.index))
 }
 
 /// Distances of the restored pictures from the originals as sets, if the network for them is installed.

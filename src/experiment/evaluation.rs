@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::dataset::is_picture;
 use super::results::{Record, means};
 use super::statistics::Mean;
 use super::{Event, Listener};
@@ -86,7 +85,7 @@ pub fn pairs_of_folders(pictures: &Path, originals: &Path) -> Result<Vec<Pair>> 
 /// Pictures of a folder, sorted, by their names without the ending.
 fn pictures_by_name(folder: &Path) -> Result<BTreeMap<OsString, Vec<PathBuf>>> {
     let mut named: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
-    for path in files_in(folder)?.into_iter().filter(|path| is_picture(path)) {
+    for path in files_in(folder)?.into_iter().filter(|path| Picture::has_picture_ending(path)) {
         named.entry(path.file_stem().unwrap_or_default().to_owned()).or_default().push(path);
     }
     named.values_mut().for_each(|paths| paths.sort());
@@ -110,16 +109,18 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::read_dir(folder).reading(folder)?.map(|entry| Ok(entry.reading(folder)?.path())).collect()
 }
 
-/// Measures every pair; `measured` is called after each.
+/// Measures every pair. The listener hears of each.
 ///
 /// # Errors
-/// Pictures of which none could be compared, and devices that fail.
-pub fn evaluate(pairs: &[Pair], metrics: &Metrics, measured: &mut dyn FnMut()) -> Result<Evaluation> {
+/// Pictures of which none could be compared, devices that fail, and cancellation.
+pub fn evaluate(pairs: &[Pair], metrics: &Metrics, listener: &dyn Listener) -> Result<Evaluation> {
     let mut records = Vec::new();
     let mut sets = Sets::new(metrics.inception.as_ref());
+    listener.hear(&Event::Sets { pairs: pairs.len() });
     for Pair { index, picture, original } in pairs {
+        check(listener, || "while pictures were compared".into())?;
         let compared = compare(picture, original, metrics, &mut sets);
-        measured();
+        listener.hear(&Event::Pair);
         let (metrics, error) = match compared {
             Ok(metrics) => (metrics, None),
             Err(error @ Error::Device { .. }) => return Err(error),

@@ -45,9 +45,6 @@ use sweep::{Point, Row};
 pub use driver::{Driver, Outcome};
 pub use plan::{Defaults, Plan, Resolved};
 
-/// Regularisation of the saved inverse per noise variance, for methods without such a parameter: the reference's default.
-const ETA_TILDE: f64 = 0.7;
-
 /// Everything that decides the results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -165,12 +162,12 @@ pub enum Event<'a> {
     },
     /// A picture is done, or was skipped.
     Picture(&'a Record),
-    /// Features of the sets are computed.
+    /// Pairs of pictures are compared, or the features of sets computed.
     Sets {
         /// Pairs of pictures and originals.
         pairs: usize,
     },
-    /// The features of a pair are done.
+    /// A pair is done.
     Pair,
     /// A run of a sweep begins.
     Run {
@@ -299,7 +296,11 @@ impl Experiment<'_> {
         Ok(())
     }
 
+    /// Records why a picture was not restored, unless it was before, in a batch that is made again for its other pictures.
     fn skip(&self, entry: &Entry, error: &Error, listener: &dyn Listener) -> Result<()> {
+        if self.results.has(entry.index) {
+            return Ok(());
+        }
         let (metrics, error) = (BTreeMap::new(), Some(error.to_string()));
         let record = Record { index: entry.index, path: entry.path.clone(), metrics, seconds: 0.0, error };
         self.keep(&record, listener)
@@ -323,10 +324,9 @@ impl Experiment<'_> {
         let sigma_y = signed_sigma(config.sigma);
         // Drawn even if sigma is 0, so that only the strength of the noise depends on sigma.
         let noise = PerPicture::new(&seeds, Stream::Measurement).draw(y.dims(), device);
-        // A classical estimate would spread noise out of holes. Full runs start from noise alone, and keep that of the
-        // reference, which covers the whole picture.
-        let noise = if named.has_holes() && config.start < 1.0 { measurement.measure(noise) } else { noise };
-        let y = y + noise * sigma_y;
+        // A classical estimate would spread noise out of holes. Runs from noise alone keep that of the reference, which
+        // covers the whole picture.
+        let y = if config.starts_late() { measurement.with_noise(y, noise, sigma_y) } else { y + noise * sigma_y };
         let data = Data::Exact(y.clone());
         let begun = Instant::now();
         let mut noise = PerPicture::new(&seeds, Stream::Sampling);
@@ -360,11 +360,9 @@ impl Experiment<'_> {
     }
 }
 
-/// Regularisation of the saved inverse: that of the method's guidance, if it has one.
+/// Regularisation of the saved inverse: that of the method's guidance, or of the reference's where it has none.
 fn saved_eta(method: &Method, sigma_y: f64) -> f64 {
-    // Methods with a guidance have its parameters among their own.
-    let guidance = serde_json::to_value(method).and_then(serde_json::from_value::<Guidance>);
-    guidance.map_or_else(|_| (ETA_TILDE * sigma_y * sigma_y).max(1e-4), |guidance| guidance.eta(sigma_y))
+    method.guidance().unwrap_or(Guidance::DEFAULT).eta(sigma_y)
 }
 
 #[cfg(test)]

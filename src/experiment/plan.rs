@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::Device;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::config::{Config, ModelKind};
@@ -28,11 +28,13 @@ const REFERENCE_CLASS: &str = "951";
 const RESULTS: &str = "image_samples";
 
 /// Where parameters come from that are not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
 pub enum Defaults {
-    /// The reference implementation: full runs from noise, estimates not clipped.
+    /// The reference implementation: full runs from noise, estimates not clipped
     Reference,
-    /// The defaults of single photos for the task, measured with the embedded prior.
+    /// The defaults of single photos for the task, measured with the embedded prior
     Restore,
 }
 
@@ -283,12 +285,12 @@ impl Plan {
     /// Unknown names, and values of another type.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let setting = || Setting(name.to_owned().into());
-        match name.replace('-', "_").as_str() {
+        match canonical(name).as_str() {
             "config" => self.config = value.into(),
             "path_y" => self.path_y = value.into(),
             "deg" => self.deg = value.into(),
             "deg_scale" => self.deg_scale = number(setting(), value)?,
-            "sigma_y" | "sigma_0" => self.sigma_y = number(setting(), value)?,
+            "sigma_y" => self.sigma_y = number(setting(), value)?,
             "operator_imp" => self.operator_imp = word(setting(), value)?,
             "mask" => self.mask = Some(value.into()),
             "seed" => self.seed = whole(setting(), value)?,
@@ -302,11 +304,13 @@ impl Plan {
             "guidance_scale" => self.prior.guidance_scale = Some(number(setting(), value)?),
             "method" => self.overrides.method = Some(value.into()),
             "quality" => self.overrides.quality = Some(word(setting(), value)?),
-            "steps" | "timesteps" => self.overrides.steps = Some(whole(setting(), value)?),
+            "steps" => self.overrides.steps = Some(whole(setting(), value)?),
             "start" => self.overrides.start = Some(number(setting(), value)?),
             "travel_length" => self.overrides.travel_length = Some(whole(setting(), value)?),
             "travel_repeat" => self.overrides.travel_repeat = Some(whole(setting(), value)?),
             "border" => self.overrides.border = Some(word(setting(), value)?),
+            "prefer" => self.overrides.preference = Some(word(setting(), value)?),
+            "defaults" => self.defaults = word(setting(), value)?,
             other => match parameter(other) {
                 Some(parameter) => self.overrides.parameters.insert(parameter.name, value),
                 None => {
@@ -316,6 +320,15 @@ impl Plan {
             },
         }
         Ok(())
+    }
+}
+
+/// The one name of a setting or parameter that may be varied, of all that it goes by.
+pub(super) fn canonical(name: &str) -> String {
+    match name.replace('-', "_").as_str() {
+        "sigma_0" => "sigma_y".into(),
+        "timesteps" => "steps".into(),
+        other => parameter(other).map_or(other, |parameter| parameter.name).to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! file is replaced atomically, so an interrupted run can always be resumed.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -22,6 +23,8 @@ const RECORDS: &str = "records";
 const SUMMARY: &str = "results.json";
 const TABLE: &str = "results.csv";
 const REPORT: &str = "report.html";
+/// Held while a folder of results is begun.
+const LOCK: &str = ".lock";
 const BESIDE: &str = "Apy";
 /// What to do about a damaged record.
 const DAMAGED_RECORD: &str = "delete it, and resume to restore its picture again";
@@ -87,15 +90,20 @@ impl Results {
     /// Existing results that may not be touched, results of other settings or of other pictures, damaged results, folders
     /// of something else, and places that cannot be written.
     pub fn create(root: &Path, settings: Settings, existing: Existing) -> Result<Self> {
+        if !Self::are_in(root) && holds_something_else(root) {
+            let fact = format!("it is not empty, and contains no {SETTINGS}, so its files may be something else");
+            return Err(Error::document(root, fact, Hint::from("empty it yourself").or(Hint::Give(Setting::RESULTS))));
+        }
+        std::fs::create_dir_all(root).writing(root)?;
+        // Shards that begin at the same time: the second one finds the results of the first.
+        let lock = root.join(LOCK);
+        let _held = File::create(&lock).and_then(|file| file.lock().map(|()| file)).writing(&lock)?;
         if Self::are_in(root) {
             match existing {
                 Existing::Refuse => return Err(Self::present(root)),
                 Existing::Resume => return Self::resume(root, &settings),
                 Existing::Overwrite => remove(root)?,
             }
-        } else if root.is_dir() && std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
-            let fact = format!("it is not empty, and contains no {SETTINGS}, so its files may be something else");
-            return Err(Error::document(root, fact, Hint::from("empty it yourself").or(Hint::Give(Setting::RESULTS))));
         }
         for folder in [root.join(RECORDS), root.join(BESIDE)] {
             std::fs::create_dir_all(&folder).writing(&folder)?;
@@ -283,6 +291,13 @@ fn remove(root: &Path) -> Result<()> {
     // Last, so that a half-deleted folder is still recognised.
     let settings = root.join(SETTINGS);
     std::fs::remove_file(&settings).writing(&settings)
+}
+
+/// Whether a folder has files that are neither results nor hidden.
+fn holds_something_else(root: &Path) -> bool {
+    let ours = |name: &str| name.starts_with('.') || [RECORDS, BESIDE].contains(&name);
+    let mut entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    entries.any(|entry| !ours(&entry.file_name().to_string_lossy()))
 }
 
 /// Writes indented JSON.

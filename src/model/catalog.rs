@@ -97,7 +97,7 @@ pub fn catalog() -> Result<Vec<Known>> {
     let text = std::fs::read_to_string(&path).reading(&path)?;
     serde_json::from_str(&text).map_err(|e| {
         let hint = format!("correct it, or unset {CATALOG_VARIABLE}");
-        Error::checkpoint(&path, format!("it is not a list of models ({e})"), hint)
+        Error::document(&path, format!("it is not a list of models ({e})"), hint)
     })
 }
 

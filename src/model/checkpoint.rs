@@ -5,17 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use safetensors::{Dtype, tensor::Metadata};
-use sha2::{Digest, Sha256};
 
+use super::digest::digest;
 use super::pickle::{self, Element, MAX_DESCRIPTION, Pickled, Storages};
+use crate::control::Control;
 use crate::error::{Error, Hint, Listing, PathContext, Result};
-use crate::files;
 
 /// How many times as large as the file its tensors may be in all.
 const MAX_SHARING: u64 = 4;
@@ -190,17 +190,13 @@ impl Checkpoint {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// SHA-256 of the whole file, in hexadecimal.
+    /// SHA-256 of the whole file, in hexadecimal; `control` may cancel.
     ///
     /// # Errors
-    /// Files that cannot be read any more.
-    pub fn sha256(&self) -> Result<String> {
-        let hash = || {
-            let mut hasher = Sha256::new();
-            std::io::copy(&mut self.source.open()?, &mut Hashing(&mut hasher))?;
-            Ok(files::hexadecimal(&hasher.finalize()))
-        };
-        hash().map_err(|e: std::io::Error| Error::unreadable(&self.path, e))
+    /// Files that cannot be read any more, and being cancelled.
+    pub fn sha256(&self, control: &dyn Control) -> Result<String> {
+        let file = self.source.open().reading(&self.path)?;
+        digest(file, &self.path, None, control, |_| Ok(())).map(|(sha256, _)| sha256)
     }
 
     /// Names of all tensors of floating-point numbers, in order.
@@ -313,20 +309,6 @@ impl Element {
             Self::F32 => each.map(|b| f32::from_le_bytes(std::array::from_fn(|i| b[i]))).collect(),
             Self::F64 => each.map(|b| f64::from_le_bytes(std::array::from_fn(|i| b[i])) as f32).collect(),
         }
-    }
-}
-
-/// Feeds what is written to it into a hash.
-struct Hashing<'a>(&'a mut Sha256);
-
-impl Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -27,13 +27,23 @@ pub(super) fn copy(from: &Path, to: &Path, control: &dyn Control) -> Result<(Str
     pass_through(from, control, |bytes| file.write_all(bytes).writing(to))
 }
 
-fn pass_through(
+fn pass_through(path: &Path, control: &dyn Control, write: impl FnMut(&[u8]) -> Result<()>) -> Result<(String, u64)> {
+    let file = File::open(path).reading(path)?;
+    let all = Some(file.metadata().reading(path)?.len());
+    digest(file, path, all, control, write)
+}
+
+/// SHA-256 and size of what is read, of `all` bytes, each block of which is written; `path` is for messages.
+///
+/// # Errors
+/// What cannot be read, and being cancelled.
+pub(super) fn digest(
+    mut file: impl Read,
     path: &Path,
+    all: Option<u64>,
     control: &dyn Control,
     mut write: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<(String, u64)> {
-    let mut file = File::open(path).reading(path)?;
-    let all = Some(file.metadata().reading(path)?.len());
     let (mut hasher, mut done) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -44,7 +54,7 @@ fn pass_through(
                 hasher.update(&buffer[..count]);
                 write(&buffer[..count])?;
                 done += count as u64;
-                control.emit(Event::Download { done, all });
+                control.emit(Event::Bytes { done, all });
             }
         }
     }

@@ -79,7 +79,7 @@ pub(super) fn fetch(
         }
         file.write_all(&buffer[..count]).map_err(unwritable)?;
         done += count as u64;
-        control.emit(Event::Download { done, all });
+        control.emit(Event::Bytes { done, all });
     }
     match all {
         Some(all) if done < all => Err(Failure::Source(format!("{url} broke off after {done} of {all} bytes"))),

@@ -121,7 +121,7 @@ impl ModelFolder {
         let text = std::fs::read_to_string(&record).reading(&record)?;
         let parsed = serde_json::from_str(&text).map_err(|e| {
             let fact = format!("it is not the record of a model ({e})");
-            Error::checkpoint(&record, fact, Hint::Reinstall(name.into()))
+            Error::document(&record, fact, Hint::Reinstall(name.into()))
         })?;
         Ok(Some(Installed { name: name.into(), record: parsed, folder }))
     }
@@ -144,7 +144,7 @@ impl ModelFolder {
     pub fn check_free(&self, name: &str) -> Result<()> {
         check_name(name)?;
         if self.root.join(name).exists() {
-            let hint = Hint::Give(Setting::MODEL_NAME).or("remove the installed one first");
+            let hint = Hint::Reinstall(name.into());
             return Err(Error::mismatch(name.to_owned(), "a model of that name is installed already", hint));
         }
         Ok(())

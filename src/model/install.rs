@@ -7,9 +7,9 @@ use super::archive::check_archive;
 use super::catalog::{Known, Proof};
 use super::digest::{copy, hash};
 use super::download::{Failure, PATIENCE, fetch};
-use super::folder::{Installed, ModelFolder, ModelRecord};
+use super::folder::{Installed, ModelFolder, ModelRecord, check_name};
 use crate::control::{Control, Silent};
-use crate::error::{Error, Hint, PathContext, Result};
+use crate::error::{Error, Hint, PathContext, Result, Setting};
 use crate::files::write_atomically;
 
 /// Files that diffusers keep beside the weights, or guided-diffusion's flags.
@@ -34,10 +34,11 @@ impl ModelFolder {
         examine: Examine,
         control: &dyn Control,
     ) -> Result<Installed> {
-        self.check_free(name)?;
-        let weights = &examine(path)?;
-        check_archive(weights)?;
+        check_name(name)?;
         let _name = self.hold(name)?;
+        self.check_free(name).map_err(another_name)?;
+        let weights = &examine(path)?;
+        check_archive(weights, control)?;
         let folder = self.staging()?;
         record.file = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let target = folder.path().join(&record.file);
@@ -58,19 +59,21 @@ impl ModelFolder {
     /// # Errors
     /// Servers that do not answer or send something else, folders that cannot be written, and being cancelled.
     pub fn pull(&self, known: &Known, examine: Examine, control: &dyn Control) -> Result<Installed> {
-        self.check_free(&known.name)?;
+        check_name(&known.name)?;
         let _name = self.hold(&known.name)?;
+        self.check_free(&known.name)?;
         let staged = self.staging()?;
         // Outside the staging folder, so that it survives an interruption.
         let part = self.root().join(format!(".{}.part", known.name));
         let source = fetch_any(known, &part, control)?;
         let file = Path::new(&known.file).file_name().unwrap_or_default();
         let target = staged.path().join(file);
+        // What is cancelled here is still there to go on with.
+        let (sha256, bytes) = hash(&part, control)?;
         std::fs::rename(&part, &target).writing(&target)?;
-        let (sha256, bytes) = hash(&target, control)?;
         self.check_hash(known, source, &sha256)?;
         examine(&target)?;
-        check_archive(&target)?;
+        check_archive(&target, &Silent)?;
         let record = ModelRecord {
             file: file.to_string_lossy().into_owned(),
             sha256,
@@ -127,6 +130,16 @@ impl ModelFolder {
         hashes.entry(name.into()).or_insert_with(|| sha256.into());
         let text = serde_json::to_string_pretty(&hashes).writing(&path)?;
         write_atomically(&path, text.as_bytes())
+    }
+}
+
+/// The same error where another name can be chosen.
+fn another_name(error: Error) -> Error {
+    match error {
+        Error::Mismatch { subject, fact, hint } => {
+            Error::Mismatch { subject, fact, hint: Hint::Give(Setting::MODEL_NAME).or(hint) }
+        }
+        other => other,
     }
 }
 

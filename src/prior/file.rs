@@ -10,7 +10,7 @@ use super::loaded::{Origin, Prior};
 use super::weights::Precision;
 use crate::control::{Control, Silent};
 use crate::error::{Error, Hint, Listing, Result, Setting};
-use crate::model::{Checkpoint, EMBEDDED, ModelFolder, Subject, catalog};
+use crate::model::{Checkpoint, EMBEDDED, Installed, ModelFolder, Subject, catalog};
 
 #[cfg(feature = "embedded-prior")]
 static EMBEDDED_FILE: &[u8] = include_bytes!("../../assets/prior/photo.safetensors");
@@ -25,7 +25,6 @@ pub struct PriorFile {
     checkpoint: Checkpoint,
     architecture: Architecture,
     subject: Option<Subject>,
-    options: Option<AdmOptions>,
 }
 
 impl PriorFile {
@@ -37,26 +36,18 @@ impl PriorFile {
     /// # Errors
     /// Names that mean nothing, files that cannot be read, and checkpoints of no known architecture.
     pub fn find(model: &str) -> Result<Self> {
-        let path = Path::new(model);
-        if looks_like_a_file(model) && path.exists() {
-            return Self::open(path);
-        }
-        if model == EMBEDDED
-            && let Some(checkpoint) = embedded()?
-        {
-            let recognised = Self::recognise(EMBEDDED, checkpoint, None)?;
-            return Ok(Self { subject: Some(Subject::Photos), ..recognised });
-        }
-        if let Some(installed) = ModelFolder::open()?.find(model)? {
-            let file = Self::open(&installed.path())?;
-            return Ok(Self {
+        match Place::of(model)? {
+            Place::Embedded(checkpoint) => {
+                Ok(Self { subject: Some(Subject::Photos), ..Self::recognise(EMBEDDED, checkpoint)? })
+            }
+            Place::Installed(installed) => Ok(Self {
                 name: model.into(),
                 lasting_name: model.into(),
                 subject: installed.record.subject,
-                ..file
-            });
+                ..Self::open(&installed.path())?
+            }),
+            Place::File(path) => Self::open(&path),
         }
-        if path.exists() { Self::open(path) } else { Err(missing(model)?) }
     }
 
     /// The network of a file, or of a folder in the form of diffusers.
@@ -65,26 +56,18 @@ impl PriorFile {
     /// As [`PriorFile::find`].
     pub fn open(path: &Path) -> Result<Self> {
         let file = if path.is_dir() { diffusers::weights_file(path)? } else { path.to_owned() };
-        Ok(Self::recognise(&path.display().to_string(), Checkpoint::open(&file)?, None)?.lasting_at(path))
+        Ok(Self::recognise(&path.display().to_string(), Checkpoint::open(&file)?)?.lasting_at(path))
     }
 
-    /// The same with options that the shapes do not show, instead of those in a JSON file beside it.
-    ///
-    /// # Errors
-    /// As [`PriorFile::find`].
-    pub fn open_with(path: &Path, options: AdmOptions) -> Result<Self> {
-        Ok(Self::recognise(&path.display().to_string(), Checkpoint::open(path)?, Some(options))?.lasting_at(path))
-    }
-
-    fn recognise(name: &str, checkpoint: Checkpoint, options: Option<AdmOptions>) -> Result<Self> {
+    fn recognise(name: &str, checkpoint: Checkpoint) -> Result<Self> {
         let checkpoint = if diffusers::is_diffusers(&checkpoint) {
             diffusers::check_beside(checkpoint.path())?;
             diffusers::as_ddpm(checkpoint)
         } else {
             checkpoint
         };
-        let architecture = Architecture::recognise(&checkpoint, options)?;
-        Ok(Self { name: name.into(), lasting_name: name.into(), checkpoint, architecture, subject: None, options })
+        let architecture = Architecture::recognise(&checkpoint, None)?;
+        Ok(Self { name: name.into(), lasting_name: name.into(), checkpoint, architecture, subject: None })
     }
 
     /// The same with the place of a file in whatever folder it is looked for.
@@ -163,13 +146,12 @@ impl PriorFile {
         let origin = Origin {
             name,
             lasting_name,
-            sha256: checkpoint.sha256()?,
+            sha256: checkpoint.sha256(control)?,
             parameters: architecture.parameters(),
             within: checkpoint.origin().map(str::to_owned),
             precision,
             subject,
             side: architecture.published().map(|published| published.side),
-            conditional: classes.is_some(),
         };
         Ok(Prior::new(network, origin))
     }
@@ -179,14 +161,44 @@ impl PriorFile {
     /// # Errors
     /// As [`PriorFile::load`], and networks that are none.
     pub fn load_classifier(self, device: &Device, control: &dyn Control) -> Result<(Classifier, String)> {
-        let Self { checkpoint, architecture, options, .. } = self;
+        let Self { checkpoint, architecture, .. } = self;
         if !architecture.is_classifier() {
             return Err(Checkpoint::refusal(checkpoint.path(), "it is no classifier".into()));
         }
         architecture.compare(&checkpoint).check(checkpoint.path())?;
-        let options = options.map_or_else(|| AdmOptions::beside(&checkpoint), Ok)?;
+        let options = AdmOptions::beside(&checkpoint)?;
         let classifier = Classifier::load_with(&checkpoint, options, device, control)?;
-        Ok((classifier, checkpoint.sha256()?))
+        Ok((classifier, checkpoint.sha256(control)?))
+    }
+}
+
+/// What a name stands for.
+pub(super) enum Place {
+    /// What is compiled in.
+    Embedded(Checkpoint),
+    /// A model of the folder.
+    Installed(Installed),
+    /// A file or a folder.
+    File(PathBuf),
+}
+
+impl Place {
+    /// # Errors
+    /// Names of nothing, and records that cannot be read.
+    pub(super) fn of(model: &str) -> Result<Self> {
+        let path = PathBuf::from(model);
+        if looks_like_a_file(model) && path.exists() {
+            return Ok(Self::File(path));
+        }
+        if model == EMBEDDED
+            && let Some(checkpoint) = embedded()?
+        {
+            return Ok(Self::Embedded(checkpoint));
+        }
+        if let Some(installed) = ModelFolder::open()?.find(model)? {
+            return Ok(Self::Installed(installed));
+        }
+        if path.exists() { Ok(Self::File(path)) } else { Err(missing(model)?) }
     }
 }
 

@@ -7,14 +7,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::denoiser::{Call, Denoiser};
-use super::file::PriorFile;
+use super::file::{Place, PriorFile};
 use super::weights::Precision;
 use crate::control::Control;
 use crate::device::Selected;
 use crate::error::{Error, PathContext, Result, Setting};
 use crate::files::write_atomically;
 use crate::metrics::Network;
-use crate::model::{Checkpoint, Comparison, EMBEDDED, ModelFolder, Subject};
+use crate::model::{Checkpoint, Comparison, Subject};
 use crate::noise::{Noise, Seeded, Stream};
 
 /// What a file of weights holds.
@@ -45,13 +45,11 @@ pub struct Inspection {
 /// # Errors
 /// Names that mean nothing, files that cannot be read, and networks that are not known.
 pub fn inspect(model: &str) -> Result<Inspection> {
-    let installed = ModelFolder::open()?.find(model)?;
-    let licence = installed.as_ref().and_then(|model| model.record.licence.clone());
-    let place = match &installed {
-        Some(installed) => Some(installed.path()),
-        // A file of that name is not meant.
-        None if model == EMBEDDED => None,
-        None => Some(PathBuf::from(model)),
+    let own = "that of this program; its training pictures are listed in assets/prior";
+    let (place, licence) = match Place::of(model)? {
+        Place::Embedded(_) => (None, Some(own.to_owned())),
+        Place::Installed(installed) => (Some(installed.path()), installed.record.licence),
+        Place::File(path) => (Some(path), None),
     };
     if let Some((checkpoint, network)) = place.map(|place| of_metric(&place)).transpose()?.flatten() {
         return Ok(Inspection {
@@ -68,7 +66,6 @@ pub fn inspect(model: &str) -> Result<Inspection> {
     }
     let file = PriorFile::find(model)?;
     let (checkpoint, architecture) = (file.checkpoint(), file.architecture());
-    let own = "that of this program; its training pictures are listed in assets/prior";
     Ok(Inspection {
         file: checkpoint.path().into(),
         origin: checkpoint.origin().map(str::to_owned),
@@ -77,7 +74,7 @@ pub fn inspect(model: &str) -> Result<Inspection> {
         parameters: architecture.parameters(),
         precision: checkpoint.precision(),
         comparison: architecture.compare(checkpoint),
-        licence: licence.or_else(|| (file.name() == EMBEDDED).then(|| own.into())),
+        licence,
         suits: suits(&file),
     })
 }

@@ -25,7 +25,6 @@ pub(super) struct Origin {
     pub subject: Option<Subject>,
     /// Side of the pictures it was trained on.
     pub side: Option<usize>,
-    pub conditional: bool,
 }
 
 impl Prior {
@@ -44,7 +43,6 @@ impl Prior {
             precision: Precision::F32,
             subject: None,
             side: None,
-            conditional: false,
         };
         Self { network, origin }
     }
@@ -87,11 +85,6 @@ impl Prior {
     /// Side of the pictures it was trained on, where its shape is that of a published network.
     pub fn published_side(&self) -> Option<usize> {
         self.origin.side
-    }
-
-    /// Whether it was trained with classes.
-    pub fn is_conditional(&self) -> bool {
-        self.origin.conditional
     }
 
     /// Bytes one step needs on the device for `batch` pictures of that many pixels, the weights included, and what its

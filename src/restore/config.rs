@@ -1,11 +1,12 @@
 //! Everything that decides a result, given the measurement and the prior.
 
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::{Quality, defaults};
 use crate::degradation::Degradation;
 use crate::error::{Error, Hint, Result, Setting};
-use crate::sampler::{Method, Timeline, Travel, schedule::Betas};
+use crate::sampler::{Method, Sampler, Timeline, Travel, schedule::Betas, signed_sigma};
 
 /// Largest noise that is accepted, of a `[0, 1]` image.
 const MAX_SIGMA: f64 = 1.0;
@@ -93,17 +94,45 @@ impl RestoreConfig {
             ));
         }
         self.method.check()?;
+        if self.data == DataModel::Intervals && !self.degradation.is_picture() {
+            let fact = "measurements of compressed sensing are not rounded or cut off as pixels are";
+            return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
+        }
         if !self.travel.is_none() && !self.method.travels() {
             return Err(Error::mismatch(
                 Setting::TRAVEL_REPEAT,
                 format!("{} has no time travel", self.method.name()),
-                Hint::Omit(Setting::TRAVEL_REPEAT).or("choose ddnm, fdgr, ddpg, idpg or diffpir"),
+                Hint::set(Setting::TRAVEL_REPEAT, "1").or("choose ddnm, fdgr, ddpg, idpg or diffpir"),
             ));
         }
         self.timeline().map(drop)
     }
 
-    pub(super) fn timeline(&self) -> Result<Timeline> {
+    fn timeline(&self) -> Result<Timeline> {
         Timeline::new(self.schedule, self.steps, self.start, self.travel)
+    }
+
+    /// The times of a run: the sampler's own, or those of the steps.
+    pub(super) fn timeline_of(&self, sampler: &dyn Sampler) -> Result<Timeline> {
+        match sampler.timeline(signed_sigma(self.sigma), self.schedule)? {
+            Some(timeline) => Ok(timeline),
+            None => self.timeline(),
+        }
+    }
+
+    /// Whether a run starts from the classical estimate, and not from noise alone as in the papers.
+    pub(crate) fn starts_late(&self) -> bool {
+        self.start < 1.0 || self.method.starts_from_estimate()
+    }
+
+    /// Network evaluations (NFE) of one image.
+    ///
+    /// # Errors
+    /// Parameters outside their range.
+    pub fn evaluations(&self) -> Result<usize> {
+        // Neither the size nor the device matters.
+        let sampler = self.method.sampler([16, 16], &Device::flex())?;
+        let steps = self.timeline_of(sampler.as_ref())?.steps().count();
+        Ok((0..steps).map(|index| sampler.symmetries(index).len()).sum())
     }
 }

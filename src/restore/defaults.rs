@@ -7,7 +7,7 @@ use crate::degradation::{Degradation, Psf, Stage};
 use crate::error::Result;
 use crate::regularizer::Regularization;
 use crate::sampler::schedule::{Betas, TRAINING_STEPS};
-use crate::sampler::{DiffPir, Guidance, Hqs, Parameters, Travel, signed_sigma};
+use crate::sampler::{DiffPir, Guidance, Hqs, Travel, signed_sigma};
 
 /// Smallest regularisation of a deconvolution by guidance: below it, what the kernel and the file's 8 bits leave unsaid is
 /// magnified.
@@ -40,31 +40,29 @@ pub enum Preference {
 
 /// The defaults of a degradation: for fidelity half-quadratic splitting, where it applies.
 pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
-    let hqs = hqs(&degradation, sigma, Quality::Normal);
+    let method = suits_hqs(&degradation).then(|| Method::Hqs(hqs(&degradation, Quality::Normal)));
     let config = sampled(degradation, sigma);
-    match hqs {
-        Some(hqs) => RestoreConfig { method: Method::Hqs(hqs), ..config },
-        None => config,
-    }
+    RestoreConfig { method: method.unwrap_or(config.method), ..config }
 }
 
-/// The defaults of a degradation for a preference.
+/// The same configuration with the defaults of a preference.
 pub(super) fn preferred(config: &RestoreConfig, preference: Preference) -> RestoreConfig {
-    let (degradation, sigma, seed) = (config.degradation.clone(), config.sigma, config.seed);
-    let preferred = match preference {
+    let (degradation, sigma) = (config.degradation.clone(), config.sigma);
+    let RestoreConfig { method, steps, start, clip, .. } = match preference {
         Preference::Fidelity => self::config(degradation, sigma),
         Preference::Naturalness => sampled(degradation, sigma),
     };
-    RestoreConfig { seed, ..preferred }
+    RestoreConfig { method, steps, start, clip, ..config.clone() }
 }
 
 /// The same configuration with the evaluations of a preset.
 pub(super) fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreConfig {
-    if let (Method::Hqs(_), Some(hqs)) = (&config.method, hqs(&config.degradation, config.sigma, quality)) {
-        return RestoreConfig { method: Method::Hqs(hqs), ..config };
+    if let Method::Hqs(given) = config.method {
+        let Hqs { calls, symmetries, .. } = hqs(&config.degradation, quality);
+        return RestoreConfig { method: Method::Hqs(Hqs { calls, symmetries, ..given }), ..config };
     }
     // A full schedule of which the last `start` fraction has the number of evaluations measured for the task.
-    let [draft, normal, best] = evaluations(&config.degradation);
+    let [draft, normal, best] = tuned(&config.degradation, config.sigma).evaluations;
     let count = match quality {
         Quality::Draft => draft,
         Quality::Normal => normal,
@@ -75,57 +73,43 @@ pub(super) fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreCo
     RestoreConfig { steps, ..config }
 }
 
-/// The same configuration with the method of that name: with the task's guidance where it has any, else as published.
+/// The same configuration with the method of that name: as tuned for the task, with the task's guidance where it has any, else as
+/// published.
 pub(super) fn with_method(config: &RestoreConfig, name: &str) -> Result<RestoreConfig> {
+    let tuned = tuned(&config.degradation, config.sigma).method;
     let method = match Method::named(name)? {
-        Method::Hqs(published) => {
-            Method::Hqs(hqs(&config.degradation, config.sigma, Quality::Normal).unwrap_or(published))
-        }
-        published => {
-            let (tuned, _) = sampler(&config.degradation, config.sigma);
-            published.with_guidance(tuned.guidance().unwrap_or(Guidance::DEFAULT), Regularization::DEFAULT)
-        }
+        _ if tuned.name() == name => tuned,
+        Method::Hqs(_) => Method::Hqs(hqs(&config.degradation, Quality::Normal)),
+        published => published.with_guidance(tuned.guidance().unwrap_or(Guidance::DEFAULT), Regularization::DEFAULT),
     };
     Ok(RestoreConfig { method, ..config.clone() })
 }
 
-/// Half-quadratic splitting for a degradation, measured on validation pictures (BENCHMARKS.md); none where nothing is known of
-/// what is sought: its denoiser takes away noise, and invents nothing.
-fn hqs(degradation: &Degradation, sigma: f64, quality: Quality) -> Option<Hqs> {
-    let known = |stage: &Stage| !matches!(stage, Stage::Colorization(_) | Stage::Inpainting(_));
-    if !degradation.stages().iter().all(known) {
-        return None;
-    }
+/// Whether something is known of all that is sought: the denoiser of half-quadratic splitting takes away noise, and invents
+/// nothing.
+fn suits_hqs(degradation: &Degradation) -> bool {
+    degradation.stages().iter().all(|stage| !matches!(stage, Stage::Colorization(_) | Stage::Inpainting(_)))
+}
+
+/// Half-quadratic splitting for a degradation.
+fn hqs(degradation: &Degradation, quality: Quality) -> Hqs {
     let by = |draft: usize, normal: usize, best: usize| match quality {
         Quality::Draft => draft,
         Quality::Normal => normal,
         Quality::Best => best,
     };
-    let published = Hqs::published();
-    Some(match (degradation.single(), sigma > 0.0) {
-        (Some(Stage::Denoising(_)), _) => Hqs { calls: 1, symmetries: by(1, 1, 8), sigma_end: 0.002, ..published },
-        (Some(Stage::WalshHadamard(_) | Stage::BlockSensing(_)), _) => {
-            Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..published }
-        }
-        (Some(Stage::Deblur(_)), _) => Hqs { lambda: 0.5, calls: by(4, 8, 16), symmetries: by(1, 1, 2), ..published },
-        _ => Hqs { calls: by(4, 8, 16), symmetries: by(1, 1, 2), ..published },
-    })
-}
-
-/// Evaluations of samplers for draft, normal and best, measured on four validation pictures (BENCHMARKS.md).
-fn evaluations(degradation: &Degradation) -> [u32; 3] {
-    match degradation.stages()[0].kind().task {
-        "sr" => [10, 20, 20],
-        "denoise" => [10, 30, 50],
-        "inpaint" => [5, 20, 100],
-        "cs" => [20, 50, 50],
-        _ => [5, 20, 20],
+    let some = Hqs { calls: by(4, 8, 16), symmetries: by(1, 4, 8), ..Hqs::TUNED };
+    match degradation.single() {
+        Some(Stage::Denoising(_)) => Hqs { calls: 1, symmetries: by(1, 1, 8), sigma_end: 0.002, ..Hqs::TUNED },
+        Some(Stage::WalshHadamard(_) | Stage::BlockSensing(_)) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
+        Some(Stage::Deblur(_)) => Hqs { lambda: 0.5, ..some },
+        _ => some,
     }
 }
 
 /// A sampler for a degradation, with the parameters that `fdgr sweep` settled on pictures that the prior was not trained on.
 fn sampled(degradation: Degradation, sigma: f64) -> RestoreConfig {
-    let (method, start) = sampler(&degradation, sigma);
+    let Tuned { method, start, .. } = tuned(&degradation, sigma);
     let config = RestoreConfig {
         degradation,
         sigma,
@@ -142,8 +126,16 @@ fn sampled(degradation: Degradation, sigma: f64) -> RestoreConfig {
     with_quality(config, Quality::Normal)
 }
 
-/// The sampler, and the share of its steps that is run.
-fn sampler(degradation: &Degradation, sigma: f64) -> (Method, f64) {
+/// A sampler for a task.
+struct Tuned {
+    method: Method,
+    /// Share of the steps that is run.
+    start: f64,
+    /// Network evaluations for draft, normal and best.
+    evaluations: [u32; 3],
+}
+
+fn tuned(degradation: &Degradation, sigma: f64) -> Tuned {
     let sigma_y = signed_sigma(sigma);
     let fdgr = |gamma, eta_tilde, regularization| {
         Method::fdgr(Guidance { gamma, eta_tilde, ..Guidance::DEFAULT }, regularization)
@@ -153,15 +145,22 @@ fn sampler(degradation: &Degradation, sigma: f64) -> (Method, f64) {
         fdgr(gamma, eta_tilde.max(floor).min(1000.0), Regularization::DEFAULT)
     };
     let ddpg = |zeta| Method::ddpg(Guidance { zeta, inject_noise: true, ..Guidance::DEFAULT });
-    match &degradation.stages()[0] {
-        Stage::Denoising(_) => (Method::DiffPir(DiffPir::DEFAULT), 0.3),
-        Stage::SrBicubic(_) | Stage::AveragePooling(_) => (fdgr(16.0, 0.2, Regularization::g_plus(2.0)), 0.2),
+    let (method, start, evaluations) = match &degradation.stages()[0] {
+        Stage::Denoising(_) => (Method::DiffPir(DiffPir::DEFAULT), 0.3, [10, 30, 50]),
+        Stage::SrBicubic(_) | Stage::AveragePooling(_) => {
+            (fdgr(16.0, 0.2, Regularization::g_plus(2.0)), 0.2, [10, 20, 20])
+        }
         Stage::Deblur(stage) => match stage.psf {
-            Psf::Motion { .. } | Psf::Random { .. } | Psf::Measured { .. } => (deblur(12.0, 0.9), 0.3),
-            Psf::Gaussian { .. } | Psf::Uniform { .. } | Psf::Anisotropic { .. } => (deblur(8.0, 0.6), 0.3),
+            Psf::Motion { .. } | Psf::Random { .. } | Psf::Measured { .. } => (deblur(12.0, 0.9), 0.3, [5, 20, 20]),
+            Psf::Gaussian { .. } | Psf::Uniform { .. } | Psf::Anisotropic { .. } => {
+                (deblur(8.0, 0.6), 0.3, [5, 20, 20])
+            }
         },
-        Stage::Inpainting(_) => (ddpg(1.0), 0.3),
-        Stage::Colorization(_) => (ddpg(0.7), 0.4),
-        Stage::WalshHadamard(_) | Stage::BlockSensing(_) => (fdgr(8.0, 0.7, Regularization::DEFAULT), 0.3),
-    }
+        Stage::Inpainting(_) => (ddpg(1.0), 0.3, [5, 20, 100]),
+        Stage::Colorization(_) => (ddpg(0.7), 0.4, [5, 20, 20]),
+        Stage::WalshHadamard(_) | Stage::BlockSensing(_) => {
+            (fdgr(8.0, 0.7, Regularization::DEFAULT), 0.3, [20, 50, 50])
+        }
+    };
+    Tuned { method, start, evaluations }
 }

@@ -14,7 +14,8 @@ use crate::sampler::Data;
 /// With [`Border::Extend`] the light of a blurred photograph comes from beyond its border: the image sought has a margin at its
 /// lower and right side, which [`Measurement::crop`] removes.
 pub struct Measurement {
-    degradation: Degradation,
+    /// What the operator was built from; none for one of the caller's own.
+    degradation: Option<Degradation>,
     operator: Box<dyn LinearOperator>,
     /// The circular convolution of the image with its margin.
     circular: Option<Arc<Convolution>>,
@@ -40,14 +41,13 @@ impl Measurement {
         let first: Option<Box<dyn LinearOperator>> =
             circular.clone().map(|circular| Box::new(Crop::new(circular, size)) as _);
         let operator = degradation.build_from(first.into_iter().collect(), [3, size[0], size[1]], device)?;
-        Ok(Self { degradation: degradation.clone(), operator, circular, size, margin })
+        Ok(Self { degradation: Some(degradation.clone()), operator, circular, size, margin })
     }
 
     /// The measurement by an operator of one's own.
     pub fn custom(operator: Box<dyn LinearOperator>) -> Self {
         let [_, height, width] = operator.image_shape();
-        let degradation = Degradation::new(Vec::new());
-        Self { degradation, operator, circular: None, size: [height, width], margin: [0, 0] }
+        Self { degradation: None, operator, circular: None, size: [height, width], margin: [0, 0] }
     }
 
     /// Height and width of the image that is sought for one of `size`, its margin included: what a run's memory depends on.
@@ -71,7 +71,7 @@ impl Measurement {
 
     /// Whether what is measured can be looked at.
     pub fn is_picture(&self) -> bool {
-        self.degradation.is_picture()
+        self.degradation.as_ref().is_none_or(Degradation::is_picture)
     }
 
     /// `Aᵀ (A Aᵀ + eta I)⁻¹ y` with periodic borders, without a margin: a picture of what was measured.
@@ -79,10 +79,12 @@ impl Measurement {
     /// # Errors
     /// As [`Measurement::new`].
     pub fn regularized_inverse(&self, y: Tensor<4>, eta: f64) -> Result<Tensor<4>> {
-        if !self.has_margin() {
-            return Ok(self.operator.regularized_inverse(y, eta));
+        match &self.degradation {
+            Some(degradation) if self.has_margin() => {
+                Ok(degradation.build(self.size, &y.device())?.regularized_inverse(y, eta))
+            }
+            _ => Ok(self.operator.regularized_inverse(y, eta)),
         }
-        Ok(self.degradation.build(self.size, &y.device())?.regularized_inverse(y, eta))
     }
 
     /// Whether light comes from beyond the border.
@@ -107,12 +109,11 @@ impl Measurement {
     /// # Errors
     /// A device that does not give its data back.
     pub fn estimate(&self, y: &Tensor<4>, sigma_y: f64) -> Result<Tensor<4>> {
-        let parts = self.operator.parts();
-        if parts.len() != self.degradation.stages().len() {
+        let Some(degradation) = &self.degradation else {
             return Ok(self.operator.regularized_inverse(y.clone(), (sigma_y * sigma_y).max(1e-4)));
-        }
+        };
         let mut x = y.clone();
-        for (i, (stage, part)) in self.degradation.stages().iter().zip(parts).enumerate().rev() {
+        for (i, (stage, part)) in degradation.stages().iter().zip(self.parts()).enumerate().rev() {
             x = match &self.circular {
                 Some(circular) if i == 0 => {
                     let extended = border::extended(x, self.margin);
@@ -138,20 +139,29 @@ impl Measurement {
             (3, 1) => ChannelMix::new(&[colorization::WEIGHTS.to_vec()], [h, w], &photo.device()).apply(photo),
             _ => photo,
         };
-        let last = self.operator.parts().pop();
-        let masks = self.degradation.stages().last().is_some_and(|stage| stage.kind_of().masks_noise());
-        Ok(match last {
-            Some(last) if masks => last.apply(y),
-            _ => y,
-        })
+        Ok(self.masked(y))
     }
 
-    /// Noise on what is measured only: not into holes.
-    pub fn mask_noise(&self, noise: Tensor<4>) -> Tensor<4> {
-        match (self.degradation.masks_noise(), self.degradation.single()) {
-            (true, Some(_)) => self.operator.apply(noise),
-            _ => noise,
+    /// The operators of the stages.
+    fn parts(&self) -> Vec<&dyn LinearOperator> {
+        match self.operator.factors() {
+            [] => vec![self.operator.as_ref()],
+            factors => factors.iter().map(AsRef::as_ref).collect(),
         }
+    }
+
+    /// The same where something is measured, and 0 in holes that the last stage makes.
+    fn masked(&self, y: Tensor<4>) -> Tensor<4> {
+        let last = self.degradation.as_ref().and_then(|degradation| degradation.stages().last());
+        match self.parts().last() {
+            Some(mask) if last.is_some_and(|stage| stage.kind_of().masks_noise()) => mask.apply(y),
+            _ => y,
+        }
+    }
+
+    /// A measurement `y` with `noise` of standard deviation `sigma_y` of a `[-1, 1]` image, which does not fall into holes.
+    pub fn with_noise(&self, y: Tensor<4>, noise: Tensor<4>, sigma_y: f64) -> Tensor<4> {
+        y + self.masked(noise) * sigma_y
     }
 
     /// What `y` says of the true measurement.

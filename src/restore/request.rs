@@ -30,7 +30,7 @@ pub struct Request {
     pub degradation: Auto<Degradation>,
     /// Standard deviation of the noise, of a `[0, 1]` image.
     pub sigma: Auto<f64>,
-    /// Seed of all noise.
+    /// Seed of all noise; deterministic methods draw none.
     pub seed: u64,
     /// What is to differ from the defaults of the task.
     pub overrides: Overrides,
@@ -94,7 +94,10 @@ impl Request {
                 {
                     return Err(Error::mismatch(
                         Setting::DEGRADATION,
-                        "the file of measurements says how it was made, and it was another way",
+                        format!(
+                            "the file says how it was made, by {}, and it was another way",
+                            made.degradation.name()
+                        ),
                         Hint::Omit(Setting::DEGRADATION),
                     ));
                 }
@@ -107,7 +110,6 @@ impl Request {
         };
         let mut config = RestoreConfig { seed: self.seed, ..RestoreConfig::new(degradation, sigma) };
         self.overrides.apply(&mut config)?;
-        config.check()?;
         Ok(config)
     }
 
@@ -115,7 +117,7 @@ impl Request {
         let Auto::Given(degradation) = &self.degradation else {
             return Err(Error::mismatch(
                 Setting::DEGRADATION,
-                "what happened to the photo is not known",
+                "it is missing: what happened to the photo is not known",
                 Hint::Give(Setting::DEGRADATION),
             ));
         };
@@ -148,7 +150,8 @@ impl Overrides {
     /// # Errors
     /// Unknown methods, parameters of other methods, values out of range, and a border for what has none.
     pub fn apply(&self, config: &mut RestoreConfig) -> Result<()> {
-        if self.border.is_some() && config.degradation.valid_kernel()?.is_none() {
+        self.check_conflicts()?;
+        if self.border.is_some() && !config.degradation.has_border()? {
             return Err(Error::mismatch(
                 Setting::BORDER,
                 "only blurs inverted by the Fourier transform have one",
@@ -164,16 +167,14 @@ impl Overrides {
             let base = defaults::with_method(config, name)?;
             *config = base;
         }
-        config.method = config.method.with(&self.parameters)?;
         config.start = self.start.unwrap_or(config.start);
         if let Some(quality) = self.quality {
             *config = config.clone().with_quality(quality);
         }
-        match (&mut config.method, self.steps) {
-            // Its steps are its denoisings.
-            (Method::Hqs(hqs), Some(steps)) => hqs.calls = steps,
-            (_, Some(steps)) => config.steps = steps,
-            (_, None) => {}
+        config.method = config.method.with(&self.parameters)?;
+        match config.method.own_steps() {
+            Some(name) => config.method = self.with_own_steps(&config.method, name)?,
+            None => config.steps = self.steps.unwrap_or(config.steps),
         }
         config.travel.length = self.travel_length.unwrap_or(config.travel.length);
         config.travel.repeat = self.travel_repeat.unwrap_or(config.travel.repeat);
@@ -181,5 +182,40 @@ impl Overrides {
         config.border = self.border.unwrap_or(config.border);
         config.data = self.data.unwrap_or(config.data);
         config.check()
+    }
+
+    /// Refuses what decides the same thing twice.
+    fn check_conflicts(&self) -> Result<()> {
+        let preference = Setting::of("prefer");
+        let pairs = [
+            (self.quality.is_some() && self.steps.is_some(), Setting::of("quality"), Setting::STEPS),
+            (self.preference.is_some() && self.method.is_some(), preference, Setting::METHOD),
+        ];
+        match pairs.into_iter().find(|(both, ..)| *both) {
+            Some((_, one, other)) => {
+                let fact = format!("{} decides the same", other.0);
+                Err(Error::mismatch(one.clone(), fact, Hint::Omit(one).or(Hint::Omit(other))))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A method whose times are its own, with as many steps as asked for.
+    fn with_own_steps(&self, method: &Method, name: &str) -> Result<Method> {
+        let unknown = [
+            (self.start.is_some(), Setting::START),
+            (self.travel_length.is_some(), Setting::TRAVEL_LENGTH),
+            (self.travel_repeat.is_some(), Setting::TRAVEL_REPEAT),
+        ];
+        if let Some((_, setting)) = unknown.into_iter().find(|(given, _)| *given) {
+            let fact = format!("{} starts from the classical estimate, and has times of its own", method.name());
+            return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting).or("choose another method")));
+        }
+        if self.steps.is_some() && self.parameters.get(name).is_some() {
+            let fact = format!("{name} says the same of {}", method.name());
+            return Err(Error::mismatch(Setting::STEPS, fact, Hint::Omit(Setting::STEPS)));
+        }
+        let steps = self.steps.map(|steps| Values::default().with(name, steps));
+        method.with(&steps.unwrap_or_default())
     }
 }

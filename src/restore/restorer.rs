@@ -165,17 +165,12 @@ impl Restorer {
         };
         let data = measurement.data(y, config.data);
         let mut noise = Seeded::new(config.seed, Stream::Sampling);
-        let restored = self.sample(&measurement, &data, config, &mut noise, control)?;
-        let receipt = Receipt {
-            residual: residual(&measurement, &data, restored.clone())?,
-            evaluations: self.run_steps(config)?,
-        };
-        let picture = Picture::from_tensor(restored)?;
+        let x = self.run(&measurement, &data, config, &mut noise, control)?;
+        let receipt =
+            Receipt { residual: residual(&measurement, &data, x.clone())?, evaluations: config.evaluations()? };
+        let picture = Picture::from_tensor(measurement.crop(x))?;
         let picture = match source {
-            Source::Photo(photo) => {
-                let discarded = config.degradation.stages().iter().any(|stage| stage.kind_of().discards_colors());
-                picture.with_extras_of(photo, !discarded)
-            }
+            Source::Photo(photo) => picture.with_extras_of(photo, !config.degradation.discards_colors()),
             Source::Sensed(_) => picture,
         };
         Ok(Restored { picture, receipt })
@@ -193,6 +188,18 @@ impl Restorer {
         noise: &mut dyn Noise,
         control: &dyn Control,
     ) -> Result<Tensor<4>> {
+        Ok(measurement.crop(self.run(measurement, data, config, noise, control)?))
+    }
+
+    /// The images with their margin.
+    fn run(
+        &self,
+        measurement: &Measurement,
+        data: &Data,
+        config: &RestoreConfig,
+        noise: &mut dyn Noise,
+        control: &dyn Control,
+    ) -> Result<Tensor<4>> {
         config.check()?;
         measurement.check(data.y())?;
         let [height, width] = measurement.operator().image_size();
@@ -202,21 +209,17 @@ impl Restorer {
         let device = &self.device.device;
         let sigma_y = signed_sigma(config.sigma);
         let operator = measurement.operator();
-        if config.method.needs(config.sigma).spectrum && operator.spectral().is_none() && measurement.has_margin() {
+        let mut sampler = config.method.sampler([height, width], device)?;
+        if sampler.needs(sigma_y).spectrum && operator.spectral().is_none() && measurement.has_margin() {
             return Err(Error::mismatch(
                 Setting::METHOD,
                 "it needs the singular values of the blur, which light from beyond a photograph's border hides",
                 Hint::set(Setting::BORDER, "periodic").or("choose another method"),
             ));
         }
-        let mut sampler = config.method.sampler([height, width], device)?;
-        let timeline = match sampler.timeline(sigma_y, config.schedule)? {
-            Some(timeline) => timeline,
-            None => config.timeline()?,
-        };
+        let timeline = config.timeline_of(sampler.as_ref())?;
         let z = noise.draw([batch, 3, height, width], device);
-        // A full run starts from noise alone, as in the papers.
-        let starts_late = config.start < 1.0 || sampler.starts_from_estimate();
+        let starts_late = config.starts_late();
         if starts_late {
             control.emit(Event::Estimating("a classical estimate"));
         }
@@ -236,18 +239,7 @@ impl Restorer {
             clip: config.clip,
         };
         let previews = Previews::new(control, measurement);
-        let restored = run.sample(sampler.as_mut(), z, estimate, noise, &previews)?;
-        Ok(measurement.crop(restored))
-    }
-
-    /// Network evaluations of a run.
-    fn run_steps(&self, config: &RestoreConfig) -> Result<usize> {
-        let sampler = config.method.sampler([16, 16], &self.device.device)?;
-        let timeline = match sampler.timeline(signed_sigma(config.sigma), config.schedule)? {
-            Some(timeline) => timeline,
-            None => config.timeline()?,
-        };
-        Ok(timeline.steps().count())
+        run.sample(sampler.as_mut(), z, estimate, noise, &previews)
     }
 
     /// How many images of a measurement fit the memory at once, at most `wanted` and at least one.
@@ -279,10 +271,10 @@ impl Restorer {
     }
 }
 
-/// Root mean square of the residual of an image without its margin, of pixels in `[0, 1]`.
+/// Root mean square of `A x - nearest(A x)` of an image with its margin, of pixels in `[0, 1]`.
 fn residual(measurement: &Measurement, data: &Data, x: Tensor<4>) -> Result<f64> {
     let device = x.device();
-    let ax = measurement.measure(x);
+    let ax = measurement.operator().apply(x);
     let residual = ax.clone() - data.nearest(ax);
     let rms = residual.square().mean().sqrt() / 2.0;
     let rms = rms.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;

@@ -78,6 +78,14 @@ impl Source {
         }
     }
 
+    /// Height and width of a photo, or of the image of which there are measurements.
+    pub fn measured_size(&self) -> [usize; 2] {
+        match self {
+            Self::Photo(photo) => [photo.height(), photo.width()],
+            Self::Sensed(sensed) => sensed.description.size,
+        }
+    }
+
     /// Height and width of the image that a degradation made this of.
     pub fn image_size(&self, degradation: &Degradation) -> [usize; 2] {
         match self {

@@ -7,7 +7,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Moment, Needs, Parameters, Problem, Sampler, Step, ddnm};
+use super::{Estimate, Moment, Needs, Parameters, Problem, Sampler, Step, ddnm, schedule::noise_level};
 use crate::error::Result;
 use crate::parameter::{Kind, Parameter};
 
@@ -47,11 +47,6 @@ impl DdrmSampler {
         let invert = || problem.operator.regularized_inverse(problem.data.y().clone(), 0.0);
         self.measured.get_or_insert_with(invert).clone()
     }
-}
-
-/// Noise of a state divided by `sqrt(a)`.
-fn sigma(a: f64) -> f64 {
-    ((1.0 - a) / a).sqrt()
 }
 
 impl Parameters for Ddrm {
@@ -100,7 +95,7 @@ impl Sampler for DdrmSampler {
         if let Some(estimate) = estimate {
             return super::noised(estimate, z, first.a);
         }
-        let sigma = sigma(first.a);
+        let sigma = noise_level(first.a);
         let known = |s: f64| s > 0.0 && s * sigma > problem.sigma_y;
         let missing = |s: f64| if known(s) { (sigma.powi(2) - (problem.sigma_y / s).powi(2)).sqrt() } else { sigma };
         let known = |s: f64| if known(s) { 1.0 } else { 0.0 };
@@ -114,7 +109,7 @@ impl Sampler for DdrmSampler {
         let Ddrm { eta_a, eta_b, eta_c } = self.parameters;
         let Estimate { eps, x0, .. } = estimate;
         let spectral = problem.operator.spectral().ok_or_else(ddnm::no_spectrum)?;
-        let (sigma, sigma_y) = (sigma(step.a_next), problem.sigma_y);
+        let (sigma, sigma_y) = (noise_level(step.a_next), problem.sigma_y);
         let z = noise.draw(x0.dims(), &x0.device());
         let kept = |eta: f64| sigma * (1.0 - eta * eta).sqrt();
         let better = |s: f64| s > 0.0 && s * sigma > sigma_y;

@@ -9,12 +9,16 @@
 //! ```
 //!
 //! `D(x, s)` is the estimate `x0` of the state `sqrt(a) x` at the time where `sqrt((1 - a) / a)` is closest to `s`. The first
-//! `z` is the classical estimate, the result the last one. Of denoising one call is the whole method.
+//! `z` is the classical estimate, the result the last one, a mean over several symmetries. Of denoising one call is the whole
+//! method.
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Moment, Parameters, Problem, Sampler, Step, Symmetry, Timeline, schedule::Betas};
+use super::{
+    Estimate, Moment, Parameters, Problem, Sampler, Step, Symmetry, Timeline,
+    schedule::{Betas, noise_level},
+};
 use crate::error::Result;
 use crate::parameter::{Kind, Parameter};
 
@@ -32,8 +36,16 @@ pub struct Hqs {
     pub sigma_end: f64,
     /// Number of denoisings.
     pub calls: usize,
-    /// Symmetries of the square that each denoising is the mean over.
+    /// Symmetries of the square that the last denoising is the mean over, against the patterns that a network leaves.
     pub symmetries: usize,
+}
+
+impl Hqs {
+    /// Tuned for the embedded prior.
+    pub const TUNED: Self = Self { lambda: 0.15, sigma_1: 0.2, ..Self::PUBLISHED };
+    /// DPIR's: `sigma_1` is 49 of 255.
+    pub const PUBLISHED: Self =
+        Self { lambda: 0.23, sigma_1: 2.0 * 49.0 / 255.0, sigma_end: 0.02, calls: 8, symmetries: 1 };
 }
 
 impl Parameters for Hqs {
@@ -50,13 +62,17 @@ impl Parameters for Hqs {
         Parameter::new("calls", "number of denoisings", Kind::Whole { low: 1, high: 1000 }),
         Parameter::new(
             "symmetries",
-            "symmetries that each denoising is the mean over",
+            "symmetries that the last denoising is the mean over",
             Kind::Whole { low: 1, high: 8 },
         ),
     ];
 
+    const PUBLISHED_STEPS: usize = 8;
+    const STEPS: Option<&'static str> = Some("calls");
+    const FROM_ESTIMATE: bool = true;
+
     fn published() -> Self {
-        Self { lambda: 0.15, sigma_1: 0.2, sigma_end: 0.02, calls: 8, symmetries: 1 }
+        Self::PUBLISHED
     }
 
     fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
@@ -68,15 +84,10 @@ impl Parameters for Hqs {
 #[derive(Clone, Copy, Debug)]
 pub struct HqsSampler(pub Hqs);
 
-/// Noise of a state divided by `sqrt(a)`.
-fn sigma(a: f64) -> f64 {
-    ((1.0 - a) / a).sqrt()
-}
-
 impl HqsSampler {
     /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement.
     fn state(&self, z: Tensor<4>, a: f64, problem: &Problem) -> Tensor<4> {
-        let rho = self.0.lambda * (problem.sigma_y.max(LEAST_NOISE) / sigma(a)).powi(2);
+        let rho = self.0.lambda * (problem.sigma_y.max(LEAST_NOISE) / noise_level(a)).powi(2);
         let x = z.clone() - problem.operator.regularized_inverse(problem.residual(z), rho);
         x * a.sqrt()
     }
@@ -92,13 +103,9 @@ impl Sampler for HqsSampler {
         Timeline::of_noise(betas, sigmas).map(Some)
     }
 
-    fn starts_from_estimate(&self) -> bool {
-        true
-    }
-
     fn symmetries(&self, index: usize) -> Vec<Symmetry> {
-        let count = self.0.symmetries;
-        (0..count).map(|n| Symmetry::nth(index * count + n)).collect()
+        let count = if index + 1 == self.0.calls { self.0.symmetries } else { 1 };
+        (0..count).map(|n| Symmetry::nth(index + n)).collect()
     }
 
     fn begin(&mut self, first: &Step, z: Tensor<4>, estimate: Option<Tensor<4>>, problem: &Problem) -> Tensor<4> {

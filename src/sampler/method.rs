@@ -25,6 +25,10 @@ pub trait Parameters: Serialize + DeserializeOwned + Clone {
     const PUBLISHED_CLIP: bool = false;
     /// Whether it has time travel.
     const TRAVELS: bool = false;
+    /// The parameter that counts its steps, where its times are its own and not those of a configuration.
+    const STEPS: Option<&'static str> = None;
+    /// Whether it starts from a classical estimate however long the run is.
+    const FROM_ESTIMATE: bool = false;
 
     /// The parameters of its publication.
     fn published() -> Self;
@@ -104,6 +108,16 @@ macro_rules! methods {
             /// Whether its publication limits estimates to `[-1, 1]`.
             pub fn published_clip(&self) -> bool {
                 match self { $(Self::$variant(_) => <$parameters>::PUBLISHED_CLIP,)* }
+            }
+
+            /// Whether it starts from a classical estimate however long the run is.
+            pub fn starts_from_estimate(&self) -> bool {
+                match self { $(Self::$variant(_) => <$parameters>::FROM_ESTIMATE,)* }
+            }
+
+            /// The parameter that counts its steps, where its times are its own.
+            pub fn own_steps(&self) -> Option<&'static str> {
+                match self { $(Self::$variant(_) => <$parameters>::STEPS,)* }
             }
 
             /// Whether it has time travel.

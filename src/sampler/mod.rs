@@ -121,11 +121,6 @@ pub trait Sampler: Send {
         Ok(None)
     }
 
-    /// Whether it starts from the classical estimate however long the run is.
-    fn starts_from_estimate(&self) -> bool {
-        false
-    }
-
     /// How the state is turned for the evaluation of that number: the mean over several.
     fn symmetries(&self, index: usize) -> Vec<Symmetry> {
         _ = index;

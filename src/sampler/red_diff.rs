@@ -7,7 +7,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Moment, Parameters, Problem, Sampler, Step};
+use super::{Estimate, Moment, Parameters, Problem, Sampler, Step, schedule::noise_level};
 use crate::error::Result;
 use crate::parameter::{Kind, Parameter};
 
@@ -110,7 +110,7 @@ impl Sampler for RedDiffSampler {
         let values = |x: &Tensor<4>| x.dims()[1..].iter().product::<usize>() as f64;
         let fidelity =
             problem.operator.adjoint(problem.residual(state.mu.clone())) * (obs_weight / values(problem.data.y()));
-        let weight = grad_term_weight * ((1.0 - step.a) / step.a).sqrt() / values(&state.mu);
+        let weight = grad_term_weight * noise_level(step.a) / values(&state.mu);
         state.descend(fidelity + (estimate.eps - state.z.clone()) * weight, lr);
         state.z = noise.draw(state.mu.dims(), &state.mu.device());
         Ok(super::noised(state.mu.clone(), state.z.clone(), step.a_next))

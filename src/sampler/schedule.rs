@@ -65,6 +65,11 @@ impl Betas {
     }
 }
 
+/// Noise of a state divided by `sqrt(a)`: `sqrt((1 - a) / a)`.
+pub(super) fn noise_level(a: f64) -> f64 {
+    ((1.0 - a) / a).sqrt()
+}
+
 /// Indices of the steps of a run of `steps`, ending in -1: descending, with jumps back of `travel_length` done
 /// `travel_repeat` times in all at each stage (time travel of RePaint and DDNM; 1 and 1 for none).
 pub fn times(steps: usize, travel_length: usize, travel_repeat: usize) -> Vec<i64> {
@@ -177,7 +182,7 @@ impl Timeline {
     /// No noise at all.
     pub fn of_noise(betas: Betas, sigmas: impl IntoIterator<Item = f64>) -> Result<Self> {
         let alpha_bar = betas.alpha_bar();
-        let distance = |k: usize, sigma: f64| (((1.0 - alpha_bar[k]) / alpha_bar[k]).sqrt().ln() - sigma.ln()).abs();
+        let distance = |k: usize, sigma: f64| (noise_level(alpha_bar[k]).ln() - sigma.ln()).abs();
         let closest = |sigma: f64| {
             (1..alpha_bar.len()).min_by(|&a, &b| distance(a, sigma).total_cmp(&distance(b, sigma))).unwrap_or(1)
         };

@@ -27,6 +27,7 @@ CASES = {
     "average_mean": dict(operator="averaging", sigma_y=0.1, clip=False, calls=3, symmetries=4),
     "average_intervals": dict(operator="averaging", sigma_y=0.02, clip=False, calls=8, symmetries=1, intervals=True),
     "blur": dict(operator="blur", sigma_y=0.05, clip=True, calls=8, symmetries=1),
+    "blur_mean": dict(operator="blur", sigma_y=0.05, clip=True, calls=4, symmetries=3),
     "blur_without_noise": dict(operator="blur", sigma_y=0.0, clip=False, calls=5, symmetries=2),
 }
 LAMBDA, SIGMA_1, SIGMA_END, LEAST_NOISE = 0.15, 0.2, 0.02, 0.002
@@ -73,9 +74,9 @@ def run(case, y, estimate, low, high):
     a, sigma_y = matrix(case["operator"]), case["sigma_y"]
     last = max(sigma_y, SIGMA_END)
     levels = numpy.geomspace(max(SIGMA_1, last), last, case["calls"]) if case["calls"] > 1 else [last]
-    z, times, evaluations = estimate, [], 0
-    for level in levels:
-        t = int(numpy.abs(LEVELS - level).argmin())
+    z, times = estimate, []
+    for call, level in enumerate(levels):
+        t = int(numpy.abs(numpy.log(LEVELS / level)).argmin())
         rho = LAMBDA * (max(sigma_y, LEAST_NOISE) / LEVELS[t]) ** 2
         x = numpy.empty_like(z)
         for channel in range(3):
@@ -83,13 +84,11 @@ def run(case, y, estimate, low, high):
             residual = az - numpy.clip(az, low[0, channel].ravel(), high[0, channel].ravel())
             inverse = a.T @ numpy.linalg.solve(a @ a.T + rho * numpy.eye(len(a)), residual)
             x[0, channel] = z[0, channel] - inverse.reshape(HEIGHT, WIDTH)
-        estimates = []
-        for _ in range(case["symmetries"]):
-            out = turned_back(denoised(turned(x, evaluations % 8), LEVELS[t]), evaluations % 8)
-            estimates.append(numpy.clip(out, -1, 1) if case["clip"] else out)
-            times.append(t)
-            evaluations += 1
-        z = numpy.mean(estimates, 0)
+        symmetries = case["symmetries"] if call + 1 == case["calls"] else 1
+        turns = [(call + n) % 8 for n in range(symmetries)]
+        z = numpy.mean([turned_back(denoised(turned(x, k), LEVELS[t]), k) for k in turns], 0)
+        z = numpy.clip(z, -1, 1) if case["clip"] else z
+        times.append(t)
     return z, times
 
 

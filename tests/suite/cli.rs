@@ -263,12 +263,13 @@ fn bad_files_get_a_sentence() {
         ("empty.png", vec!["empty.png", "empty"]),
         ("text.png", vec!["text.png", "not a picture"]),
         ("cut.png", vec!["cut.png", "cannot be decoded"]),
-        ("folder.png", vec!["folder.png"]),
     ];
     for (file, words) in &cases {
         desk.fails(&format!("restore {file} -o x.png --task denoise --device cpu"), words);
         desk.fails(&format!("degrade {file} -o x.png --task denoise"), words);
     }
+    desk.fails("restore folder.png -o x.png --task denoise --device cpu", &["folder.png", "it is a folder"]);
+    desk.fails("degrade folder.png -o x.png --task denoise", &["folder.png", "cannot be read"]);
     for (file, word) in [
         ("cmyk.jpg", "CMYK"),
         ("cmyk.tiff", "CMYK"),
@@ -325,9 +326,13 @@ fn bad_tasks_get_a_sentence() {
         ("restore photo.png -o x.png --task sr --scale 999", vec!["scale", "999"]),
         ("restore photo.png -o x.png --task denoise --scale 4", vec!["--scale", "--task sr"]),
         ("restore photo.png -o x.png --task cs", vec!["measurements"]),
-        ("restore measured.safetensors -o x.png --task cs --ratio 0.9", vec!["says how"]),
+        ("restore measured.safetensors -o x.png --task cs --ratio 0.9", vec!["--task", "says how"]),
         ("restore hostile.safetensors -o x.png --task cs", vec!["hostile.safetensors", "4611686018427387904"]),
         ("restore photo.png -o x.png --task denoise --border extend", vec!["--border", "blurs"]),
+        ("restore measured.safetensors -o x.png --task cs --data intervals", vec!["--data", "compressed sensing"]),
+        ("restore photo.png -o x.png --task denoise --steps 3 --calls 4", vec!["--steps", "calls"]),
+        ("restore photo.png -o x.png --task denoise --travel-length 3", vec!["--travel-length", "hqs"]),
+        ("restore photo.png -o x.png --task sr --reduction average --form fft", vec!["--form", "reduction average"]),
         ("restore clear.png -o x.jpg --task denoise", vec!["transparency"]),
         ("restore photo.png -o white.png --task inpaint --mask white.png", vec!["white.png", "overwrite"]),
         ("degrade photo.png -o kernel.png --task deblur --kernel kernel.png", vec!["kernel.png", "overwrite"]),
@@ -362,12 +367,13 @@ fn bad_parameters_get_a_sentence() {
         ("--method ddpg --steps 0", vec!["steps", "0"]),
         ("--method ddpg --steps 5000", vec!["steps", "5000"]),
         ("--steps 0", vec!["calls", "0"]),
-        ("--start 0", vec!["start"]),
-        ("--start 1.5", vec!["start"]),
+        ("--method ddpg --start 0", vec!["--start", "above 0"]),
+        ("--method ddpg --start 1.5", vec!["--start", "1.5"]),
+        ("--start 0.5", vec!["--start", "hqs"]),
         ("--method magic", vec!["magic", "fdgr"]),
         ("--frobnicate", vec!["--frobnicate"]),
         ("--model nowhere.pt", vec!["nowhere.pt", "no such file"]),
-        ("--model photo.png", vec!["photo.png"]),
+        ("--model photo.png", vec!["photo.png", "neither"]),
     ] {
         desk.fails(&format!("restore photo.png -o x.png --task denoise --device cpu {flags}"), &words);
     }
@@ -464,6 +470,40 @@ fn a_model_is_not_taken_for_a_folder_of_the_same_name() {
     let recipe = std::fs::read_to_string(desk.path("x.png.recipe.json")).unwrap();
     assert!(recipe.contains(r#""model": "photo""#), "{recipe}");
     desk.succeeds("restore --recipe x.png.recipe.json -o y.png");
+}
+
+#[test]
+fn masks_may_be_inverted() {
+    let desk = Desk::new();
+    desk.bar("holes.png", 32, 24, 10..14);
+    desk.bar("known.png", 32, 24, 0..10);
+    desk.succeeds("degrade photo.png -o torn.png --task inpaint --mask holes.png");
+    desk.succeeds("restore torn.png -o whole.png --task inpaint --mask holes.png --steps 2 --device cpu");
+    desk.succeeds("restore torn.png -o most.png --task inpaint --mask known.png --invert-mask --steps 2 --device cpu");
+    let holes = |name: &str| {
+        let recipe: serde_json::Value = serde_json::from_slice(&std::fs::read(desk.path(name)).unwrap()).unwrap();
+        recipe["config"]["degradation"][0]["mask"]["runs"].clone()
+    };
+    // Known first: the bar's ten columns are all that is known.
+    assert_eq!(holes("most.png.recipe.json")[0], 10);
+    assert_eq!(holes("whole.png.recipe.json")[0], 10);
+    assert_ne!(holes("most.png.recipe.json"), holes("whole.png.recipe.json"));
+}
+
+#[test]
+fn methods_by_name_are_those_tuned_for_the_task() {
+    let desk = Desk::new();
+    let method = |flags: &str| {
+        desk.succeeds(&format!("restore photo.png -o m.png --device cpu --sigma 0.05 {flags}"));
+        let recipe: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(desk.path("m.png.recipe.json")).unwrap()).unwrap();
+        recipe["config"]["method"].clone()
+    };
+    for (task, name) in [("sr --scale 2", "fdgr"), ("denoise", "diffpir")] {
+        let named = method(&format!("--task {task} --method {name} --steps 3"));
+        assert_eq!(named, method(&format!("--task {task} --prefer naturalness --steps 3")), "{task}");
+    }
+    assert_eq!(method("--task denoise --method hqs --lambda 0.7 --quality best")["lambda"], 0.7);
 }
 
 #[test]

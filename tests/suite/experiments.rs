@@ -567,16 +567,16 @@ fn bad_input_gets_a_sentence() {
         ("--config small.yml --deg inpainting --mask nothing.npy", &["no pixel unknown"]),
         ("--config small.yml --deg inpainting --mask torn.npy", &["torn.npy"]),
         ("--config small.yml --deg denoising --mask large.npy", &["--mask", "inpainting"]),
-        ("--config small.yml --deg sr_bicubic", &["deg_scale", "whole number"]),
+        ("--config small.yml --deg sr_bicubic", &["--deg_scale", "whole number"]),
         ("--config small.yml --deg sr_bicubic --deg_scale 3", &["64x64", "scale 3"]),
-        ("--config small.yml --deg cs_blockbased --deg_scale 4", &["deg_scale", "at most 1"]),
-        ("--config small.yml --deg motion_deblur --operator_imp SVD", &["operator_imp", "FFT"]),
+        ("--config small.yml --deg cs_blockbased --deg_scale 4", &["--deg_scale", "at most 1"]),
+        ("--config small.yml --deg motion_deblur --operator_imp SVD", &["--operator_imp", "fft"]),
         ("--config small.yml --method ddnm --lam 2", &["--lam", "--method fdgr"]),
         ("--config small.yml --method ddpg --inject_noise 0", &["--inject_noise", "idpg"]),
         ("--config small.yml --method ddrm --travel_repeat 2", &["time travel", "ddrm"]),
-        ("--config small.yml --method dps --step_scale 0", &["step_scale", "above 0"]),
+        ("--config small.yml --method dps --step_scale 0", &["--step_scale", "above 0"]),
         ("--config small.yml --sigma_y -1", &["sigma", "between 0 and 1"]),
-        ("--config small.yml --subset_start 2 --subset_end 9", &["3 pictures", "range"]),
+        ("--config small.yml --subset_start 2 --subset_end 9", &["--subset_start", "3 pictures", "range"]),
     ] {
         lab.fails(&format!("experiment {rest} {flags}"), words);
         assert!(!lab.results("bad").exists(), "{flags}: something was left behind");
@@ -588,13 +588,13 @@ fn bad_input_gets_a_sentence() {
     assert!(lab.results("mine").join("thesis.txt").exists());
     lab.fails("report nowhere", &["nowhere", "experiment.json"]);
     lab.fails("eval photos", &["no pairs"]);
-    lab.fails(&format!("sweep {} --vary nothing=1", Lab::flags()), &["nothing", "to vary"]);
+    lab.fails(&format!("sweep {} --vary nothing=1", Lab::flags()), &["--nothing", "to vary"]);
     lab.fails(&format!("sweep {} --vary lam=1,2,1 -i late", Lab::flags()), &["--vary", "two runs", "lam=1"]);
     lab.fails(&format!("sweep {} --vary lam=1 --metric sharpness", Lab::flags()), &["sharpness", "psnr"]);
     lab.fails(&format!("sweep {} --vary lam", Lab::flags()), &["--vary lam", "NAME="]);
     lab.fails(&format!("sweep {} --vary gamma=8,-3 -i late", Lab::flags()), &["gamma", "-3"]);
     assert!(!lab.results("late").exists(), "all values are checked before the first run");
-    lab.refuses("-i ../outside", &["../outside", "image_samples"]);
+    lab.refuses("-i ../outside", &["-i", "../outside", "image_samples"]);
 }
 
 #[test]

@@ -188,14 +188,18 @@ fn describe(settings: &Settings) -> String {
         _ => String::new(),
     };
     let count = pictures.len();
+    let evaluations = match config.evaluations() {
+        Ok(1) => "1 network evaluation".into(),
+        Ok(count) => format!("{count} network evaluations"),
+        Err(_) => String::new(),
+    };
     format!(
-        "task        {}{scale}, noise {}, {count} {} of {side}x{side}\nmethod      {}, {} {}, {parameters}",
+        "task        {}{scale}, noise {}, {count} {} of {side}x{side}\nmethod      {}, {}, {parameters}",
         measurement.deg,
         config.sigma,
         if count == 1 { "picture" } else { "pictures" },
         config.method.name(),
-        config.steps,
-        if config.steps == 1 { "step" } else { "steps" },
+        evaluations,
     )
 }
 

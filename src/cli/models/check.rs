@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::progress::{Terminal, stop_on_ctrl_c};
+use crate::cli::restore::refuse_overwriting;
 use crate::cli::words::Flags;
 use crate::cli::{note, say};
 use crate::device;
@@ -56,24 +57,18 @@ impl Args {
             None => Probe::noise(self.size, self.t),
         }
     }
-
-    /// Whether the result would replace the input.
-    fn overwrites(&self) -> bool {
-        let (Some(input), Some(output)) = (&self.input, &self.output) else { return false };
-        matches!((input.canonicalize(), output.canonicalize()), (Ok(input), Ok(output)) if input == output)
-    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     stop_on_ctrl_c();
     let class = args.class()?;
     let probe = args.probe()?;
-    if let Some(path) = args.output.clone().filter(|_| args.overwrites()) {
-        return Err(Error::Overwrites { path }.into());
+    if let Some(output) = &args.output {
+        refuse_overwriting(output, args.input.as_deref())?;
     }
     let mut devices = vec![device::cpu("the reference".into())];
     for adapter in device::adapters() {
-        match device::open(&adapter.name) {
+        match adapter.open("checked".into()) {
             Ok(selected) => devices.push(selected),
             Err(error) => note(error.sentence(&Flags::Common)),
         }

@@ -10,8 +10,6 @@ use crate::error::Result;
 use crate::experiment::Settings;
 use crate::experiment::results::{Record, Results, means};
 use crate::experiment::statistics::Mean;
-use crate::restore::RestoreConfig;
-use crate::sampler::Timeline;
 
 /// Records of one experiment, and the folders that they came from.
 pub struct Run {
@@ -96,10 +94,15 @@ impl Run {
             rows.push(("method".into(), name));
             rows.extend(method.iter().map(|(name, value)| (name.clone(), plain(value))));
         }
+        // Methods with times of their own read neither.
+        if config.method.own_steps().is_none() {
+            rows.extend([("steps".into(), config.steps.to_string()), ("start".into(), config.start.to_string())]);
+        }
         rows.extend([
-            ("steps".into(), config.steps.to_string()),
-            ("start".into(), config.start.to_string()),
-            ("network evaluations (NFE)".into(), nfe(config)),
+            (
+                "network evaluations (NFE)".into(),
+                config.evaluations().map_or_else(|_| String::new(), |count| count.to_string()),
+            ),
             ("clip".into(), config.clip.to_string()),
             (
                 "time travel".into(),
@@ -122,12 +125,6 @@ impl Run {
         ]);
         rows
     }
-}
-
-/// Number of evaluations of the network for one picture.
-fn nfe(config: &RestoreConfig) -> String {
-    let timeline = Timeline::new(config.schedule, config.steps, config.start, config.travel);
-    timeline.map_or_else(|_| String::new(), |timeline| timeline.steps().count().to_string())
 }
 
 /// The last part of a path of any system; folders of the machine have no place in a page that is passed on.

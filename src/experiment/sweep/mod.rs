@@ -6,6 +6,7 @@ mod html;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::plan::canonical;
 use super::results::{Existing, Results};
 use super::statistics::Mean;
 use super::{Driver, Event, Listener, Plan, setting};
@@ -39,7 +40,7 @@ impl Sweep {
     /// Parameters that are varied twice, more than 10000 combinations, and unknown metrics.
     pub fn new(axes: Vec<Axis>, random: Option<usize>, seed: u64, metric: &str) -> Result<Self> {
         let mut names = BTreeSet::new();
-        if let Some(twice) = axes.iter().find(|axis| !names.insert(axis.name.replace('-', "_"))) {
+        if let Some(twice) = axes.iter().find(|axis| !names.insert(canonical(&axis.name))) {
             let subject = Subject::given(Setting::VARY, &twice.name);
             return Err(Error::mismatch(subject, "it is varied twice", "give all its values at once"));
         }
@@ -47,6 +48,9 @@ impl Sweep {
             let hint = format!("choose one of {}", ALL.map(|about| about.name).join(", "));
             Error::mismatch(Subject::given(setting::METRIC, metric), "no metric of single pictures has that name", hint)
         })?;
+        if random == Some(0) {
+            return Err(Error::parameter(Setting::RANDOM, 0, "at least one combination must be run"));
+        }
         let points = match random {
             Some(count) => grid::random(&axes, count, seed),
             None => grid::grid(&axes)?,
@@ -59,11 +63,16 @@ impl Sweep {
         &self.metric
     }
 
-    /// The plan of every run, in the folder of `base`'s results; everything is checked but the prior is not loaded.
+    /// The folder of every run.
     ///
     /// # Errors
-    /// As [`Plan::set`] and [`Plan::resolve`], and runs that would share a folder.
-    pub fn plans(&self, base: &Plan) -> Result<Vec<Plan>> {
+    /// As [`Plan::set`], and runs that would share a folder.
+    pub fn folders(&self, base: &Plan) -> Result<Vec<PathBuf>> {
+        self.plans(base)?.iter().map(Plan::folder).collect()
+    }
+
+    /// The plan of every run, in the folder of `base`'s results.
+    fn plans(&self, base: &Plan) -> Result<Vec<Plan>> {
         base.folder()?;
         let plan = |point: &Point| {
             let mut plan = base.with(point)?;
@@ -77,16 +86,16 @@ impl Sweep {
             let hint = "give each value once, not only in another case";
             return Err(Error::mismatch(Setting::VARY, format!("two runs would write to the folder {name}"), hint));
         }
-        plans.iter().try_for_each(|plan| plan.resolve().map(drop))?;
         Ok(plans)
     }
 
-    /// Makes every run, and writes `sweep.csv` and `sweep.html` after each.
+    /// Makes every run, and writes `sweep.csv` and `sweep.html` after each. Everything is checked before the first.
     ///
     /// # Errors
-    /// As [`Sweep::plans`] and [`Driver::run`].
+    /// As [`Sweep::folders`], [`Plan::resolve`] and [`Driver::run`].
     pub fn run(&self, base: &Plan, driver: &mut Driver, listener: &dyn Listener) -> Result<Vec<Row>> {
         let plans = self.plans(base)?;
+        plans.iter().try_for_each(|plan| plan.resolve().map(drop))?;
         for plan in plans.iter().filter(|plan| plan.existing == Existing::Refuse) {
             let folder = plan.folder()?;
             if Results::are_in(&folder) {
@@ -134,7 +143,8 @@ mod tests {
         let plan = Plan::default();
         let error = sweep(&["lam=1,2,1"]).unwrap().plans(&plan).err().unwrap().to_string();
         assert!(error.contains("lam=1"), "{error}");
-        assert!(sweep(&["sigma_g=1", "sigma-g=2"]).is_err());
+        assert!(sweep(&["sigma_g=1", "sigma-g=2"]).is_err() && sweep(&["steps=1", "timesteps=2"]).is_err());
+        assert!(Sweep::new(Vec::new(), Some(0), 0, "psnr").is_err(), "no combination at all");
         assert!(Sweep::new(Vec::new(), None, 0, "sharpness").is_err());
     }
 

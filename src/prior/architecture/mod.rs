@@ -14,7 +14,7 @@ use super::denoiser::Network;
 use super::shape::{Published, Shape};
 use super::weights::{Precision, Weights};
 use crate::control::Control;
-use crate::error::{Error, Hint, Result, Setting};
+use crate::error::{Error, Result};
 use crate::model::{Checkpoint, Comparison};
 
 pub use adm::{AdmConfig, AdmOptions, AdmUnet};
@@ -33,6 +33,12 @@ pub struct Architecture(Box<dyn Shape>);
 
 impl From<AdmConfig> for Architecture {
     fn from(config: AdmConfig) -> Self {
+        Self(Box::new(config))
+    }
+}
+
+impl From<ClassifierConfig> for Architecture {
+    fn from(config: ClassifierConfig) -> Self {
         Self(Box::new(config))
     }
 }
@@ -109,7 +115,7 @@ impl Architecture {
     ) -> Result<Box<dyn Network>> {
         if self.is_classifier() {
             let fact = "it is a classifier, which does not fit where a prior is needed";
-            let hint = Hint::set(Setting::CLASSIFIER, checkpoint.path().display().to_string());
+            let hint = "choose it as the classifier beside a class-conditional prior";
             return Err(Error::checkpoint(checkpoint.path(), fact, hint));
         }
         self.compare(checkpoint).check(checkpoint.path())?;
