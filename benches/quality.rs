@@ -1,8 +1,8 @@
 //! PSNR and SSIM of tasks, noise levels and methods, beside the classical estimate.
 //!
 //! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--noise SIGMA]... [--method NAME]... [--set PATH=JSON]...
-//! [--write FOLDER] [PICTURE...]`, by default on `assets/samples` with the default method of each task. `--set` changes a
-//! parameter of the configuration, for example `--set method.lambda=0.5`. `--write` also writes every case as
+//! [--gray] [--write FOLDER] [PICTURE...]`, by default on `assets/samples` with the default method of each task. `--set` changes a
+//! parameter of the configuration, for example `--set method.lambda=0.5`. `--gray` measures grey pictures, with one noise in all channels. `--write` also writes every case as
 //! `FOLDER/PICTURE/CASE/` for `benches/peer/quality.py`, which adds the classical answers: `original.png`, `input.npy` (f32,
 //! `[h, w, 3]` in [0, 1]), `mask.png` of holes (black is missing) and `case.json` with `case`, `task`, `sigma`, the
 //! `parameters`, the `kernel` of blurs as rows, and PSNR and SSIM of each `result`.
@@ -22,7 +22,7 @@ use fdgr::metrics::{psnr, ssim};
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::parameter::Values;
 use fdgr::picture::Picture;
-use fdgr::restore::{DataModel, Measurement, Overrides, PriorChoice, RestoreConfig, Restorer};
+use fdgr::restore::{Channels, DataModel, Measurement, Overrides, PriorChoice, RestoreConfig, Restorer};
 use fdgr::sampler::signed_sigma;
 use npyz::WriterBuilder;
 use serde_json::{Map, Value, json};
@@ -35,6 +35,8 @@ struct Options {
     methods: Vec<String>,
     settings: Vec<(String, Value)>,
     write: Option<PathBuf>,
+    /// Pictures as grey ones.
+    gray: bool,
     pictures: Vec<PathBuf>,
 }
 
@@ -90,11 +92,12 @@ fn row(restorer: &Restorer, options: &Options, case: Case, sigma: f64) -> Result
     for path in &options.pictures {
         let photo = Picture::read(path)?;
         let photo = if case.1 == "sr" { cropped(&photo, 12) } else { photo };
+        let photo = if options.gray { without_color(&photo) } else { photo };
         let made = Made::new(restorer, &photo, case, sigma)?;
         let classical = made.measurement.crop(made.measurement.estimate(&made.y, signed_sigma(sigma))?);
         let mut results = vec![(compared(classical, &photo)?, 0.0)];
         for method in &methods {
-            results.push(made.restored(restorer, &photo, *method, &options.settings, sigma)?);
+            results.push(made.restored(restorer, &photo, *method, &options.settings)?);
         }
         if let Some(folder) = &options.write {
             let names = std::iter::once("estimate").chain(methods.iter().map(|method| method.unwrap_or("default")));
@@ -119,9 +122,17 @@ fn cropped(photo: &Picture, multiple: usize) -> Picture {
     Picture::new(image::imageops::crop_imm(photo.pixels(), 0, 0, w, h).to_image())
 }
 
+fn without_color(photo: &Picture) -> Picture {
+    let mut pixels = photo.pixels().clone();
+    for pixel in pixels.pixels_mut() {
+        pixel.0 = [pixel.0.iter().sum::<f32>() / 3.0; 3];
+    }
+    Picture::new(pixels)
+}
+
 /// A degraded picture.
 struct Made {
-    degradation: Degradation,
+    config: RestoreConfig,
     measurement: Measurement,
     y: burn::tensor::Tensor<4>,
 }
@@ -139,12 +150,13 @@ impl Made {
             _ => degradation::of_task(task, &values, &degradation::Context { size, seed: 3 })?.into(),
         };
         let device = &restorer.device().device;
-        let config = RestoreConfig::new(degradation.clone(), sigma);
-        let measurement = Measurement::new(&degradation, config.border, size, device)?;
+        let channels = if photo.is_gray() { Channels::Gray } else { Channels::Independent };
+        let config = RestoreConfig { seed: 7, ..RestoreConfig::of(degradation, sigma, channels) };
+        let measurement = Measurement::of(&config, size, device)?;
         let y = measurement.measure(photo.to_tensor(device));
         let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), device);
         let y = measurement.with_noise(y, noise, signed_sigma(sigma));
-        Ok(Self { degradation, measurement, y })
+        Ok(Self { config, measurement, y })
     }
 
     fn restored(
@@ -153,9 +165,8 @@ impl Made {
         photo: &Picture,
         method: Option<&str>,
         settings: &[(String, Value)],
-        sigma: f64,
     ) -> Result<(Quality, f64)> {
-        let mut config = RestoreConfig { seed: 7, ..RestoreConfig::new(self.degradation.clone(), sigma) };
+        let mut config = self.config.clone();
         Overrides { method: method.map(str::to_owned), ..Overrides::default() }.apply(&mut config)?;
         let config = changed(&config, settings)?;
         let begun = Instant::now();
@@ -187,8 +198,9 @@ impl Made {
         array.finish()?;
         let parameters: Map<String, Value> =
             values.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
-        let mut case = json!({ "case": name, "task": task, "sigma": sigma, "parameters": parameters, "result": result });
-        match &self.degradation.stages()[0] {
+        let mut case =
+            json!({ "case": name, "task": task, "sigma": sigma, "parameters": parameters, "result": result });
+        match &self.config.degradation.stages()[0] {
             Stage::Deblur(blur) => {
                 let kernel = blur.psf.kernel()?;
                 case["kernel"] = kernel.values.chunks(kernel.width).map(Value::from).collect();
@@ -230,6 +242,7 @@ fn parse() -> Result<Options> {
             "--task" => options.tasks.push(value()?),
             "--noise" => options.noise.push(value()?.parse()?),
             "--method" => options.methods.push(value()?),
+            "--gray" => options.gray = true,
             "--write" => options.write = Some(value()?.into()),
             "--set" => {
                 let setting = value()?;

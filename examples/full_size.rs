@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --example full_size -- celebahq` (455 MB on disk, seconds)
 //! `cargo run --release --example full_size -- imagenet` (2.2 GB on disk, a minute or two)
+//! `cargo run --release --example full_size -- drunet` (131 MB on disk, seconds)
 //!
 //! Element `i` of tensor `k`, in the order of the sorted names, is `unit(i, k) = 2 (splitmix64(i + k 2^32) >> 40) / 2^24 - 1`,
 //! scaled by `sqrt(6 / fan_in) / 2` in matrices and convolutions; scales of norms are `1 + 0.1 unit`, other vectors `0.1 unit`.
@@ -21,7 +22,7 @@ use clap::{Parser, ValueEnum};
 use fdgr::control::Silent;
 use fdgr::device;
 use fdgr::noise::splitmix64;
-use fdgr::prior::{AdmConfig, Architecture, Call, DdpmConfig, Denoiser, Precision, PriorFile};
+use fdgr::prior::{AdmConfig, Architecture, Call, DdpmConfig, Denoiser, DrunetConfig, Precision, PriorFile};
 use rayon::prelude::*;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
@@ -47,6 +48,8 @@ enum Model {
     Celebahq,
     /// The guided-diffusion UNet for ImageNet, a state dictionary
     Imagenet,
+    /// DPIR's denoiser of colour pictures, a state dictionary
+    Drunet,
 }
 
 fn main() -> Result<()> {
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
     let (architecture, file) = match args.model {
         Model::Celebahq => (Architecture::from(DdpmConfig::celeba_hq()), "celeba_hq.ckpt"),
         Model::Imagenet => (Architecture::from(AdmConfig::imagenet()), "256x256_diffusion_uncond.pt"),
+        Model::Drunet => (Architecture::from(DrunetConfig::color()), "drunet_color.pth"),
     };
     let temporary = tempfile::tempdir()?;
     let folder = args.keep.as_deref().unwrap_or(temporary.path());

@@ -37,6 +37,17 @@ impl ChannelMix {
         &self.eigen.eigenvectors * values * self.eigen.eigenvectors.transpose()
     }
 
+    /// `sum_j u_j f(m_j, u_jᵀ y)` of the eigenvectors `u` and eigenvalues `m` of `M Mᵀ`, negligible ones as 0.
+    pub(super) fn by_component(&self, y: Tensor<4>, f: impl Fn(f64, Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+        let device = y.device();
+        let components = mixed(&y, &uploaded(&self.eigen.eigenvectors.transpose(), &device));
+        let changed = self.eigen.eigenvalues.iter().enumerate().map(|(j, &power)| {
+            let power = if power <= self.negligible() { 0.0 } else { power };
+            f(power, components.clone().narrow(1, j, 1))
+        });
+        mixed(&Tensor::cat(changed.collect(), 1), &uploaded(&self.eigen.eigenvectors, &device))
+    }
+
     fn negligible(&self) -> f64 {
         NEGLIGIBLE * self.eigen.eigenvalues.max()
     }

@@ -12,6 +12,7 @@ mod composed;
 mod conjugate_gradients;
 mod convolution;
 mod crop;
+mod mixed;
 mod operator;
 pub mod psf;
 mod separable;
@@ -27,6 +28,7 @@ pub use composed::Composed;
 pub use conjugate_gradients::conjugate_gradients;
 pub use convolution::Convolution;
 pub use crop::Crop;
+pub use mixed::Mixed;
 pub use operator::{LinearOperator, Preconditioner, Spectral};
 pub use psf::Psf;
 pub use separable::{Form, Separable};
@@ -335,6 +337,14 @@ impl Degradation {
     /// Sizes that do not fit a stage, and parameters outside their range.
     pub fn build(&self, size: [usize; 2], device: &Device) -> Result<Box<dyn LinearOperator>> {
         self.build_from(Vec::new(), [3, size[0], size[1]], device)
+    }
+
+    /// The same for images `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// As [`Degradation::build`].
+    pub fn build_for(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        self.build_from(Vec::new(), image, device)
     }
 
     /// The operator of all stages after those that `first` has built already, for images of `shape`.

@@ -67,6 +67,8 @@ pub enum Subject {
     Faces,
     /// One object in the middle, as in ImageNet.
     Objects,
+    /// One kind of scene, which the title of the model names.
+    Scenes,
     /// It judges pictures and restores none.
     Classifier,
     /// A metric takes features from it.
@@ -79,7 +81,8 @@ impl Subject {
         match self {
             Self::Photos => "photographs of all kinds, of any size",
             Self::Faces => "faces, aligned and cropped as in CelebA-HQ, at 256x256",
-            Self::Objects => "pictures of one object, as in ImageNet, at 256x256",
+            Self::Objects => "pictures of one object, as in ImageNet, at the size it was trained on",
+            Self::Scenes => "pictures of the one kind it was trained on, at the size it was trained on",
             Self::Classifier => "guiding a class-conditional prior; it restores nothing by itself",
             Self::Metric => "measuring how alike pictures are; it restores nothing",
         }

@@ -55,6 +55,11 @@ impl Picture {
         &self.pixels
     }
 
+    /// Whether it has no colour: red, green and blue are equal everywhere, whatever its file calls them.
+    pub fn is_gray(&self) -> bool {
+        self.extras.gray || self.pixels.pixels().all(|Rgb([r, g, b])| r == g && g == b)
+    }
+
     /// The picture as `[1, 3, h, w]` in `[-1, 1]`.
     pub fn to_tensor(&self, device: &Device) -> Tensor<4> {
         let plane = |c: usize| self.pixels.pixels().map(move |p| 2.0 * p[c] - 1.0);

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::footprint::Footprint;
+use super::schedule::Betas;
 use crate::control::{Control, Silent};
 use crate::error::{Error, Result};
 
@@ -11,6 +12,8 @@ use crate::error::{Error, Result};
 pub struct Call<'a> {
     /// Time of the training schedule, from 0 to 999.
     pub t: usize,
+    /// Cumulative product `a` at that time: the state is `sqrt(a) x0 + sqrt(1 - a) eps`.
+    pub a: f64,
     /// Number of the evaluation in its run, from 0; decides the jitter of windows.
     pub index: usize,
     /// Hears of progress, and may cancel.
@@ -18,9 +21,12 @@ pub struct Call<'a> {
 }
 
 impl Call<'static> {
-    /// A single evaluation at time `t`, which nobody listens to.
+    /// A single evaluation at time `t` of the linear schedule, which nobody listens to.
+    ///
+    /// # Panics
+    /// If there is no such time.
     pub fn at(t: usize) -> Self {
-        Self { t, index: 0, control: &Silent }
+        Self { t, a: Betas::Linear.alpha_bar()[t + 1], index: 0, control: &Silent }
     }
 }
 
@@ -74,6 +80,11 @@ pub trait Network: Denoiser {
     /// Height and width must be multiples of this.
     fn multiple(&self) -> usize {
         1
+    }
+
+    /// The largest noise of `x_t / sqrt(a)` that it knows, of a `[-1, 1]` image.
+    fn largest_noise(&self) -> f64 {
+        f64::INFINITY
     }
 
     /// Memory of an evaluation.

@@ -23,6 +23,18 @@ impl Weights<'_> {
     /// A convolution from `inputs` to `outputs` channels with `taps` x `taps` taps, which the file holds as
     /// `[outputs, inputs, taps, taps]`.
     pub fn conv(&mut self, name: &str, inputs: usize, outputs: usize, taps: usize, sampling: Sampling) -> Result<Conv> {
+        let weight = self.taps(name, inputs, outputs, taps)?;
+        Ok(Conv { weight, bias: self.tensor(format!("{name}.bias"), [outputs])?, sampling })
+    }
+
+    /// The same without a bias, at the resolution of its input.
+    pub fn conv_without_bias(&mut self, name: &str, inputs: usize, outputs: usize, taps: usize) -> Result<Conv> {
+        let weight = self.taps(name, inputs, outputs, taps)?;
+        Ok(Conv { weight, bias: self.zeros([outputs]), sampling: Sampling::Keep })
+    }
+
+    /// The weights of a convolution as kernels take them: `[taps, taps, inputs, outputs]`.
+    fn taps(&mut self, name: &str, inputs: usize, outputs: usize, taps: usize) -> Result<Parameter<4>> {
         let weight = format!("{name}.weight");
         let values = self.values(weight.clone(), &[outputs, inputs, taps, taps])?;
         let per_output = inputs * taps * taps;
@@ -33,8 +45,7 @@ impl Weights<'_> {
             };
             (0..values.len()).into_par_iter().map(element).collect()
         });
-        let weight = self.parameter(&weight, reordered, [taps, taps, inputs, outputs])?;
-        Ok(Conv { weight, bias: self.tensor(format!("{name}.bias"), [outputs])?, sampling })
+        self.parameter(&weight, reordered, [taps, taps, inputs, outputs])
     }
 
     /// A matrix from `inputs` to `outputs` channels.
@@ -162,4 +173,23 @@ pub(super) fn sinusoid(t: usize, half: usize, spacing: usize, sines_first: bool,
 pub(super) fn double(x: Tensor<4>) -> Tensor<4> {
     let [_, _, h, w] = x.dims();
     interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([2 * h, 2 * w]))
+}
+
+/// `[b, c, h, w]` -> `[b, c p², h/p, w/p]`, channel `c p² + dy p + dx`.
+pub(super) fn space_to_depth(x: Tensor<4>, p: usize) -> Tensor<4> {
+    if p == 1 {
+        return x;
+    }
+    let [b, c, h, w] = x.dims();
+    x.reshape([b, c, h / p, p, w / p, p]).permute([0, 1, 3, 5, 2, 4]).reshape([b, c * p * p, h / p, w / p])
+}
+
+/// The inverse of [`space_to_depth`].
+pub(super) fn depth_to_space(x: Tensor<4>, p: usize) -> Tensor<4> {
+    if p == 1 {
+        return x;
+    }
+    let [b, c, h, w] = x.dims();
+    let channels = c / (p * p);
+    x.reshape([b, channels, p, p, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([b, channels, h * p, w * p])
 }

@@ -87,6 +87,11 @@ impl Prior {
         self.origin.side
     }
 
+    /// The largest noise of a state that its network knows, of a `[-1, 1]` image.
+    pub fn largest_noise(&self) -> f64 {
+        self.network.largest_noise()
+    }
+
     /// Bytes one step needs on the device for `batch` pictures of that many pixels, the weights included, and what its
     /// derivative needs where the method `differentiates`.
     pub fn working_memory(&self, pixels: usize, batch: usize, differentiates: bool) -> u64 {

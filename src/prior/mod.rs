@@ -14,12 +14,13 @@ mod footprint;
 pub mod inspect;
 mod layers;
 mod loaded;
+pub mod schedule;
 mod shape;
 mod weights;
 
 pub use crate::model::EMBEDDED;
 pub use architecture::{
-    AdmConfig, AdmOptions, AdmUnet, Architecture, Classifier, ClassifierConfig, DdpmConfig, DdpmUnet,
+    AdmConfig, AdmOptions, AdmUnet, Architecture, Classifier, ClassifierConfig, DdpmConfig, DdpmUnet, DrunetConfig,
 };
 pub use classes::{find as find_class, name as class_name};
 pub use denoiser::{Call, ClassGradient, Denoiser, Network, Vjp};

@@ -128,6 +128,14 @@ impl<'a> Weights<'a> {
         })
     }
 
+    /// Zeros in the place of a tensor that the file does not have.
+    pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
+        match self.source {
+            Some(Source { device, .. }) => Tensor::zeros(shape, device),
+            None => Tensor::zeros([1; D], &Device::flex()),
+        }
+    }
+
     /// Many numbers, as they are kept.
     pub fn parameter<const D: usize>(
         &self,

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{Quality, defaults};
+use super::{Channels, Quality, defaults};
 use crate::degradation::Degradation;
 use crate::error::{Error, Hint, Result, Setting};
 use crate::sampler::{Method, Sampler, Timeline, Travel, schedule::Betas, signed_sigma};
@@ -47,6 +47,9 @@ pub struct RestoreConfig {
     pub degradation: Degradation,
     /// Standard deviation of its noise, of a `[0, 1]` image.
     pub sigma: f64,
+    /// How the noise of the channels is related.
+    #[serde(default, skip_serializing_if = "Channels::are_independent")]
+    pub channels: Channels,
     /// The method with its parameters.
     pub method: Method,
     /// Steps of a full run.
@@ -74,7 +77,12 @@ impl RestoreConfig {
     /// The defaults for a degradation and noise of standard deviation `sigma` of a `[0, 1]` image, measured with the embedded
     /// prior.
     pub fn new(degradation: impl Into<Degradation>, sigma: f64) -> Self {
-        defaults::config(degradation.into(), sigma)
+        Self::of(degradation, sigma, Channels::Independent)
+    }
+
+    /// The same for noise whose channels are related.
+    pub fn of(degradation: impl Into<Degradation>, sigma: f64, channels: Channels) -> Self {
+        defaults::config(degradation.into(), sigma, channels)
     }
 
     /// The same with the number of steps of a preset.
@@ -94,6 +102,7 @@ impl RestoreConfig {
             ));
         }
         self.method.check()?;
+        self.check_channels()?;
         if self.data == DataModel::Intervals && !self.degradation.is_picture() {
             let fact = "measurements of compressed sensing are not rounded or cut off as pixels are";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
@@ -106,6 +115,29 @@ impl RestoreConfig {
             ));
         }
         self.timeline().map(drop)
+    }
+
+    /// # Errors
+    /// Noise of channels that the degradation mixes already, or that are not finite.
+    pub(super) fn check_channels(&self) -> Result<()> {
+        let setting = Setting::of("channels");
+        if self.channels.are_independent() {
+            return Ok(());
+        }
+        if let Channels::Correlated(covariance) = self.channels
+            && !covariance.iter().flatten().all(|value| value.is_finite())
+        {
+            return Err(Error::mismatch(setting, "a covariance holds values that are not finite", "correct it"));
+        }
+        if self.data == DataModel::Intervals && self.channels != Channels::Gray {
+            let fact = "mixtures of channels are not rounded or cut off as pixels are";
+            return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
+        }
+        if self.degradation.discards_colors() || !self.degradation.is_picture() {
+            let fact = format!("what {} measures has no channels", self.degradation.name());
+            return Err(Error::mismatch(setting, fact, "leave the channels independent"));
+        }
+        Ok(())
     }
 
     fn timeline(&self) -> Result<Timeline> {

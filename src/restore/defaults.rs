@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Border, DataModel, Method, RestoreConfig};
+use super::{Border, Channels, DataModel, Method, RestoreConfig};
 use crate::degradation::{Degradation, Psf, Stage};
 use crate::error::Result;
 use crate::regularizer::Regularization;
@@ -39,26 +39,30 @@ pub enum Preference {
 }
 
 /// The defaults of a degradation: for fidelity half-quadratic splitting, where it applies.
-pub(super) fn config(degradation: Degradation, sigma: f64) -> RestoreConfig {
-    let method = suits_hqs(&degradation).then(|| Method::Hqs(hqs(&degradation, Quality::Normal)));
-    let config = sampled(degradation, sigma);
-    RestoreConfig { method: method.unwrap_or(config.method), ..config }
+pub(super) fn config(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreConfig {
+    let config = sampled(degradation, sigma, channels);
+    if !suits_hqs(&config.degradation) {
+        return config;
+    }
+    let method = Method::Hqs(hqs(&config, Quality::Normal));
+    RestoreConfig { method, ..config }
 }
 
 /// The same configuration with the defaults of a preference.
 pub(super) fn preferred(config: &RestoreConfig, preference: Preference) -> RestoreConfig {
-    let (degradation, sigma) = (config.degradation.clone(), config.sigma);
-    let RestoreConfig { method, steps, start, clip, .. } = match preference {
-        Preference::Fidelity => self::config(degradation, sigma),
-        Preference::Naturalness => sampled(degradation, sigma),
+    let defaults = match preference {
+        Preference::Fidelity => self::config,
+        Preference::Naturalness => sampled,
     };
+    let RestoreConfig { method, steps, start, clip, .. } =
+        defaults(config.degradation.clone(), config.sigma, config.channels);
     RestoreConfig { method, steps, start, clip, ..config.clone() }
 }
 
 /// The same configuration with the evaluations of a preset.
 pub(super) fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreConfig {
     if let Method::Hqs(given) = config.method {
-        let Hqs { calls, symmetries, .. } = hqs(&config.degradation, quality);
+        let Hqs { calls, symmetries, .. } = hqs(&config, quality);
         return RestoreConfig { method: Method::Hqs(Hqs { calls, symmetries, ..given }), ..config };
     }
     // A full schedule of which the last `start` fraction has the number of evaluations measured for the task.
@@ -79,7 +83,7 @@ pub(super) fn with_method(config: &RestoreConfig, name: &str) -> Result<RestoreC
     let tuned = tuned(&config.degradation, config.sigma).method;
     let method = match Method::named(name)? {
         _ if tuned.name() == name => tuned,
-        Method::Hqs(_) => Method::Hqs(hqs(&config.degradation, Quality::Normal)),
+        Method::Hqs(_) => Method::Hqs(hqs(config, Quality::Normal)),
         published => published.with_guidance(tuned.guidance().unwrap_or(Guidance::DEFAULT), Regularization::DEFAULT),
     };
     Ok(RestoreConfig { method, ..config.clone() })
@@ -91,16 +95,23 @@ fn suits_hqs(degradation: &Degradation) -> bool {
     degradation.stages().iter().all(|stage| !matches!(stage, Stage::Colorization(_) | Stage::Inpainting(_)))
 }
 
-/// Half-quadratic splitting for a degradation.
-fn hqs(degradation: &Degradation, quality: Quality) -> Hqs {
+/// Half-quadratic splitting for a degradation and its noise.
+fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quality: Quality) -> Hqs {
     let by = |draft: usize, normal: usize, best: usize| match quality {
         Quality::Draft => draft,
         Quality::Normal => normal,
         Quality::Best => best,
     };
     let some = Hqs { calls: by(4, 8, 16), symmetries: by(1, 4, 8), ..Hqs::TUNED };
+    let some = match channels {
+        Channels::Independent => some,
+        // The denoiser knows white noise only.
+        related => Hqs { sigma_end: some.sigma_end.max(signed_sigma(*sigma) * related.strongest()), ..some },
+    };
     match degradation.single() {
-        Some(Stage::Denoising(_)) => Hqs { calls: 1, symmetries: by(1, 1, 8), sigma_end: 0.002, ..Hqs::TUNED },
+        Some(Stage::Denoising(_)) if channels.are_independent() => {
+            Hqs { calls: 1, symmetries: by(1, 1, 8), sigma_end: 0.002, ..Hqs::TUNED }
+        }
         Some(Stage::WalshHadamard(_) | Stage::BlockSensing(_)) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
         Some(Stage::Deblur(_)) => Hqs { lambda: 0.5, ..some },
         _ => some,
@@ -108,11 +119,12 @@ fn hqs(degradation: &Degradation, quality: Quality) -> Hqs {
 }
 
 /// A sampler for a degradation, with the parameters that `fdgr sweep` settled on pictures that the prior was not trained on.
-fn sampled(degradation: Degradation, sigma: f64) -> RestoreConfig {
+fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreConfig {
     let Tuned { method, start, .. } = tuned(&degradation, sigma);
     let config = RestoreConfig {
         degradation,
         sigma,
+        channels,
         method,
         steps: TRAINING_STEPS,
         start,

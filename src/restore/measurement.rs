@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Border, DataModel, border};
-use crate::degradation::{ChannelMix, Convolution, Crop, Degradation, LinearOperator, colorization, psf::Kernel};
+use super::{Border, DataModel, RestoreConfig, border};
+use crate::degradation::{
+    ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, colorization, psf::Kernel,
+};
 use crate::error::{Error, Result};
 use crate::sampler::Data;
 
@@ -16,38 +18,111 @@ use crate::sampler::Data;
 pub struct Measurement {
     /// What the operator was built from; none for one of the caller's own.
     degradation: Option<Degradation>,
-    operator: Box<dyn LinearOperator>,
+    operator: Operator,
     /// The circular convolution of the image with its margin.
     circular: Option<Arc<Convolution>>,
     size: [usize; 2],
     margin: [usize; 2],
 }
 
+/// An operator on all channels, or one on each with a mixture of them.
+enum Operator {
+    Whole(Box<dyn LinearOperator>),
+    Mixed(Mixed),
+}
+
+impl Operator {
+    fn get(&self) -> &dyn LinearOperator {
+        match self {
+            Self::Whole(operator) => operator.as_ref(),
+            Self::Mixed(mixed) => mixed,
+        }
+    }
+
+    /// The operators of the stages, on all channels or on each.
+    fn stages(&self) -> Vec<&dyn LinearOperator> {
+        let product = match self {
+            Self::Whole(operator) => operator.as_ref(),
+            Self::Mixed(mixed) => mixed.alike(),
+        };
+        match product.factors() {
+            [] => vec![product],
+            factors => factors.iter().map(AsRef::as_ref).collect(),
+        }
+    }
+
+    /// An unmixed image as the operators of stages take it: whole, or every channel an image of its own.
+    fn split(&self, x: Tensor<4>) -> Tensor<4> {
+        let [b, c, h, w] = x.dims();
+        match self {
+            Self::Whole(_) => x,
+            Self::Mixed(_) => x.reshape([b * c, 1, h, w]),
+        }
+    }
+
+    /// The reverse, for `batch` images.
+    fn joined(&self, x: Tensor<4>, batch: usize) -> Tensor<4> {
+        let [n, c, h, w] = x.dims();
+        x.reshape([batch, n * c / batch, h, w])
+    }
+}
+
 impl Measurement {
-    /// The measurement of images of `size` (height, width).
+    /// The measurement of images of `size` (height, width), of equal and independent noise in all channels.
     ///
     /// # Errors
     /// Sizes that do not fit the degradation, and parameters outside their range.
     pub fn new(degradation: &Degradation, border: Border, size: [usize; 2], device: &Device) -> Result<Self> {
+        Self::built(degradation, border, size, None, device)
+    }
+
+    /// The measurement of images of `size` (height, width) that a configuration describes, its noise made white.
+    ///
+    /// # Errors
+    /// As [`Measurement::new`], and noise of channels that the degradation mixes already.
+    pub fn of(config: &RestoreConfig, size: [usize; 2], device: &Device) -> Result<Self> {
+        config.check_channels()?;
+        let mix = config.channels.mix(config.sigma, size, device);
+        Self::built(&config.degradation, config.border, size, mix, device)
+    }
+
+    fn built(
+        degradation: &Degradation,
+        border: Border,
+        size: [usize; 2],
+        mix: Option<ChannelMix>,
+        device: &Device,
+    ) -> Result<Self> {
+        let channels = if mix.is_some() { 1 } else { 3 };
         let kernel = valid_kernel(degradation, border, size)?;
         let (margin, circular) = match &kernel {
             Some(kernel) => {
                 let margin = border::margin(kernel, size);
-                let shape = [3, size[0] + margin[0], size[1] + margin[1]];
+                let shape = [channels, size[0] + margin[0], size[1] + margin[1]];
                 (margin, Some(Arc::new(Convolution::new(kernel, shape, device)?)))
             }
             None => ([0, 0], None),
         };
         let first: Option<Box<dyn LinearOperator>> =
             circular.clone().map(|circular| Box::new(Crop::new(circular, size)) as _);
-        let operator = degradation.build_from(first.into_iter().collect(), [3, size[0], size[1]], device)?;
+        let operator = degradation.build_from(first.into_iter().collect(), [channels, size[0], size[1]], device)?;
+        let operator = match mix {
+            Some(mix) => Operator::Mixed(Mixed::new(operator, mix)),
+            None => Operator::Whole(operator),
+        };
         Ok(Self { degradation: Some(degradation.clone()), operator, circular, size, margin })
     }
 
     /// The measurement by an operator of one's own.
     pub fn custom(operator: Box<dyn LinearOperator>) -> Self {
         let [_, height, width] = operator.image_shape();
-        Self { degradation: None, operator, circular: None, size: [height, width], margin: [0, 0] }
+        Self {
+            degradation: None,
+            operator: Operator::Whole(operator),
+            circular: None,
+            size: [height, width],
+            margin: [0, 0],
+        }
     }
 
     /// Height and width of the image that is sought for one of `size`, its margin included: what a run's memory depends on.
@@ -61,7 +136,7 @@ impl Measurement {
 
     /// `A`, on images with their margin.
     pub fn operator(&self) -> &dyn LinearOperator {
-        self.operator.as_ref()
+        self.operator.get()
     }
 
     /// Height and width of the restored image.
@@ -83,7 +158,7 @@ impl Measurement {
             Some(degradation) if self.has_margin() => {
                 Ok(degradation.build(self.size, &y.device())?.regularized_inverse(y, eta))
             }
-            _ => Ok(self.operator.regularized_inverse(y, eta)),
+            _ => Ok(self.operator.get().regularized_inverse(y, eta)),
         }
     }
 
@@ -94,13 +169,17 @@ impl Measurement {
 
     /// `A x` of an image `[b, 3, h, w]` without a margin, which is made up where one is needed.
     pub fn measure(&self, x: Tensor<4>) -> Tensor<4> {
-        self.operator.apply(border::extended(x, self.margin))
+        self.operator.get().apply(border::extended(x, self.margin))
     }
 
-    /// The image without its margin.
+    /// The image without its margin; grey where it is known to be.
     pub fn crop(&self, x: Tensor<4>) -> Tensor<4> {
         let ([b, c, _, _], [h, w]) = (x.dims(), self.size);
-        x.slice([0..b, 0..c, 0..h, 0..w])
+        let x = x.slice([0..b, 0..c, 0..h, 0..w]);
+        match &self.operator {
+            Operator::Mixed(mixed) if mixed.mix().measured_shape()[0] == 1 => x.mean_dim(1).repeat_dim(1, c),
+            _ => x,
+        }
     }
 
     /// The answer of classical methods to `y`, with its margin, where the noise has standard deviation `sigma_y` in units of a
@@ -110,10 +189,14 @@ impl Measurement {
     /// A device that does not give its data back.
     pub fn estimate(&self, y: &Tensor<4>, sigma_y: f64) -> Result<Tensor<4>> {
         let Some(degradation) = &self.degradation else {
-            return Ok(self.operator.regularized_inverse(y.clone(), (sigma_y * sigma_y).max(1e-4)));
+            return Ok(self.operator.get().regularized_inverse(y.clone(), (sigma_y * sigma_y).max(1e-4)));
         };
-        let mut x = y.clone();
-        for (i, (stage, part)) in degradation.stages().iter().zip(self.parts()).enumerate().rev() {
+        let unmixed = match &self.operator {
+            Operator::Whole(_) => y.clone(),
+            Operator::Mixed(mixed) => mixed.mix().regularized_inverse(y.clone(), 0.0),
+        };
+        let mut x = self.operator.split(unmixed);
+        for (i, (stage, part)) in degradation.stages().iter().zip(self.operator.stages()).enumerate().rev() {
             x = match &self.circular {
                 Some(circular) if i == 0 => {
                     let extended = border::extended(x, self.margin);
@@ -122,39 +205,36 @@ impl Measurement {
                 _ => stage.kind_of().classical_estimate(part, x, sigma_y)?,
             };
         }
-        Ok(x)
+        Ok(self.operator.joined(x, y.dims()[0]))
     }
 
-    /// The measurement `y` that a photo `[1, 3, h, w]` is: unknown pixels at 0, colours that were lost mixed.
+    /// The measurement `y` that a photo `[1, 3, h, w]` is: unknown pixels at 0, channels mixed where they were lost or their noise
+    /// is not white.
     ///
     /// # Errors
     /// Photos of another size than what is measured.
     pub fn of_photo(&self, photo: Tensor<4>) -> Result<Tensor<4>> {
-        let ([_, c, h, w], measured) = (photo.dims(), self.operator.measured_shape());
+        let ([_, c, h, w], measured) = (photo.dims(), self.operator.get().measured_shape());
         if measured[1..] != [h, w] {
             let fact = format!("it is {w}x{h}, but what is measured has {}x{}", measured[2], measured[1]);
             return Err(Error::mismatch("the photo", fact, "crop it, or choose another degradation"));
         }
-        let y = match (c, measured[0]) {
-            (3, 1) => ChannelMix::new(&[colorization::WEIGHTS.to_vec()], [h, w], &photo.device()).apply(photo),
+        let y = match (&self.operator, c, measured[0]) {
+            (Operator::Mixed(mixed), ..) => mixed.mix().apply(photo),
+            (_, 3, 1) => ChannelMix::new(&[colorization::WEIGHTS.to_vec()], [h, w], &photo.device()).apply(photo),
             _ => photo,
         };
         Ok(self.masked(y))
     }
 
-    /// The operators of the stages.
-    fn parts(&self) -> Vec<&dyn LinearOperator> {
-        match self.operator.factors() {
-            [] => vec![self.operator.as_ref()],
-            factors => factors.iter().map(AsRef::as_ref).collect(),
-        }
-    }
-
     /// The same where something is measured, and 0 in holes that the last stage makes.
     fn masked(&self, y: Tensor<4>) -> Tensor<4> {
         let last = self.degradation.as_ref().and_then(|degradation| degradation.stages().last());
-        match self.parts().last() {
-            Some(mask) if last.is_some_and(|stage| stage.kind_of().masks_noise()) => mask.apply(y),
+        match self.operator.stages().last() {
+            Some(mask) if last.is_some_and(|stage| stage.kind_of().masks_noise()) => {
+                let batch = y.dims()[0];
+                self.operator.joined(mask.apply(self.operator.split(y)), batch)
+            }
             _ => y,
         }
     }
@@ -176,7 +256,7 @@ impl Measurement {
     /// Measurements of another shape than `A` gives.
     pub fn check(&self, y: &Tensor<4>) -> Result<()> {
         let [_, c, h, w] = y.dims();
-        let [channels, height, width] = self.operator.measured_shape();
+        let [channels, height, width] = self.operator.get().measured_shape();
         if [c, h, w] == [channels, height, width] {
             return Ok(());
         }

@@ -9,6 +9,7 @@
 //! the [`Measurement`] of that configuration, runs the sampler and crops the result.
 
 mod border;
+mod channels;
 mod config;
 mod defaults;
 mod measurement;
@@ -18,6 +19,7 @@ mod request;
 mod restorer;
 mod source;
 
+pub use channels::Channels;
 pub use config::{Border, DataModel, RestoreConfig};
 pub use defaults::{Preference, Quality};
 pub use measurement::Measurement;

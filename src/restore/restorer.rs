@@ -158,7 +158,7 @@ impl Restorer {
         self.check(config, Measurement::extent(&config.degradation, config.border, size)?, 1)?;
         control.emit(Event::Estimating("the operator"));
         let device = &self.device.device;
-        let measurement = Measurement::new(&config.degradation, config.border, size, device)?;
+        let measurement = Measurement::of(config, size, device)?;
         let y = match source {
             Source::Photo(photo) => measurement.of_photo(photo.to_tensor(device))?,
             Source::Sensed(sensed) => sensed.to_tensor(device),
@@ -218,6 +218,7 @@ impl Restorer {
             ));
         }
         let timeline = config.timeline_of(sampler.as_ref())?;
+        self.check_noise(timeline.first().noise_level(), config)?;
         let z = noise.draw([batch, 3, height, width], device);
         let starts_late = config.starts_late();
         if starts_late {
@@ -240,6 +241,28 @@ impl Restorer {
         };
         let previews = Previews::new(control, measurement);
         run.sample(sampler.as_mut(), z, estimate, noise, &previews)
+    }
+
+    /// Refuses runs that start from more noise than the prior knows.
+    fn check_noise(&self, first: f64, config: &RestoreConfig) -> Result<()> {
+        let largest = self.prior.largest_noise();
+        // Times are whole: the closest one may have a little more.
+        const NEXT_TIME: f64 = 1.02;
+        if first <= largest * NEXT_TIME {
+            return Ok(());
+        }
+        let fact = format!(
+            "{} knows noise up to {largest:.2} of a [-1, 1] image, and this run of {} starts from {first:.2}",
+            self.prior.name(),
+            config.method.name()
+        );
+        let another = Hint::from("choose another prior");
+        let hint = match config.method.starts_from_estimate() {
+            _ if signed_sigma(config.sigma) > largest => another,
+            true => Hint::set(Setting::of("sigma_1"), format!("{largest:.2}")).or(another),
+            false => Hint::set(Setting::METHOD, "hqs").or(another),
+        };
+        Err(Error::mismatch(Setting::MODEL, fact, hint))
     }
 
     /// How many images of a measurement fit the memory at once, at most `wanted` and at least one.

@@ -60,7 +60,7 @@ impl Run<'_> {
             x_t = match transition {
                 Transition::Renoise { a } => noised(last.clone(), noise.draw(x_t.dims(), &x_t.device()), *a),
                 Transition::Denoise(step) => {
-                    let call = Call { t: step.t, index: done, control };
+                    let call = Call { t: step.t, a: step.a, index: done, control };
                     let symmetries = sampler.symmetries(done);
                     let estimate = self.estimate(step, &x_t, &symmetries, needs.derivatives, &call, &mut guard)?;
                     last = estimate.x0.clone();

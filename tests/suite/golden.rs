@@ -212,6 +212,18 @@ fn ddpm_unets_in_every_file_form() {
     }
 }
 
+#[test]
+fn drunet_is_that_of_an_independent_implementation() {
+    let file = Path::new("tests/data/drunet.safetensors");
+    let golden = Golden::open("tests/data/drunet_expected.safetensors".as_ref());
+    on_devices(|on, device| {
+        let prior = PriorFile::open(file).unwrap().load(Precision::F32, None, device, &Silent).unwrap();
+        check_steps(&format!("DRUNet on {on}"), &golden, "eps.t", device, |x, t| {
+            prior.predict_noise(x, &Call::at(t)).unwrap()
+        });
+    });
+}
+
 /// Compares a network with every output `PREFIXt` of a file.
 fn check_steps(
     what: &str,

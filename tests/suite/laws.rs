@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use fdgr::degradation::{ChannelMix, Convolution, Crop, LinearOperator, Preconditioner, Psf, examples};
+use fdgr::degradation::{
+    ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, Preconditioner, Psf, examples,
+    sr_bicubic::SrBicubic,
+};
 
 use crate::support::{assert_close, on_devices, random, relative_error, values};
 
@@ -19,7 +22,16 @@ fn dot(a: Tensor<4>, b: Tensor<4>) -> f64 {
 fn operators(height: usize, width: usize, device: &Device) -> Vec<(String, Box<dyn LinearOperator>)> {
     let mut all = examples(height, width, device).expect("examples of that size");
     let luma = [vec![0.299, 0.587, 0.114], vec![-0.169, -0.331, 0.5]];
-    all.push(("channel mix".into(), Box::new(ChannelMix::new(&luma, [height, width], device))));
+    let mix = |rows: &[Vec<f64>]| ChannelMix::new(rows, [height, width], device);
+    all.push(("channel mix".into(), Box::new(mix(&luma))));
+    let whitening = [vec![1.4, -0.3, -0.1], vec![-0.3, 1.1, -0.2], vec![-0.1, -0.2, 0.9]];
+    let thirds = [vec![1.0 / 3.0; 3]];
+    let gaussian = Psf::gaussian(1.0).kernel().expect("a kernel");
+    let blur = || Box::new(Convolution::new(&gaussian, [1, height, width], device).expect("a blur that fits"));
+    let reduced = Degradation::from(SrBicubic { scale: 2 }).build_for([1, height, width], device).expect("even sides");
+    all.push(("grey blur".into(), Box::new(Mixed::new(blur(), mix(&thirds)))));
+    all.push(("whitened blur".into(), Box::new(Mixed::new(blur(), mix(&whitening)))));
+    all.push(("whitened reduction".into(), Box::new(Mixed::new(reduced, mix(&whitening)))));
     all
 }
 
@@ -166,7 +178,7 @@ fn preconditioners_are_those_of_the_adjoint() {
 
 #[test]
 fn a_product_with_the_identity_is_its_other_factor() {
-    use fdgr::degradation::{Degradation, Form, deblur::Deblur, denoising::Denoising};
+    use fdgr::degradation::{Form, deblur::Deblur, denoising::Denoising};
     on_devices(|on, device| {
         let blur = Deblur { psf: Psf::gaussian(1.0), form: Form::Fft };
         let pair = Degradation::new(vec![Denoising {}.into(), blur.clone().into()]).build([32, 20], device).unwrap();

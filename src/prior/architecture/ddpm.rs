@@ -11,7 +11,7 @@ use crate::kernel::convolution::{Sampling, concatenate};
 use crate::model::Checkpoint;
 use crate::prior::denoiser::{Call, Denoiser, Network};
 use crate::prior::footprint::Footprint;
-use crate::prior::layers::{Conv, Linear, MAX_LEVELS, Norm, TimeEmbedding, sinusoid};
+use crate::prior::layers::{Conv, Linear, MAX_LEVELS, Norm, TimeEmbedding, depth_to_space, sinusoid, space_to_depth};
 use crate::prior::shape::{Published, Shape, describe_levels};
 use crate::prior::weights::{Precision, Weights};
 
@@ -331,23 +331,4 @@ impl Attention {
         let [query, key, value] = [&self.query, &self.key, &self.value].map(|part| part.columns(columns.clone()));
         x + self.out.columns(attend(query, key, value)).reshape([b, c, h, w])
     }
-}
-
-/// `[b, c, h, w]` -> `[b, c p², h/p, w/p]`, channel `c p² + dy p + dx`.
-fn space_to_depth(x: Tensor<4>, p: usize) -> Tensor<4> {
-    if p == 1 {
-        return x;
-    }
-    let [b, c, h, w] = x.dims();
-    x.reshape([b, c, h / p, p, w / p, p]).permute([0, 1, 3, 5, 2, 4]).reshape([b, c * p * p, h / p, w / p])
-}
-
-/// The inverse of [`space_to_depth`].
-fn depth_to_space(x: Tensor<4>, p: usize) -> Tensor<4> {
-    if p == 1 {
-        return x;
-    }
-    let [b, c, h, w] = x.dims();
-    let channels = c / (p * p);
-    x.reshape([b, channels, p, p, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([b, channels, h * p, w * p])
 }

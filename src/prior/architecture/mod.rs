@@ -5,6 +5,7 @@
 mod adm;
 mod classifier;
 mod ddpm;
+mod drunet;
 
 use std::collections::BTreeMap;
 
@@ -20,12 +21,13 @@ use crate::model::{Checkpoint, Comparison};
 pub use adm::{AdmConfig, AdmOptions, AdmUnet};
 pub use classifier::{Classifier, ClassifierConfig};
 pub use ddpm::{DdpmConfig, DdpmUnet};
+pub use drunet::DrunetConfig;
 
 /// Tells the network of a checkpoint if it is of one architecture; the options are in place of those beside the file.
 type Recognise = fn(&Checkpoint, Option<AdmOptions>) -> Result<Option<Box<dyn Shape>>>;
 
 /// The architectures that are known.
-const ARCHITECTURES: [Recognise; 3] = [adm::recognise, classifier::recognise, ddpm::recognise];
+const ARCHITECTURES: [Recognise; 4] = [adm::recognise, classifier::recognise, ddpm::recognise, drunet::recognise];
 
 /// A network and its shape.
 #[derive(Debug)]
@@ -45,6 +47,12 @@ impl From<ClassifierConfig> for Architecture {
 
 impl From<DdpmConfig> for Architecture {
     fn from(config: DdpmConfig) -> Self {
+        Self(Box::new(config))
+    }
+}
+
+impl From<DrunetConfig> for Architecture {
+    fn from(config: DrunetConfig) -> Self {
         Self(Box::new(config))
     }
 }

@@ -77,6 +77,8 @@ pub struct AdmConfig {
     pub blocks: usize,
     /// Which levels attend.
     pub attends: Vec<bool>,
+    /// Sines and cosines of the time: the channels by which those of levels are multiplied.
+    pub sinusoid: usize,
     /// Channels of the time embedding.
     pub embedding: usize,
     /// Whether the embedding scales and shifts the normalised features, or is added.
@@ -100,6 +102,7 @@ impl AdmConfig {
             widths: [1, 1, 2, 2, 4, 4].map(|m| m * 256).to_vec(),
             blocks: 2,
             attends: vec![false, false, false, true, true, true],
+            sinusoid: 256,
             embedding: 1024,
             scale_shift: true,
             resample_blocks: true,
@@ -165,11 +168,12 @@ impl AdmConfig {
         let first = |level: usize| 1 + level * (blocks + 1);
         let width = |level: usize| checkpoint.shape::<4>(&residual(first(level))).map(|[outputs, ..]| outputs);
         let widths = (0..levels).map(width).collect::<Result<Vec<_>>>()?;
-        let embedding = checkpoint.shape::<2>("time_embed.0.weight")?[0];
+        let [embedding, sinusoid] = checkpoint.shape::<2>("time_embed.0.weight")?;
         let projected = checkpoint.shape::<2>("input_blocks.1.0.emb_layers.1.weight")?[0];
         let config = Self {
             inputs,
             channels,
+            sinusoid,
             embedding,
             blocks,
             attends: (0..levels).map(|level| attends(first(level))).collect(),

@@ -40,15 +40,15 @@ pub struct Trunk {
     pub time: TimeEmbedding,
     pub input: Vec<Block>,
     pub middle: Block,
-    channels: usize,
+    sinusoid: usize,
 }
 
 impl Trunk {
     /// Reads it; also returns the channels of every skip connection.
     pub fn load(config: &AdmConfig, weights: &mut Weights) -> Result<(Self, Vec<usize>)> {
-        let AdmConfig { channels, embedding, .. } = *config;
+        let AdmConfig { channels, sinusoid, embedding, .. } = *config;
         let time = TimeEmbedding(
-            weights.linear("time_embed.0", channels, embedding)?,
+            weights.linear("time_embed.0", sinusoid, embedding)?,
             weights.linear("time_embed.2", embedding, embedding)?,
         );
         let first = weights.conv("input_blocks.0.0", config.inputs, channels, 3, Sampling::Keep)?;
@@ -77,12 +77,12 @@ impl Trunk {
             Layer::Attention(Box::new(Attention::load(config, weights, "middle_block.1", width)?)),
             Residual::load(config, weights, "middle_block.2", [width, width], Resample::Keep)?,
         ]);
-        Ok((Self { time, input, middle, channels }, skips))
+        Ok((Self { time, input, middle, sinusoid }, skips))
     }
 
     /// Embedding of a time, `[1, ch_t]`, before its activation.
     pub fn embed(&self, t: usize, device: &Device) -> Tensor<2> {
-        let half = self.channels / 2;
+        let half = self.sinusoid / 2;
         self.time.forward(sinusoid(t, half, half, false, device))
     }
 }
