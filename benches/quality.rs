@@ -1,8 +1,10 @@
 //! PSNR and SSIM of tasks, noise levels and methods, beside the classical estimate.
 //!
 //! `cargo bench --bench quality -- [--device NAME] [--task NAME]... [--noise SIGMA]... [--method NAME]... [--set PATH=JSON]...
-//! [--gray] [--write FOLDER] [PICTURE...]`, by default on `assets/samples` with the default method of each task. `--set` changes a
-//! parameter of the configuration, for example `--set method.lambda=0.5`. `--gray` measures grey pictures, with one noise in all channels. `--write` also writes every case as
+//! [--gray] [--known] [--write FOLDER] [PICTURE...]`, by default on `assets/samples` with the default method of each task. `--set` changes a
+//! parameter of the configuration, for example `--set method.lambda=0.5`. Pictures are restored as a user would: from
+//! files of 8 bits, with the noise estimated, or told with `--known`. `--gray` measures grey pictures, with one noise in all
+//! channels. `--write` also writes every case as
 //! `FOLDER/PICTURE/CASE/` for `benches/peer/quality.py`, which adds the classical answers: `original.png`, `input.npy` (f32,
 //! `[h, w, 3]` in [0, 1]), `mask.png` of holes (black is missing) and `case.json` with `case`, `task`, `sigma`, the
 //! `parameters`, the `kernel` of blurs as rows, and PSNR and SSIM of each `result`.
@@ -19,10 +21,12 @@ use fdgr::control::Silent;
 use fdgr::degradation::{self, Degradation, Mask, Stage, inpainting::Inpainting};
 use fdgr::device;
 use fdgr::metrics::{psnr, ssim};
-use fdgr::noise::{Noise, Seeded, Stream};
+use fdgr::noise::{Noise, Seeded, Stream, splitmix64};
 use fdgr::parameter::Values;
 use fdgr::picture::Picture;
-use fdgr::restore::{Channels, DataModel, Measurement, Overrides, PriorChoice, RestoreConfig, Restorer};
+use fdgr::restore::{
+    Auto, Channels, DataModel, Measurement, Overrides, PriorChoice, Request, RestoreConfig, Restorer, Source,
+};
 use fdgr::sampler::signed_sigma;
 use npyz::WriterBuilder;
 use serde_json::{Map, Value, json};
@@ -35,6 +39,8 @@ struct Options {
     methods: Vec<String>,
     settings: Vec<(String, Value)>,
     write: Option<PathBuf>,
+    /// Whether the level of the noise is told.
+    known: bool,
     /// Pictures as grey ones.
     gray: bool,
     pictures: Vec<PathBuf>,
@@ -43,7 +49,7 @@ struct Options {
 /// Name, task and parameters; holes are made for the picture's size.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 18] = [
     ("denoise", "denoise", &[]),
     ("sr2", "sr", &[("scale", "2")]),
     ("sr3", "sr", &[("scale", "3")]),
@@ -54,8 +60,11 @@ const CASES: [Case; 15] = [
     ("gauss4", "deblur", &[("kernel", "gauss:4")]),
     ("motion9", "deblur", &[("kernel", "motion:9,30")]),
     ("motion15", "deblur", &[("kernel", "motion:15,30")]),
+    ("motion31", "deblur", &[("kernel", "motion:31,30")]),
     ("uniform9", "deblur", &[("kernel", "uniform:9")]),
-    ("holes", "inpaint", &[]),
+    ("scratches", "inpaint", &[]),
+    ("holes20", "inpaint", &[]),
+    ("holes50", "inpaint", &[]),
     ("colour", "colorize", &[]),
     ("cs25", "cs", &[("ratio", "0.25")]),
     ("cs10", "cs", &[("ratio", "0.1")]),
@@ -95,9 +104,9 @@ fn row(restorer: &Restorer, options: &Options, case: Case, sigma: f64) -> Result
         let photo = if options.gray { without_color(&photo) } else { photo };
         let made = Made::new(restorer, &photo, case, sigma)?;
         let classical = made.measurement.crop(made.measurement.estimate(&made.y, signed_sigma(sigma))?);
-        let mut results = vec![(compared(classical, &photo)?, 0.0)];
+        let mut results = vec![(compared(Picture::from_tensor(classical)?, &photo), 0.0)];
         for method in &methods {
-            results.push(made.restored(restorer, &photo, *method, &options.settings)?);
+            results.push(made.restored(restorer, &photo, *method, options)?);
         }
         if let Some(folder) = &options.write {
             let names = std::iter::once("estimate").chain(methods.iter().map(|method| method.unwrap_or("default")));
@@ -122,6 +131,22 @@ fn cropped(photo: &Picture, multiple: usize) -> Picture {
     Picture::new(image::imageops::crop_imm(photo.pixels(), 0, 0, w, h).to_image())
 }
 
+/// Known pixels of a picture of that size.
+fn holes(case: &str, [height, width]: [usize; 2]) -> Mask {
+    // Pixels lost at random.
+    let random = |share: f64| {
+        Mask::from_fn(height, width, |y, x| {
+            (splitmix64((y * width + x) as u64) >> 11) as f64 >= share * (1u64 << 53) as f64
+        })
+    };
+    match case {
+        "holes20" => random(0.2),
+        "holes50" => random(0.5),
+        // Stripes and scratches over a fifth of the picture.
+        _ => Mask::from_fn(height, width, |y, x| (x + y / 3) % 48 >= 6 && (y + x / 5) % 64 >= 6),
+    }
+}
+
 fn without_color(photo: &Picture) -> Picture {
     let mut pixels = photo.pixels().clone();
     for pixel in pixels.pixels_mut() {
@@ -138,15 +163,11 @@ struct Made {
 }
 
 impl Made {
-    fn new(restorer: &Restorer, photo: &Picture, (_, task, values): Case, sigma: f64) -> Result<Self> {
+    fn new(restorer: &Restorer, photo: &Picture, (name, task, values): Case, sigma: f64) -> Result<Self> {
         let size = [photo.height(), photo.width()];
         let values = values.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
         let degradation = match task {
-            // Stripes and scratches over a fifth of the picture.
-            "inpaint" => {
-                let known = |y: usize, x: usize| (x + y / 3) % 48 >= 6 && (y + x / 5) % 64 >= 6;
-                Degradation::from(Inpainting { mask: Mask::from_fn(size[0], size[1], known) })
-            }
+            "inpaint" => Degradation::from(Inpainting { mask: holes(name, size) }),
             _ => degradation::of_task(task, &values, &degradation::Context { size, seed: 3 })?.into(),
         };
         let device = &restorer.device().device;
@@ -164,16 +185,29 @@ impl Made {
         restorer: &Restorer,
         photo: &Picture,
         method: Option<&str>,
-        settings: &[(String, Value)],
+        options: &Options,
     ) -> Result<(Quality, f64)> {
-        let mut config = self.config.clone();
-        Overrides { method: method.map(str::to_owned), ..Overrides::default() }.apply(&mut config)?;
-        let config = changed(&config, settings)?;
         let begun = Instant::now();
-        let data = self.measurement.data(self.y.clone(), DataModel::Exact);
-        let mut noise = Seeded::new(7, Stream::Sampling);
-        let restored = restorer.sample(&self.measurement, &data, &config, &mut noise, &Silent)?;
-        let quality = compared(restored, photo)?;
+        let overrides = Overrides { method: method.map(str::to_owned), ..Overrides::default() };
+        let quality = if self.measurement.is_picture() {
+            let source = Source::Photo(Picture::from_tensor(self.y.clone())?.in_eight_bits());
+            let request = Request {
+                degradation: Auto::Given(self.config.degradation.clone()),
+                sigma: options.known.then_some(self.config.sigma).into(),
+                seed: self.config.seed,
+                overrides,
+            };
+            let config = changed(&request.resolve(&source, &Silent)?, &options.settings)?;
+            compared(restorer.restore(&source, &config, &Silent)?.picture, photo)
+        } else {
+            let mut config = self.config.clone();
+            overrides.apply(&mut config)?;
+            let config = changed(&config, &options.settings)?;
+            let data = self.measurement.data(self.y.clone(), DataModel::Exact);
+            let mut noise = Seeded::new(config.seed, Stream::Sampling);
+            let restored = restorer.sample(&self.measurement, &data, &config, &mut noise, &Silent)?;
+            compared(Picture::from_tensor(restored)?, photo)
+        };
         Ok((quality, begun.elapsed().as_secs_f64()))
     }
 
@@ -217,10 +251,9 @@ impl Made {
     }
 }
 
-fn compared(x: burn::tensor::Tensor<4>, photo: &Picture) -> Result<Quality> {
-    let picture = Picture::from_tensor(x)?;
+fn compared(picture: Picture, photo: &Picture) -> Quality {
     let ssim = ssim(picture.pixels(), photo.pixels()).unwrap_or(f64::NAN);
-    Ok([psnr(picture.pixels(), photo.pixels()), ssim])
+    [psnr(picture.pixels(), photo.pixels()), ssim]
 }
 
 fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<RestoreConfig> {
@@ -242,6 +275,7 @@ fn parse() -> Result<Options> {
             "--task" => options.tasks.push(value()?),
             "--noise" => options.noise.push(value()?.parse()?),
             "--method" => options.methods.push(value()?),
+            "--known" => options.known = true,
             "--gray" => options.gray = true,
             "--write" => options.write = Some(value()?.into()),
             "--set" => {

@@ -154,7 +154,7 @@ fn show_around_network(
     let timeline = Timeline::new(Betas::Linear, STEPS, 0.3, Travel::NONE)?;
     let operator = degradation.build([height, width], device)?;
     let data = Data::Exact(operator.apply(x.clone()));
-    let problem = Problem { operator: operator.as_ref(), data: &data, sigma_y: 0.1 };
+    let problem = Problem { operator: operator.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
     for (name, regularization, inject_noise) in [
         ("G+", Regularization::DEFAULT, false),
         ("G-", Regularization::REFERENCE_FREQUENCY, false),

@@ -20,6 +20,8 @@ pub enum Event<'a> {
     },
     /// Something is found out or prepared before the first step, in words: "the noise".
     Estimating(&'a str),
+    /// Something was found out, in a sentence about what is worked on.
+    Found(&'a str),
     /// A step of the sampler is done, counted from 1.
     Step {
         /// Steps done.

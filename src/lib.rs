@@ -46,6 +46,7 @@ pub mod control;
 pub mod degradation;
 pub mod device;
 pub mod error;
+pub mod estimate;
 pub mod experiment;
 pub mod files;
 pub mod kernel;

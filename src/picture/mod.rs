@@ -106,32 +106,6 @@ impl Picture {
         self
     }
 
-    /// Standard deviation of the noise of pixels in `[0, 1]`, at least 0.01, to four decimals, from the median absolute
-    /// response to the difference of two Laplacians, which is zero on linear slopes (J. Immerkær, 1996, with a median for
-    /// robustness against edges).
-    pub fn noise_level(&self) -> f64 {
-        const QUARTILE: f64 = 0.6745;
-        let (width, height) = (self.width(), self.height());
-        let mut responses: Vec<f32> = Vec::new();
-        for y in 1..height.saturating_sub(1) {
-            for x in 1..width.saturating_sub(1) {
-                let at = |dx: usize, dy: usize| self.pixels.get_pixel(side(x + dx - 1), side(y + dy - 1)).0;
-                for c in 0..3 {
-                    let row = |dy| at(0, dy)[c] - 2.0 * at(1, dy)[c] + at(2, dy)[c];
-                    responses.push((row(0) - 2.0 * row(1) + row(2)).abs());
-                }
-            }
-        }
-        let middle = responses.len() / 2;
-        if responses.is_empty() {
-            return 0.01;
-        }
-        let (_, median, _) = responses.select_nth_unstable_by(middle, f32::total_cmp);
-        // The squares of the mask add up to 36.
-        let sigma = (f64::from(*median) / (6.0 * QUARTILE)).max(0.01);
-        (sigma * 1e4).round() / 1e4
-    }
-
     /// Grey values in `[0, 1]`, row by row.
     pub fn luminance(&self) -> Vec<f32> {
         self.pixels.pixels().map(|p| (p[0] + p[1] + p[2]) / 3.0).collect()

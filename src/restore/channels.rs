@@ -1,7 +1,7 @@
 //! How the noise of the channels is related, and the mixture of channels that makes it white.
 
 use burn::tensor::Device;
-use nalgebra::{Matrix3, SymmetricEigen};
+use nalgebra::{Matrix3, SymmetricEigen, Vector3};
 use serde::{Deserialize, Serialize};
 
 use crate::degradation::ChannelMix;
@@ -39,22 +39,40 @@ impl Channels {
         }
     }
 
+    /// What white noise of the strongest direction's variance has beyond this noise: `(I - C / c)^(1/2)` with the covariance `C` and its
+    /// largest eigenvalue `c`.
+    pub(super) fn beyond(&self, size: [usize; 2], device: &Device) -> Option<ChannelMix> {
+        let covariance = match self {
+            Self::Independent => return None,
+            Self::Gray => &[[1.0; 3]; 3],
+            Self::Correlated(covariance) => covariance,
+        };
+        let eigen = eigen(covariance);
+        let largest = eigen.eigenvalues.max();
+        let missing = eigen.eigenvalues.map(|variance| (1.0 - variance.max(0.0) / largest).max(0.0).sqrt());
+        Some(mixture(&eigen.eigenvectors, &missing, size, device))
+    }
+
     /// The mixture after which noise of standard deviation `sigma` of a `[0, 1]` image is white, of that standard deviation.
     pub(super) fn mix(&self, sigma: f64, size: [usize; 2], device: &Device) -> Option<ChannelMix> {
-        let rows = match self {
-            Self::Independent => return None,
-            Self::Gray => vec![vec![1.0 / 3.0; 3]],
+        match self {
+            Self::Independent => None,
+            Self::Gray => Some(ChannelMix::new(&[vec![1.0 / 3.0; 3]], size, device)),
             Self::Correlated(covariance) => {
                 let eigen = eigen(covariance);
                 let least = if sigma > 0.0 { (ROUNDING / sigma).powi(2).min(1.0) } else { 1.0 };
                 let whitened = eigen.eigenvalues.map(|variance| variance.max(least).sqrt().recip());
-                let vectors = eigen.eigenvectors;
-                let matrix = vectors * Matrix3::from_diagonal(&whitened) * vectors.transpose();
-                matrix.row_iter().map(|row| row.iter().copied().collect()).collect()
+                Some(mixture(&eigen.eigenvectors, &whitened, size, device))
             }
-        };
-        Some(ChannelMix::new(&rows, size, device))
+        }
     }
+}
+
+/// The mixture with those eigenvectors and eigenvalues.
+fn mixture(vectors: &Matrix3<f64>, values: &Vector3<f64>, size: [usize; 2], device: &Device) -> ChannelMix {
+    let matrix = vectors * Matrix3::from_diagonal(values) * vectors.transpose();
+    let rows: Vec<Vec<f64>> = matrix.row_iter().map(|row| row.iter().copied().collect()).collect();
+    ChannelMix::new(&rows, size, device)
 }
 
 fn eigen(covariance: &[[f64; 3]; 3]) -> SymmetricEigen<f64, nalgebra::Const<3>> {

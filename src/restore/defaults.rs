@@ -106,7 +106,11 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
     let some = match channels {
         Channels::Independent => some,
         // The denoiser knows white noise only.
-        related => Hqs { sigma_end: some.sigma_end.max(signed_sigma(*sigma) * related.strongest()), ..some },
+        related => {
+            let strongest = related.strongest();
+            let sigma_end = some.sigma_end.max(signed_sigma(*sigma) * strongest);
+            Hqs { sigma_1: some.sigma_1 * strongest, sigma_end, ..some }
+        }
     };
     match degradation.single() {
         Some(Stage::Denoising(_)) if channels.are_independent() => {

@@ -1,10 +1,12 @@
 //! What a user asks for, and how the rest is found out.
 
-use super::{Border, DataModel, Preference, Quality, RestoreConfig, Source, defaults};
+use super::{Border, Channels, DataModel, Preference, Quality, RestoreConfig, Source, defaults};
 use crate::control::{self, Control, Event};
 use crate::degradation::Degradation;
 use crate::error::{Error, Hint, Result, Setting};
+use crate::estimate;
 use crate::parameter::Values;
+use crate::picture::Picture;
 use crate::sampler::Method;
 
 /// A value, or the wish to have it found out.
@@ -75,17 +77,11 @@ impl Request {
     /// Requests that contradict themselves or the source, parameters outside their range, and being cancelled.
     pub fn resolve(&self, source: &Source, control: &dyn Control) -> Result<RestoreConfig> {
         control::check(control, || "before anything was estimated".into())?;
-        let (degradation, sigma) = match source {
+        let (degradation, sigma, channels) = match source {
             Source::Photo(photo) => {
                 let degradation = self.degradation_of_photo()?;
-                let sigma = match self.sigma {
-                    Auto::Given(sigma) => sigma,
-                    Auto::Auto => usual_sigma(&degradation).unwrap_or_else(|| {
-                        control.emit(Event::Estimating("the noise"));
-                        photo.noise_level()
-                    }),
-                };
-                (degradation, sigma)
+                let (sigma, channels) = self.noise_of_photo(photo, &degradation, control);
+                (degradation, sigma, channels)
             }
             Source::Sensed(sensed) => {
                 let made = &sensed.description;
@@ -105,12 +101,33 @@ impl Request {
                     Auto::Given(sigma) => sigma,
                     Auto::Auto => made.sigma,
                 };
-                (made.degradation.clone(), sigma)
+                (made.degradation.clone(), sigma, Channels::Independent)
             }
         };
-        let mut config = RestoreConfig { seed: self.seed, ..RestoreConfig::new(degradation, sigma) };
+        let mut config = RestoreConfig { seed: self.seed, ..RestoreConfig::of(degradation, sigma, channels) };
         self.overrides.apply(&mut config)?;
         Ok(config)
+    }
+
+    /// The noise's standard deviation, and how its channels are related: given, usual or estimated.
+    fn noise_of_photo(&self, photo: &Picture, degradation: &Degradation, control: &dyn Control) -> (f64, Channels) {
+        let known = match self.sigma {
+            Auto::Given(sigma) => Some(sigma),
+            Auto::Auto => usual_sigma(degradation),
+        };
+        let one_picture = photo.is_gray() && !degradation.discards_colors();
+        let related = |shared: Channels| if one_picture { Channels::Gray } else { shared };
+        if let Some(sigma) = known {
+            return (sigma, related(Channels::Independent));
+        }
+        control.emit(Event::Estimating("the noise"));
+        let estimate = estimate::noise(photo);
+        control.emit(Event::Found(&estimate.describe()));
+        let shared = match estimate.is_shared() && !degradation.discards_colors() {
+            true => Channels::Correlated(estimate.covariance),
+            false => Channels::Independent,
+        };
+        ((estimate.sigma * 1e4).round() / 1e4, related(shared))
     }
 
     fn degradation_of_photo(&self) -> Result<Degradation> {

@@ -19,11 +19,15 @@ use super::{
     Estimate, Moment, Parameters, Problem, Sampler, Step, Symmetry, Timeline,
     schedule::{Betas, noise_level},
 };
+use crate::degradation::LinearOperator;
 use crate::error::Result;
 use crate::parameter::{Kind, Parameter};
 
 /// Noise below this, of a `[-1, 1]` image, is not relied on: a quarter of a step of 8 bits, as in DPIR.
 const LEAST_NOISE: f64 = 0.002;
+
+/// Share of the noise that a denoiser leaves as error: about that of one call at noise of 25 of 255.
+const LEFT: f64 = 0.3;
 
 /// Parameters of half-quadratic splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,12 +89,21 @@ impl Parameters for Hqs {
 pub struct HqsSampler(pub Hqs);
 
 impl HqsSampler {
-    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement.
-    fn state(&self, z: Tensor<4>, a: f64, problem: &Problem) -> Tensor<4> {
-        let rho = self.0.lambda * (problem.sigma_y.max(LEAST_NOISE) / noise_level(a)).powi(2);
-        let x = z.clone() - problem.operator.regularized_inverse(problem.residual(z), rho);
-        x * a.sqrt()
+    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement. Where its noise is not that of white noise,
+    /// which is all that the denoiser knows, `noise` makes up for it.
+    fn state(&self, z: Tensor<4>, a: f64, problem: &Problem, noise: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
+        let x = nearest(z, self.0.lambda, noise_level(a), problem) * a.sqrt();
+        match problem.beyond {
+            Some(beyond) => x + beyond.apply(noise()) * (1.0 - a).sqrt(),
+            None => x,
+        }
     }
+}
+
+/// The image that is closest to `z`, of noise `sigma`, and agrees with the measurement.
+fn nearest(z: Tensor<4>, lambda: f64, sigma: f64, problem: &Problem) -> Tensor<4> {
+    let rho = lambda * (problem.sigma_y.max(LEAST_NOISE) / sigma).powi(2);
+    z.clone() - problem.operator.regularized_inverse(problem.residual(z), rho)
 }
 
 impl Sampler for HqsSampler {
@@ -110,16 +123,21 @@ impl Sampler for HqsSampler {
 
     fn begin(&mut self, first: &Step, z: Tensor<4>, estimate: Option<Tensor<4>>, problem: &Problem) -> Tensor<4> {
         let inverse = || problem.operator.regularized_inverse(problem.data.y().clone(), 1e-4);
-        _ = z;
-        self.state(estimate.unwrap_or_else(inverse), first.a, problem)
+        self.state(estimate.unwrap_or_else(inverse), first.a, problem, || z)
     }
 
     fn step(&mut self, at: Moment, _: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
         let z = estimate.x0;
-        Ok(if at.step.a_next < 1.0 { self.state(z, at.step.a_next, at.problem) } else { z })
+        let fresh = || at.noise.draw(z.dims(), &z.device());
+        Ok(if at.step.a_next < 1.0 { self.state(z.clone(), at.step.a_next, at.problem, fresh) } else { z })
     }
 
-    fn result(&self, _: Tensor<4>, x0: Tensor<4>, _: &Problem) -> Tensor<4> {
-        x0
+    /// Where the noise of some mixtures of channels is weaker than what the denoiser took it for, they are measured better than they
+    /// are denoised.
+    fn result(&self, _: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
+        match problem.beyond {
+            Some(_) => nearest(x0, 1.0, LEFT * problem.sigma_y.max(self.0.sigma_end), problem),
+            None => x0,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::degradation::LinearOperator;
+use crate::degradation::{ChannelMix, LinearOperator};
 
 /// Standard deviation of noise in units of a `[-1, 1]` image, from `sigma` in units of a `[0, 1]` image.
 pub fn signed_sigma(sigma: f64) -> f64 {
@@ -56,6 +56,8 @@ pub struct Problem<'a> {
     pub data: &'a Data,
     /// Standard deviation of the noise.
     pub sigma_y: f64,
+    /// What white noise has beyond the noise of the photo whose channels were mixed for `A`, where that is not white.
+    pub beyond: Option<&'a ChannelMix>,
 }
 
 impl Problem<'_> {

@@ -570,7 +570,7 @@ fn bad_input_gets_a_sentence() {
         ("--config small.yml --deg sr_bicubic", &["--deg_scale", "whole number"]),
         ("--config small.yml --deg sr_bicubic --deg_scale 3", &["64x64", "scale 3"]),
         ("--config small.yml --deg cs_blockbased --deg_scale 4", &["--deg_scale", "at most 1"]),
-        ("--config small.yml --deg motion_deblur --operator_imp SVD", &["--operator_imp", "fft"]),
+        ("--config small.yml --deg motion_deblur --operator_imp SVD", &["--operator_imp", "FFT"]),
         ("--config small.yml --method ddnm --lam 2", &["--lam", "--method fdgr"]),
         ("--config small.yml --method ddpg --inject_noise 0", &["--inject_noise", "idpg"]),
         ("--config small.yml --method ddrm --travel_repeat 2", &["time travel", "ddrm"]),

@@ -577,7 +577,8 @@ fn sampler_cases(golden: &Golden, prior: &dyn Fn(&Device) -> Box<dyn Denoiser>, 
             let travel = Travel { length: case.travel_length, repeat: case.travel_repeat };
             let timeline = Timeline::new(Betas::Linear, case.steps, 1.0, travel).unwrap();
             let data = Data::Exact(y);
-            let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: signed_sigma(case.sigma_y) };
+            let problem =
+                Problem { operator: a.as_ref(), data: &data, sigma_y: signed_sigma(case.sigma_y), beyond: None };
             let denoiser = prior(device);
             let run =
                 Run { prior: denoiser.as_ref(), guidance: None, problem: &problem, timeline: &timeline, clip: false };

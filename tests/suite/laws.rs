@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use fdgr::degradation::{
-    ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, Preconditioner, Psf, examples,
+    ChannelMix, Convolution, Crop, Degradation, Form, LinearOperator, Mixed, Preconditioner, Psf, examples,
     sr_bicubic::SrBicubic,
 };
 
@@ -28,7 +28,9 @@ fn operators(height: usize, width: usize, device: &Device) -> Vec<(String, Box<d
     let thirds = [vec![1.0 / 3.0; 3]];
     let gaussian = Psf::gaussian(1.0).kernel().expect("a kernel");
     let blur = || Box::new(Convolution::new(&gaussian, [1, height, width], device).expect("a blur that fits"));
-    let reduced = Degradation::from(SrBicubic { scale: 2 }).build_for([1, height, width], device).expect("even sides");
+    let reduced = Degradation::from(SrBicubic { scale: 2, form: Form::Svd })
+        .build_for([1, height, width], device)
+        .expect("even sides");
     all.push(("grey blur".into(), Box::new(Mixed::new(blur(), mix(&thirds)))));
     all.push(("whitened blur".into(), Box::new(Mixed::new(blur(), mix(&whitening)))));
     all.push(("whitened reduction".into(), Box::new(Mixed::new(reduced, mix(&whitening)))));
@@ -178,7 +180,7 @@ fn preconditioners_are_those_of_the_adjoint() {
 
 #[test]
 fn a_product_with_the_identity_is_its_other_factor() {
-    use fdgr::degradation::{Form, deblur::Deblur, denoising::Denoising};
+    use fdgr::degradation::{deblur::Deblur, denoising::Denoising};
     on_devices(|on, device| {
         let blur = Deblur { psf: Psf::gaussian(1.0), form: Form::Fft };
         let pair = Degradation::new(vec![Denoising {}.into(), blur.clone().into()]).build([32, 20], device).unwrap();

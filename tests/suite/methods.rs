@@ -76,7 +76,7 @@ fn guidance_through_the_prior_is_the_papers() {
         let a = build(SrBicubic { scale: 4, form: Form::Svd }, 32, device).unwrap();
         let (x_t, sigma_y) = (random([2, 3, 32, 32], 1, device), 0.1);
         let data = Data::Exact(random([2, 3, 8, 8], 2, device));
-        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y };
+        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y, beyond: None };
         let step = Step { t: 400, a: Betas::Linear.alpha_bar()[401], a_next: Betas::Linear.alpha_bar()[391] };
         let z = Seeded::new(5, Stream::Sampling).draw(x_t.dims(), device);
         let x0 = x_t.clone() * step.a.sqrt();
@@ -126,7 +126,7 @@ fn a_class_guides_as_dhariwal_and_nichol_say() {
         let a = build(Denoising {}, 8, device).unwrap();
         let (x_t, direction) = (random([1, 3, 8, 8], 1, device), random([1, 3, 8, 8], 2, device));
         let data = Data::Exact(x_t.clone());
-        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1 };
+        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
         let step = Step { t: 400, a: Betas::Linear.alpha_bar()[401], a_next: 1.0 };
         let (prior, timeline, classifier) =
             (GaussianPrior::new(1.0), Timeline::single(step), Linear(direction.clone()));
@@ -151,7 +151,7 @@ fn red_diff_descends_its_loss() {
     on_devices(|on, device| {
         let a = build(AveragePooling { scale: 4 }, 32, device).unwrap();
         let data = Data::Exact(random([1, 3, 8, 8], 2, device));
-        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1 };
+        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
         let (mu, z) = (random([1, 3, 32, 32], 1, device), random([1, 3, 32, 32], 3, device));
         let step = Step { t: 400, a: Betas::Linear.alpha_bar()[401], a_next: 1.0 };
         let parameters = RedDiff { grad_term_weight: 0.5, ..RedDiff::DEFAULT };
@@ -181,7 +181,7 @@ fn seen(a: &dyn LinearOperator, x: Tensor<4>) -> f64 {
 fn restored(method: &Method, a: &dyn LinearOperator, y: &Tensor<4>, sigma_y: f64, device: &Device) -> Tensor<4> {
     let prior = GaussianPrior::new(1.0);
     let data = Data::Exact(y.clone());
-    let problem = Problem { operator: a, data: &data, sigma_y };
+    let problem = Problem { operator: a, data: &data, sigma_y, beyond: None };
     let timeline = Timeline::new(Betas::Linear, 200, 1.0, Travel::NONE).unwrap();
     let run = Run { prior: &prior, guidance: None, problem: &problem, timeline: &timeline, clip: false };
     let size = a.image_size();
@@ -237,7 +237,7 @@ fn runs_whose_estimates_are_no_pictures_end_with_the_step() {
         let timeline = Timeline::new(Betas::Linear, 6, 1.0, Travel::NONE).unwrap();
         let run = |z: Tensor<4>, fails_at| {
             let data = Data::Exact(z.clone());
-            let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1 };
+            let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
             let prior = FailingPrior { calls: 0.into(), fails_at };
             let run = Run { prior: &prior, guidance: None, problem: &problem, timeline: &timeline, clip: true };
             let mut sampler = Ddpg::new(Guidance::DEFAULT);
@@ -328,7 +328,7 @@ fn half_quadratic_splitting_is_that_of_an_independent_implementation() {
             let mut sampler = HqsSampler(case.parameters);
             let timeline = sampler.timeline(case.sigma_y, Betas::Linear).unwrap().unwrap();
             assert_eq!(timeline.steps().map(|step| step.t).collect::<Vec<_>>(), case.times, "{name}");
-            let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: case.sigma_y };
+            let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: case.sigma_y, beyond: None };
             let run =
                 Run { prior: &Correlation, guidance: None, problem: &problem, timeline: &timeline, clip: case.clip };
             let (z, mut noise) = (estimate.zeros_like(), Seeded::new(0, Stream::Sampling));
@@ -349,7 +349,7 @@ fn methods_that_need_a_point_refuse_intervals_by_name() {
     for name in Method::NAMES {
         let method = Method::named(name).unwrap();
         let mut sampler = method.sampler([16, 16], &device).unwrap();
-        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1 };
+        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
         let timeline = Timeline::new(Betas::Linear, 4, 1.0, Travel::NONE).unwrap();
         let prior = GaussianPrior::new(1.0);
         let run = Run { prior: &prior, guidance: None, problem: &problem, timeline: &timeline, clip: true };
@@ -367,7 +367,7 @@ fn nothing_pulls_at_what_lies_in_its_interval() {
         let x = random([1, 3, 8, 8], 1, device);
         let white = Tensor::full([1, 3, 8, 8], f32::INFINITY, device);
         let data = Data::Interval { y: x.clone(), low: x.clone() - 0.5, high: white };
-        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1 };
+        let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
         let residual = |by: f64| values(problem.residual(x.clone() + by));
         assert!(residual(100.0).iter().chain(&residual(-0.4)).all(|v| v.abs() < 1e-6), "inside, on {on}");
         assert!(residual(-0.75).iter().all(|v| (v + 0.25).abs() < 1e-5), "below, on {on}");
@@ -395,7 +395,7 @@ fn runs_stop_within_a_step_and_keep_a_finished_result() {
     let a = build(Denoising {}, 8, &device).unwrap();
     let z = random([1, 3, 8, 8], 1, &device);
     let data = Data::Exact(z.clone());
-    let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1 };
+    let problem = Problem { operator: a.as_ref(), data: &data, sigma_y: 0.1, beyond: None };
     let timeline = Timeline::new(Betas::Linear, 6, 1.0, Travel::NONE).unwrap();
     let prior = GaussianPrior::new(1.0);
     let run = Run { prior: &prior, guidance: None, problem: &problem, timeline: &timeline, clip: true };
