@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use burn::tensor::Tensor;
 use fdgr::control::Silent;
 use fdgr::degradation::{self, Degradation, Mask, Stage, inpainting::Inpainting};
 use fdgr::device;
@@ -159,7 +160,7 @@ fn without_color(photo: &Picture) -> Picture {
 struct Made {
     config: RestoreConfig,
     measurement: Measurement,
-    y: burn::tensor::Tensor<4>,
+    y: Tensor<4>,
 }
 
 impl Made {
@@ -177,6 +178,12 @@ impl Made {
         let y = measurement.measure(photo.to_tensor(device));
         let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), device);
         let y = measurement.with_noise(y, noise, signed_sigma(sigma));
+        let channels = y.dims()[1];
+        let y = match measurement.is_picture() {
+            // Grey files hold one channel.
+            true => Picture::from_tensor(y)?.in_eight_bits().to_tensor(device).narrow(1, 0, channels),
+            false => y,
+        };
         Ok(Self { config, measurement, y })
     }
 

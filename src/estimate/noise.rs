@@ -100,34 +100,45 @@ pub fn noise(photo: &Picture) -> NoiseEstimate {
     let whole = Planes::of(photo);
     let half = whole.halved();
     let quarter = half.halved();
-    let scales = [(&whole, 1.0, 3), (&half, 2.0, 2), (&quarter, 4.0, 1)];
-    let [Some(fine), coarse, coarser] =
-        scales.map(|(planes, scale, stride)| Some(planes.covariance(stride)? * (scale * scale)))
-    else {
+    let [fine, coarse, coarser] = [(&whole, 1.0, 3), (&half, 2.0, 2), (&quarter, 4.0, 1)]
+        .map(|(planes, scale, stride)| planes.smoothest(stride).map(|smoothest| smoothest.times(scale)));
+    let Some(fine) = fine else {
         return NoiseEstimate::NONE;
     };
-    let level = |covariance: Option<Matrix3<f64>>| covariance.map_or(0.0, |c| (c.trace() / 3.0).max(0.0).sqrt());
-    let [s1, s2, s4] = [Some(fine), coarse, coarser].map(level);
-    let is_coarse = s2 > 1.5 * s1 && s2 >= SURE && s4 < 1.6 * s2;
-    let (sigma, grain) = if is_coarse { ((s2 * s4).sqrt(), Grain::Coarse) } else { (s1, Grain::Fine) };
-    let normalized = |covariance: Matrix3<f64>| match covariance.trace() / 3.0 {
-        mean if mean > 0.0 => (covariance / mean).into(),
-        _ => NoiseEstimate::NONE.covariance,
-    };
-    let estimate = NoiseEstimate {
-        sigma,
-        covariance: normalized(fine),
-        grain,
-        confidence: if is_coarse || (CLEAN..SURE).contains(&sigma) { Confidence::Low } else { Confidence::High },
-    };
+    if let (Some(coarse), Some(coarser)) = (&coarse, &coarser)
+        && coarse.sigma() > 1.5 * fine.sigma()
+        && coarse.sigma() >= SURE
+        && fine.roughness > TEXTURE / 2.0
+        && (coarse.sigma() <= QUANTIZED || fine.roughness > SMOOTHED)
+        && coarse.is_noise(coarser)
+    {
+        let sigma = (coarse.sigma() * coarser.sigma().min(2.0 * coarse.sigma())).sqrt();
+        let covariance = coarse.normalized();
+        return NoiseEstimate { sigma, covariance, grain: Grain::Coarse, confidence: Confidence::Low };
+    }
+    let covariance = fine.normalized();
+    if fine.roughness > TEXTURE {
+        // Even the smoothest blocks hold more texture than noise.
+        let sigma = fine.sigma().min(CLEAN / 2.0);
+        return NoiseEstimate { sigma, covariance, grain: Grain::Fine, confidence: Confidence::Low };
+    }
+    let sigma = fine.sigma();
+    let confidence = if (CLEAN..SURE).contains(&sigma) { Confidence::Low } else { Confidence::High };
+    let estimate = NoiseEstimate { sigma, covariance, grain: Grain::Fine, confidence };
     // Noise that the channels share went through luma: what is left of colour has the larger grains of subsampled chroma.
     match coarse {
-        Some(coarse) if estimate.correlation() >= NoiseEstimate::SHARED => {
-            NoiseEstimate { covariance: normalized(coarse), ..estimate }
-        }
+        Some(coarse) if estimate.is_shared() => NoiseEstimate { covariance: coarse.normalized(), ..estimate },
         _ => estimate,
     }
 }
+
+/// Energy a coefficient at low frequencies over that at high frequencies, from which on it is texture: white noise has 1, and with
+/// some texture in the smoothest blocks up to 5.
+const TEXTURE: f64 = 6.0;
+/// The quantisation of JPEG takes the finest frequencies of weaker noise only.
+const QUANTIZED: f64 = 8.0 / 255.0;
+/// Energy a coefficient at low frequencies over that at high frequencies, which only enlarged pictures reach.
+const SMOOTHED: f64 = 50.0;
 
 /// Side of a block.
 const SIDE: usize = 8;
@@ -163,6 +174,43 @@ struct Measured {
     high: [[f64; 3]; MEASURED],
 }
 
+/// What the smoothest blocks of a picture say.
+struct Smoothest {
+    /// Covariance of red, green and blue at high frequencies.
+    covariance: Matrix3<f64>,
+    /// Energy a coefficient at low frequencies, over that at high frequencies.
+    roughness: f64,
+    /// How much blocks differ: the root of the ratio of the energies that a tenth and a fiftieth of them do not reach.
+    spread: f64,
+}
+
+impl Smoothest {
+    /// Standard deviation, the root mean square over the channels.
+    fn sigma(&self) -> f64 {
+        (self.covariance.trace() / 3.0).max(0.0).sqrt()
+    }
+
+    /// Whether what a picture of half the size holds is noise: as even as noise is, or nearly white and not
+    /// growing with the scale as texture does.
+    fn is_noise(&self, quarter: &Self) -> bool {
+        let nearly = self.roughness < 3.0 && quarter.sigma() < 1.5 * self.sigma();
+        nearly || self.spread < 1.2
+    }
+
+    /// The covariance with a mean variance of 1.
+    fn normalized(&self) -> [[f64; 3]; 3] {
+        match self.covariance.trace() / 3.0 {
+            mean if mean > 0.0 => (self.covariance / mean).into(),
+            _ => NoiseEstimate::NONE.covariance,
+        }
+    }
+
+    /// The same of noise that many times as strong.
+    fn times(self, scale: f64) -> Self {
+        Self { covariance: self.covariance * (scale * scale), ..self }
+    }
+}
+
 impl Planes {
     fn of(photo: &Picture) -> Self {
         let size = [photo.height(), photo.width()];
@@ -185,8 +233,8 @@ impl Planes {
         Self { values: self.values.each_ref().map(plane), size: [height, width] }
     }
 
-    /// Covariance of the noise of red, green and blue, from blocks `stride` pixels apart, or more in large pictures.
-    fn covariance(&self, stride: usize) -> Option<Matrix3<f64>> {
+    /// The smoothest of blocks `stride` pixels apart, or more in large pictures.
+    fn smoothest(&self, stride: usize) -> Option<Smoothest> {
         let mut blocks = self.blocks(stride);
         let whole = blocks.iter().filter(|block| block.cut_off <= 0.1).count();
         let tolerated = if whole >= FEW { 0.1 } else { 0.5 };
@@ -195,7 +243,10 @@ impl Planes {
             return None;
         }
         blocks.sort_by(|a, b| a.texture.total_cmp(&b.texture));
+        let reached = |share: f64| blocks[(blocks.len() as f64 * share) as usize].texture;
+        let spread = (reached(SMOOTHEST) / reached(SMOOTHEST / 5.0).max(f64::MIN_POSITIVE)).sqrt();
         let mut covariance = Matrix3::<f64>::zeros();
+        let mut texture = 0.0;
         // Blocks whose noise is cut off are known once the noise is.
         for _ in 0..3 {
             let room = 2.0 * (covariance.trace() / 3.0).max(0.0).sqrt();
@@ -207,8 +258,11 @@ impl Planes {
             let count = ((chosen.len() as f64 * SMOOTHEST) as usize).max(LEAST);
             chosen.truncate(count);
             covariance = median_covariance(&chosen);
+            texture = chosen.iter().map(|block| block.texture).sum::<f64>() / count as f64;
         }
-        Some(covariance)
+        let rest = (SIDE * SIDE - 1 - MEASURED) as f64;
+        let roughness = texture / rest / covariance.trace().max(f64::MIN_POSITIVE);
+        Some(Smoothest { covariance, roughness, spread })
     }
 
     /// The blocks that hold anything, opaque.
@@ -231,20 +285,19 @@ impl Planes {
     /// The block at a place, if it is opaque and not flat.
     fn measured(&self, y: usize, x: usize, transform: &Block) -> Option<Measured> {
         const HALF_STEP: f32 = 0.5 / 255.0;
+        if self.is_flat(y, x) {
+            return None;
+        }
         let mut measured = Measured { means: [0.0; 3], texture: 0.0, cut_off: 0.0, high: [[0.0; 3]; MEASURED] };
-        let mut flat = true;
         for (c, values) in self.values.iter().enumerate() {
             let at = |i: usize, j: usize| values[(y + i) * self.size[1] + x + j];
-            let (mut low, mut high, mut cut_off) = (f32::INFINITY, f32::NEG_INFINITY, 0);
+            let mut cut_off = 0;
             for value in (0..SIDE * SIDE).map(|k| at(k / SIDE, k % SIDE)) {
                 if value.is_nan() {
                     return None;
                 }
-                (low, high) = (low.min(value), high.max(value));
                 cut_off += usize::from(value <= HALF_STEP || value >= 1.0 - HALF_STEP);
             }
-            // One step of 8 bits is rounding.
-            flat &= high - low <= 3.0 * HALF_STEP;
             let block = Block::from_fn(|i, j| f64::from(at(i, j)));
             let coefficients = transform * block * transform.transpose();
             measured.means[c] = coefficients[(0, 0)] / SIDE as f64;
@@ -260,7 +313,18 @@ impl Planes {
                 }
             }
         }
-        (!flat).then_some(measured)
+        Some(measured)
+    }
+
+    /// Whether a quarter of the pixels of a block, or more, are what their neighbours on the left are, or all are within a step of 8
+    /// bits: drawn, cut out, or clipped.
+    fn is_flat(&self, y: usize, x: usize) -> bool {
+        let at = |c: usize, i: usize, j: usize| self.values[c][(y + i) * self.size[1] + x + j];
+        let same = |i: usize, j: usize| (0..3).all(|c| at(c, i, j) == at(c, i, j - 1));
+        let places = || (0..SIDE).flat_map(|i| (1..SIDE).map(move |j| (i, j)));
+        let equal = places().filter(|&(i, j)| same(i, j)).count();
+        let step = |c: usize| places().all(|(i, j)| (at(c, i, j) - at(c, 0, 0)).abs() <= 1.5 / 255.0);
+        4 * equal >= SIDE * (SIDE - 1) || (0..3).all(step)
     }
 }
 

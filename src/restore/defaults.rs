@@ -89,10 +89,9 @@ pub(super) fn with_method(config: &RestoreConfig, name: &str) -> Result<RestoreC
     Ok(RestoreConfig { method, ..config.clone() })
 }
 
-/// Whether something is known of all that is sought: the denoiser of half-quadratic splitting takes away noise, and invents
-/// nothing.
+/// Whether the most probable picture is wanted: of colours that are lost it is the grey picture.
 fn suits_hqs(degradation: &Degradation) -> bool {
-    degradation.stages().iter().all(|stage| !matches!(stage, Stage::Colorization(_) | Stage::Inpainting(_)))
+    !degradation.discards_colors()
 }
 
 /// Half-quadratic splitting for a degradation and its noise.
@@ -117,7 +116,10 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
             Hqs { calls: 1, symmetries: by(1, 1, 8), sigma_end: 0.002, ..Hqs::TUNED }
         }
         Some(Stage::WalshHadamard(_) | Stage::BlockSensing(_)) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
-        Some(Stage::Deblur(_)) => Hqs { lambda: 0.5, ..some },
+        Some(Stage::SrBicubic(_) | Stage::AveragePooling(_)) => Hqs { sigma_1: 2.0 * some.sigma_1, ..some },
+        // Holes start from their borders, far from what was there.
+        Some(Stage::Inpainting(_)) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
+        Some(Stage::Deblur(_)) => Hqs { sigma_1: 1.75 * some.sigma_1, lambda: 0.3, ..some },
         _ => some,
     }
 }

@@ -5,6 +5,8 @@
 For every case: CASE.y, CASE.estimate (the first z), CASE.out, and CASE.low and CASE.high where measured values are intervals. The
 metadata has the parameters of each case and the times (of 1000, linear betas) at which the denoiser is evaluated.
 
+After the last denoising, of level s, the result is the closest image that agrees with the measurement, by rho = (sigma_y / (0.3 s))².
+
 The denoiser of level s mixes an image u with its circular correlation by TAPS: D(u, s) = u + w (TAPS u - u), w = s / (s + 0.1).
 Neither flips nor the transposition leave TAPS as they are, so that an image turned wrongly gives another result.
 """
@@ -30,7 +32,7 @@ CASES = {
     "blur_mean": dict(operator="blur", sigma_y=0.05, clip=True, calls=4, symmetries=3),
     "blur_without_noise": dict(operator="blur", sigma_y=0.0, clip=False, calls=5, symmetries=2),
 }
-LAMBDA, SIGMA_1, SIGMA_END, LEAST_NOISE = 0.15, 0.2, 0.02, 0.002
+LAMBDA, SIGMA_1, SIGMA_END, LEAST_NOISE, LEFT = 0.15, 0.2, 0.02, 0.002, 0.3
 
 
 def correlated(x, taps):
@@ -70,6 +72,17 @@ def denoised(u, s):
     return u + s / (s + 0.1) * (correlated(u, TAPS) - u)
 
 
+def nearest(z, a, rho, low, high):
+    """The image that is closest to z and agrees with the measurement."""
+    x = numpy.empty_like(z)
+    for channel in range(3):
+        az = a @ z[0, channel].ravel()
+        residual = az - numpy.clip(az, low[0, channel].ravel(), high[0, channel].ravel())
+        inverse = a.T @ numpy.linalg.solve(a @ a.T + rho * numpy.eye(len(a)), residual)
+        x[0, channel] = z[0, channel] - inverse.reshape(HEIGHT, WIDTH)
+    return x
+
+
 def run(case, y, estimate, low, high):
     a, sigma_y = matrix(case["operator"]), case["sigma_y"]
     last = max(sigma_y, SIGMA_END)
@@ -78,18 +91,14 @@ def run(case, y, estimate, low, high):
     for call, level in enumerate(levels):
         t = int(numpy.abs(numpy.log(LEVELS / level)).argmin())
         rho = LAMBDA * (max(sigma_y, LEAST_NOISE) / LEVELS[t]) ** 2
-        x = numpy.empty_like(z)
-        for channel in range(3):
-            az = a @ z[0, channel].ravel()
-            residual = az - numpy.clip(az, low[0, channel].ravel(), high[0, channel].ravel())
-            inverse = a.T @ numpy.linalg.solve(a @ a.T + rho * numpy.eye(len(a)), residual)
-            x[0, channel] = z[0, channel] - inverse.reshape(HEIGHT, WIDTH)
+        x = nearest(z, a, rho, low, high)
         symmetries = case["symmetries"] if call + 1 == case["calls"] else 1
         turns = [(call + n) % 8 for n in range(symmetries)]
         z = numpy.mean([turned_back(denoised(turned(x, k), LEVELS[t]), k) for k in turns], 0)
         z = numpy.clip(z, -1, 1) if case["clip"] else z
         times.append(t)
-    return z, times
+    rho = (max(sigma_y, LEAST_NOISE) / (LEFT * last)) ** 2
+    return nearest(z, a, rho, low, high), times
 
 
 def main():

@@ -4,8 +4,10 @@
 
 mod checkpoints;
 mod cli;
+mod estimates;
 mod experiments;
 mod golden;
+mod helps;
 mod laws;
 mod methods;
 mod metrics;

@@ -1,0 +1,204 @@
+//! Restorations of photos with the defaults of every task: they help, and magnify nothing.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use burn::tensor::Device;
+use fdgr::control::Silent;
+use fdgr::degradation::{self, Context, Degradation, Mask, inpainting::Inpainting};
+use fdgr::device;
+use fdgr::metrics::psnr;
+use fdgr::noise::{Noise, Seeded, Stream, splitmix64};
+use fdgr::parameter::Values;
+use fdgr::picture::Picture;
+use fdgr::restore::{Border, Measurement, PriorChoice, Request, Restorer, Source};
+use fdgr::sampler::signed_sigma;
+use image::{GenericImageView, Rgb, Rgb32FImage};
+
+/// Pictures that the prior was not trained on.
+const PICTURES: [&str; 2] = ["assets/samples/10_otter.png", "assets/samples/21_citrus.png"];
+
+/// The built-in prior on the CPU.
+fn restorer() -> &'static Restorer {
+    static RESTORER: OnceLock<Restorer> = OnceLock::new();
+    RESTORER.get_or_init(|| {
+        let device = device::open("cpu").expect("the CPU");
+        Restorer::load(&PriorChoice::default(), device, &Silent).expect("the built-in prior")
+    })
+}
+
+/// A row of `tests/data/helps.json`.
+#[derive(serde::Deserialize)]
+struct Case {
+    task: String,
+    #[serde(default)]
+    parameters: std::collections::BTreeMap<String, String>,
+    sigma: f64,
+    /// How far the result is above the classical estimate at least, in dB: half of what `cargo bench --bench quality` gave.
+    margin: f64,
+    /// How far it may be below the input, in dB: colours are drawn, and may be wrong.
+    #[serde(default)]
+    loss: f64,
+}
+
+impl Case {
+    fn degradation(&self, size: [usize; 2]) -> Degradation {
+        if self.task == "inpaint" {
+            let known = |y: usize, x: usize| !splitmix64((y * size[1] + x) as u64).is_multiple_of(5);
+            return Inpainting { mask: Mask::from_fn(size[0], size[1], known) }.into();
+        }
+        let values = self.parameters.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
+        degradation::of_task(&self.task, &values, &Context { size, seed: 3 }).expect("a task").into()
+    }
+}
+
+/// A picture, cropped so that every scale divides its sides.
+fn photo(path: &str, side: u32) -> Picture {
+    Picture::new(Picture::read(Path::new(path)).unwrap().pixels().view(0, 0, side, side).to_image())
+}
+
+/// The same without colour.
+fn gray(photo: &Picture) -> Picture {
+    let mean = |p: &Rgb<f32>| [p.0.iter().sum::<f32>() / 3.0; 3];
+    let pixels = photo.pixels();
+    Picture::new(Rgb32FImage::from_fn(pixels.width(), pixels.height(), |x, y| Rgb(mean(pixels.get_pixel(x, y)))))
+}
+
+/// A file of 8 bits of what a degradation makes of a photo, and the classical estimate of the photo.
+fn degraded(photo: &Picture, degradation: &Degradation, sigma: f64) -> (Picture, Picture) {
+    let device = Device::flex();
+    let size = [photo.height(), photo.width()];
+    let measurement = Measurement::new(degradation, Border::Extend, size, &device).expect("a measurement");
+    let y = measurement.measure(photo.to_tensor(&device));
+    let noise = Seeded::new(7, Stream::Measurement).draw(y.dims(), &device);
+    // Grey photos have one noise.
+    let noise = if photo.is_gray() { noise.narrow(1, 0, 1).repeat_dim(1, y.dims()[1]) } else { noise };
+    let y = measurement.with_noise(y, noise, signed_sigma(sigma));
+    let file = Picture::from_tensor(y).unwrap().in_eight_bits();
+    let y = measurement.of_photo(file.to_tensor(&device)).expect("a measurement");
+    let estimate = measurement.crop(measurement.estimate(&y, signed_sigma(sigma)).expect("an estimate"));
+    (file, Picture::from_tensor(estimate).unwrap())
+}
+
+fn restored(picture: Picture, degradation: &Degradation, sigma: Option<f64>) -> Picture {
+    let source = Source::Photo(picture);
+    let request = Request { sigma: sigma.into(), ..Request::new(degradation.clone()) };
+    let config = request.resolve(&source, &Silent).expect("a configuration");
+    restorer().restore(&source, &config, &Silent).expect("a result").picture
+}
+
+fn cases() -> Vec<Case> {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../data/helps.json")).unwrap();
+    let tasks = degradation::kinds().iter().map(|kind| kind.task).filter(|task| *task != "cs");
+    for task in tasks {
+        assert!(cases.iter().any(|case| case.task == task), "no case of {task}");
+    }
+    cases
+}
+
+#[test]
+fn every_task_helps_with_and_without_the_level_of_the_noise() {
+    for case in cases() {
+        for path in PICTURES {
+            let photo = photo(path, 192);
+            let degradation = case.degradation([192, 192]);
+            let (input, estimate) = degraded(&photo, &degradation, case.sigma);
+            let quality = |picture: &Picture| psnr(picture.pixels(), photo.pixels());
+            let same_size = (input.width(), input.height()) == (photo.width(), photo.height());
+            let before = if same_size { quality(&input) } else { 0.0 };
+            for sigma in [Some(case.sigma), None] {
+                let (after, classical) = (quality(&restored(input.clone(), &degradation, sigma)), quality(&estimate));
+                let what = format!("{path}, {} {:?} at {}, told {sigma:?}", case.task, case.parameters, case.sigma);
+                assert!(after > before - case.loss, "{what}: {after:.2} dB, the input {before:.2} dB");
+                assert!(
+                    after >= classical + case.margin,
+                    "{what}: {after:.2} dB, the classical estimate {classical:.2} dB, and {:.2} dB more are due",
+                    case.margin
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn grey_photos_are_restored_about_as_well_as_coloured_ones() {
+    // A colour's noise is averaged out over three channels, so that a grey photo of the same noise is worse.
+    const AVERAGED: f64 = 2.5;
+    for (task, parameters, sigma) in [("denoise", "", 0.1), ("deblur", "gauss:1.6", 0.04), ("sr", "2", 0.08)] {
+        let named = if task == "deblur" { "kernel" } else { "scale" };
+        let parameters = (!parameters.is_empty()).then(|| (named.to_owned(), parameters.to_owned()));
+        let case =
+            Case { task: task.into(), parameters: parameters.into_iter().collect(), sigma, margin: 0.0, loss: 0.0 };
+        let degradation = case.degradation([192, 192]);
+        for path in PICTURES {
+            let color = photo(path, 192);
+            let quality = |photo: &Picture| {
+                let (input, _) = degraded(photo, &degradation, sigma);
+                let after = restored(input.clone(), &degradation, None);
+                assert_eq!(after.is_gray(), photo.is_gray());
+                psnr(after.pixels(), photo.pixels())
+            };
+            let (in_color, in_gray) = (quality(&color), quality(&gray(&color)));
+            assert!(in_gray > in_color - AVERAGED, "{path}, {task}: {in_gray:.2} dB grey, {in_color:.2} dB in colour");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_magnified() {
+    for case in cases() {
+        for path in PICTURES {
+            let color = photo(path, 96);
+            let photos = if case.task == "colorize" { vec![color] } else { vec![color.clone(), gray(&color)] };
+            for photo in photos {
+                let degradation = case.degradation([96, 96]);
+                let (input, _) = degraded(&photo, &degradation, case.sigma);
+                let mut pixels = input.pixels().clone();
+                for (i, pixel) in pixels.pixels_mut().enumerate() {
+                    // Of one sign in all channels, so that a grey picture stays one.
+                    let change = if splitmix64(i as u64) & 1 == 0 { 1e-6 } else { -1e-6 };
+                    pixel.0 = pixel.0.map(|v| v + change);
+                }
+                let [one, other] = [input, Picture::new(pixels)].map(|p| restored(p, &degradation, Some(case.sigma)));
+                let pairs = one.pixels().iter().zip(other.pixels().iter());
+                let worst = pairs.fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
+                let what = format!("{path}, {}, grey: {}", case.task, photo.is_gray());
+                assert!(worst <= 1.0 / 255.0, "{what}: a change of 1e-6 becomes one of {worst}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_needs_no_restoring_is_hardly_touched() {
+    let denoising = Case { task: "denoise".into(), parameters: [].into(), sigma: 0.0, margin: 0.0, loss: 0.0 };
+    for path in PICTURES {
+        let photo = photo(path, 192);
+        let after = restored(photo.clone(), &denoising.degradation([192, 192]), None);
+        let quality = psnr(after.pixels(), photo.pixels());
+        assert!(quality > 45.0, "{path}: a clean photo comes out at {quality:.2} dB");
+    }
+    let doubled = Case {
+        task: "sr".into(),
+        parameters: [("scale".into(), "2".into())].into(),
+        sigma: 0.0,
+        margin: 0.0,
+        loss: 0.0,
+    };
+    let text = Rgb32FImage::from_fn(64, 64, |x, y| {
+        let ink = (16..48).contains(&x) && y > 20 && y < 44 && (x / 3 + y / 5) % 3 == 0;
+        Rgb([f32::from(u8::from(!ink)); 3])
+    });
+    let flat = |color: [f32; 3]| Rgb32FImage::from_pixel(64, 64, Rgb(color));
+    let red = [200.0 / 255.0, 30.0 / 255.0, 30.0 / 255.0];
+    // The prior leaves a fine pattern on saturated colours.
+    for (what, pixels, paper, bound) in
+        [("white", flat([1.0; 3]), [1.0; 3], 2.0), ("red", flat(red), red, 6.0), ("text", text, [1.0; 3], 2.0)]
+    {
+        let after = restored(Picture::new(pixels), &doubled.degradation([128, 128]), None);
+        // Far from the ink.
+        let far = after.pixels().enumerate_pixels().filter(|(x, y, _)| *y < 24 || *y >= 104 || *x < 16 || *x >= 112);
+        let worst = far.fold(0f32, |worst, (_, _, p)| (0..3).fold(worst, |w, c| w.max((p[c] - paper[c]).abs())));
+        assert!(worst <= bound / 255.0, "{what}: flat areas are off by {:.1}/255", worst * 255.0);
+    }
+}
