@@ -44,7 +44,7 @@ pub(super) struct Args {
     task: task::Args,
     #[command(flatten)]
     method: method::Args,
-    /// Seed of all noise; deterministic methods draw none [default: 0]
+    /// Seed of all noise that methods draw [default: 0]
     #[arg(long)]
     seed: Option<u64>,
     #[command(flatten)]

@@ -39,10 +39,12 @@ pub enum Grain {
 /// How far an estimate is to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
-    /// It was found to be right to 5% or 0.6/255 on nine photos of ten.
+    /// Where noise is white, it was found to be right to 5% or 0.6/255 on nine photos of ten.
     High,
     /// It is the right order of magnitude.
     Low,
+    /// There was nothing to measure: everything is flat, cut off, transparent or too small.
+    None,
 }
 
 /// Noise below this is that of a clean photo's rounding and compression.
@@ -59,7 +61,7 @@ impl NoiseEstimate {
         sigma: 0.0,
         covariance: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
         grain: Grain::Fine,
-        confidence: Confidence::Low,
+        confidence: Confidence::None,
     };
 
     /// Whether there is too little to take away.
@@ -80,6 +82,9 @@ impl NoiseEstimate {
 
     /// One sentence.
     pub fn describe(&self) -> String {
+        if self.confidence == Confidence::None {
+            return "its noise cannot be measured, and is taken to be none: give the level if there is any".into();
+        }
         if self.is_clean() {
             return format!("already clean: its noise is about {:.1}/255", self.sigma * 255.0);
         }
@@ -89,7 +94,7 @@ impl NoiseEstimate {
         };
         let confidence = match self.confidence {
             Confidence::High => "high confidence",
-            Confidence::Low => "low confidence: give the level if it is known",
+            Confidence::Low | Confidence::None => "low confidence: give the level if it is known",
         };
         format!("noise of about {:.3} ({:.1}/255){grain}, {confidence}", self.sigma, self.sigma * 255.0)
     }
@@ -110,7 +115,7 @@ pub fn noise(photo: &Picture) -> NoiseEstimate {
         && coarse.sigma() >= SURE
         && fine.roughness > TEXTURE / 2.0
         && (coarse.sigma() <= QUANTIZED || fine.roughness > SMOOTHED)
-        && coarse.is_noise(coarser)
+        && coarse.is_noise(&fine, coarser)
     {
         let sigma = (coarse.sigma() * coarser.sigma().min(2.0 * coarse.sigma())).sqrt();
         let covariance = coarse.normalized();
@@ -123,7 +128,8 @@ pub fn noise(photo: &Picture) -> NoiseEstimate {
         return NoiseEstimate { sigma, covariance, grain: Grain::Fine, confidence: Confidence::Low };
     }
     let sigma = fine.sigma();
-    let confidence = if (CLEAN..SURE).contains(&sigma) { Confidence::Low } else { Confidence::High };
+    let sure = sigma < CLEAN || sigma >= SURE && fine.roughness <= TEXTURE / 2.0;
+    let confidence = if sure { Confidence::High } else { Confidence::Low };
     let estimate = NoiseEstimate { sigma, covariance, grain: Grain::Fine, confidence };
     // Noise that the channels share went through luma: what is left of colour has the larger grains of subsampled chroma.
     match coarse {
@@ -180,7 +186,8 @@ struct Smoothest {
     covariance: Matrix3<f64>,
     /// Energy a coefficient at low frequencies, over that at high frequencies.
     roughness: f64,
-    /// How much blocks differ: the root of the ratio of the energies that a tenth and a fiftieth of them do not reach.
+    /// How much blocks differ: the root of the ratio of the energies at low frequencies that a tenth and a fiftieth of them do not
+    /// reach.
     spread: f64,
 }
 
@@ -192,9 +199,9 @@ impl Smoothest {
 
     /// Whether what a picture of half the size holds is noise: as even as noise is, or nearly white and not
     /// growing with the scale as texture does.
-    fn is_noise(&self, quarter: &Self) -> bool {
-        let nearly = self.roughness < 3.0 && quarter.sigma() < 1.5 * self.sigma();
-        nearly || self.spread < 1.2
+    fn is_noise(&self, fine: &Self, quarter: &Self) -> bool {
+        let nearly = self.roughness < 3.0 && quarter.sigma() < 1.75 * self.sigma();
+        nearly || self.spread < 1.2 && fine.roughness > SMOOTHED
     }
 
     /// The covariance with a mean variance of 1.
@@ -214,7 +221,7 @@ impl Smoothest {
 impl Planes {
     fn of(photo: &Picture) -> Self {
         let size = [photo.height(), photo.width()];
-        let opaque = |i: usize| photo.extras.alpha.as_ref().is_none_or(|alpha| alpha.as_raw()[i] >= 1.0);
+        let opaque = |i: usize| photo.extras.alpha.as_ref().is_none_or(|alpha| alpha.as_raw()[i] > 0.0);
         let plane = |c: usize| {
             let values = photo.pixels().pixels().enumerate();
             values.map(|(i, pixel)| if opaque(i) { pixel[c] } else { f32::NAN }).collect()

@@ -28,6 +28,15 @@ impl Channels {
         *self == Self::Independent
     }
 
+    /// Whether a covariance is one: symmetric, without negative variances, of mean variance 1. Digits may be rounded.
+    pub(super) fn are_plausible(&self) -> bool {
+        const ROUNDED: f64 = 1e-2;
+        let Self::Correlated(covariance) = self else { return true };
+        let symmetric = (0..3).all(|i| (0..3).all(|j| (covariance[i][j] - covariance[j][i]).abs() <= ROUNDED));
+        let mean = (0..3).map(|i| covariance[i][i]).sum::<f64>() / 3.0;
+        symmetric && (mean - 1.0).abs() <= ROUNDED && eigen(covariance).eigenvalues.min() >= -ROUNDED
+    }
+
     /// The largest standard deviation of the noise, over all directions of colour, where its mean over the channels is 1: what a
     /// denoiser of white noise has to take it for.
     pub fn strongest(&self) -> f64 {

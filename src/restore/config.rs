@@ -129,6 +129,10 @@ impl RestoreConfig {
         {
             return Err(Error::mismatch(setting, "a covariance holds values that are not finite", "correct it"));
         }
+        if !self.channels.are_plausible() {
+            let fact = "it is no covariance of mean variance 1";
+            return Err(Error::mismatch(setting, fact, "correct it, or leave it out"));
+        }
         if self.data == DataModel::Intervals && self.channels != Channels::Gray {
             let fact = "mixtures of channels are not rounded or cut off as pixels are";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));

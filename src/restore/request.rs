@@ -32,7 +32,7 @@ pub struct Request {
     pub degradation: Auto<Degradation>,
     /// Standard deviation of the noise, of a `[0, 1]` image.
     pub sigma: Auto<f64>,
-    /// Seed of all noise; deterministic methods draw none.
+    /// Seed of all noise.
     pub seed: u64,
     /// What is to differ from the defaults of the task.
     pub overrides: Overrides,
@@ -116,18 +116,23 @@ impl Request {
             Auto::Auto => usual_sigma(degradation),
         };
         let one_picture = photo.is_gray() && !degradation.discards_colors();
-        let related = |shared: Channels| if one_picture { Channels::Gray } else { shared };
-        if let Some(sigma) = known {
-            return (sigma, related(Channels::Independent));
+        if let (Some(sigma), true) = (known, one_picture || known == Some(0.0)) {
+            return (sigma, if one_picture { Channels::Gray } else { Channels::Independent });
         }
         control.emit(Event::Estimating("the noise"));
         let estimate = estimate::noise(photo);
-        control.emit(Event::Found(&estimate.describe()));
-        let shared = match estimate.is_shared() && !degradation.discards_colors() {
-            true => Channels::Correlated(estimate.covariance),
+        if known.is_none() {
+            control.emit(Event::Found(&estimate.describe()));
+        }
+        // To four decimals, as people read it.
+        let rounded = |value: f64| (value * 1e4).round() / 1e4;
+        let mixed = !degradation.discards_colors() && self.overrides.data != Some(DataModel::Intervals);
+        let channels = match estimate.is_shared() && mixed {
+            _ if one_picture => Channels::Gray,
+            true => Channels::Correlated(estimate.covariance.map(|row| row.map(rounded))),
             false => Channels::Independent,
         };
-        ((estimate.sigma * 1e4).round() / 1e4, related(shared))
+        (known.unwrap_or(rounded(estimate.sigma)), channels)
     }
 
     fn degradation_of_photo(&self) -> Result<Degradation> {

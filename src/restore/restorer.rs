@@ -209,7 +209,11 @@ impl Restorer {
         let device = &self.device.device;
         let sigma_y = signed_sigma(config.sigma);
         let operator = measurement.operator();
-        let mut sampler = config.method.sampler([height, width], device)?;
+        let method = config.method.starting_from(self.prior.largest_noise());
+        if method != config.method {
+            control.emit(Event::Found(&format!("the run starts from as much noise as {} knows", self.prior.name())));
+        }
+        let mut sampler = method.sampler([height, width], device)?;
         if sampler.needs(sigma_y).spectrum && operator.spectral().is_none() && measurement.has_margin() {
             return Err(Error::mismatch(
                 Setting::METHOD,
@@ -259,8 +263,7 @@ impl Restorer {
         );
         let another = Hint::from("choose another prior");
         let hint = match config.method.starts_from_estimate() {
-            _ if signed_sigma(config.sigma) > largest => another,
-            true => Hint::set(Setting::of("sigma_1"), format!("{largest:.2}")).or(another),
+            true => another,
             false => Hint::set(Setting::METHOD, "hqs").or(another),
         };
         Err(Error::mismatch(Setting::MODEL, fact, hint))

@@ -1,5 +1,5 @@
 //! Half-quadratic splitting: "Plug-and-Play Image Restoration with Deep Denoiser Prior" (DPIR, K. Zhang et al.,
-//! arXiv:2008.13751), with a diffusion prior as the denoiser. Deterministic.
+//! arXiv:2008.13751), with a diffusion prior as the denoiser. Nothing is drawn for colour photos with white noise.
 //!
 //! For `sigma_k` log-spaced from `sigma_1` down to `sigma_K = max(sigma_y, sigma_end)`:
 //!
@@ -10,8 +10,8 @@
 //!
 //! `D(x, s)` is the estimate `x0` of the state `sqrt(a) x` at the time where `sqrt((1 - a) / a)` is closest to `s`. The first
 //! `z` is the classical estimate, the last one a mean over several symmetries. The denoiser leaves about 0.3 of the noise as error;
-//! a last data step with `rho = (sigma_y / (0.3 sigma_K))²` takes back what is measured better than that. Of denoising one call is
-//! the whole method.
+//! a last data step with `rho = (sigma_y / (0.3 sigma_K))²` takes back what is measured better than that. In both steps noise is taken
+//! to be at least that of rounding to 8 bits. Denoising is one call and the last step, which keeps 8% of the residual.
 //!
 //! Where the noise of the measurement is not white between the channels (a grey photo has one noise in three), neither is what is left
 //! of it in `x`, and a denoiser that knows white noise only takes it for texture. Noise of the missing directions is added to the
@@ -52,14 +52,14 @@ pub struct Hqs {
 impl Hqs {
     /// Tuned for the embedded prior.
     pub const TUNED: Self = Self { lambda: 0.15, sigma_1: 0.2, ..Self::PUBLISHED };
-    /// DPIR's: `sigma_1` is 49 of 255.
+    /// DPIR's where it says: `lambda`, `sigma_1` (49 of 255) and the number of calls.
     pub const PUBLISHED: Self =
         Self { lambda: 0.23, sigma_1: 2.0 * 49.0 / 255.0, sigma_end: 0.02, calls: 8, symmetries: 1 };
 }
 
 impl Parameters for Hqs {
     const NAME: &'static str = "hqs";
-    const TITLE: &'static str = "Plug-and-play: half-quadratic splitting, deterministic";
+    const TITLE: &'static str = "Plug-and-play: half-quadratic splitting";
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::new("lambda", "trust in the prior", Kind::Above { low: 0.0, high: 1000.0 }),
         Parameter::new(

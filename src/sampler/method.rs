@@ -160,7 +160,7 @@ methods! {
     DiffPir(DiffPir) "diffpir",
     /// RED-diff: an optimisation with the prior as regulariser.
     RedDiff(RedDiff) "reddiff",
-    /// Half-quadratic splitting, deterministic.
+    /// Half-quadratic splitting.
     Hqs(Hqs) "hqs",
 }
 
@@ -199,6 +199,15 @@ impl Method {
             Self::Ddpg(ddpg) => Some(ddpg.guidance),
             Self::Idpg(idpg) => Some(idpg.guidance),
             _ => None,
+        }
+    }
+
+    /// The same method, its first noise limited to `largest` of a `[-1, 1]` image where it may start from any.
+    #[must_use]
+    pub fn starting_from(&self, largest: f64) -> Self {
+        match self {
+            Self::Hqs(hqs) => Self::Hqs(Hqs { sigma_1: hqs.sigma_1.min(largest), ..*hqs }),
+            other => other.clone(),
         }
     }
 

@@ -34,7 +34,8 @@ struct Case {
     #[serde(default)]
     parameters: std::collections::BTreeMap<String, String>,
     sigma: f64,
-    /// How far the result is above the classical estimate at least, in dB: half of what `cargo bench --bench quality` gave.
+    /// How far the result is above the classical estimate at least, in dB: half of what `cargo bench --bench quality` gave
+    /// on the worse of the pictures.
     margin: f64,
     /// How far it may be below the input, in dB: colours are drawn, and may be wrong.
     #[serde(default)]
@@ -98,6 +99,7 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_task_helps_with_and_without_the_level_of_the_noise() {
+    let mut missed = Vec::new();
     for case in cases() {
         for path in PICTURES {
             let photo = photo(path, 192);
@@ -108,16 +110,17 @@ fn every_task_helps_with_and_without_the_level_of_the_noise() {
             let before = if same_size { quality(&input) } else { 0.0 };
             for sigma in [Some(case.sigma), None] {
                 let (after, classical) = (quality(&restored(input.clone(), &degradation, sigma)), quality(&estimate));
-                let what = format!("{path}, {} {:?} at {}, told {sigma:?}", case.task, case.parameters, case.sigma);
-                assert!(after > before - case.loss, "{what}: {after:.2} dB, the input {before:.2} dB");
-                assert!(
-                    after >= classical + case.margin,
-                    "{what}: {after:.2} dB, the classical estimate {classical:.2} dB, and {:.2} dB more are due",
-                    case.margin
-                );
+                if after <= before - case.loss || after < classical + case.margin {
+                    missed.push(format!(
+                        "{path}, {} {:?} at {}, told {sigma:?}: {after:.2} dB, where the input has {before:.2} dB, the classical \
+                         estimate {classical:.2} dB, and {:.2} dB more are due",
+                        case.task, case.parameters, case.sigma, case.margin
+                    ));
+                }
             }
         }
     }
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]
@@ -140,6 +143,24 @@ fn grey_photos_are_restored_about_as_well_as_coloured_ones() {
             };
             let (in_color, in_gray) = (quality(&color), quality(&gray(&color)));
             assert!(in_gray > in_color - AVERAGED, "{path}, {task}: {in_gray:.2} dB grey, {in_color:.2} dB in colour");
+        }
+    }
+}
+
+#[test]
+fn noise_of_luma_alone_is_taken_away_told_or_not() {
+    let denoising = Case { task: "denoise".into(), parameters: [].into(), sigma: 0.08, margin: 0.0, loss: 0.0 };
+    for path in PICTURES {
+        let clean = photo(path, 192);
+        let shape = [1, 1, clean.height(), clean.width()];
+        let z: Vec<f32> = Seeded::new(9, Stream::Measurement).draw(shape, &Device::flex()).try_into_vec_as().unwrap();
+        let mut pixels = clean.pixels().clone();
+        pixels.pixels_mut().zip(&z).for_each(|(pixel, z)| pixel.0 = pixel.0.map(|v| v + 0.08 * z));
+        let noisy = Picture::new(pixels).in_eight_bits();
+        for sigma in [None, Some(denoising.sigma)] {
+            let after = restored(noisy.clone(), &denoising.degradation([192, 192]), sigma);
+            let [before, after] = [&noisy, &after].map(|picture| psnr(picture.pixels(), clean.pixels()));
+            assert!(after > before + 5.0, "{path}, told {sigma:?}: {before:.2} dB become {after:.2}");
         }
     }
 }
@@ -191,9 +212,9 @@ fn what_needs_no_restoring_is_hardly_touched() {
     });
     let flat = |color: [f32; 3]| Rgb32FImage::from_pixel(64, 64, Rgb(color));
     let red = [200.0 / 255.0, 30.0 / 255.0, 30.0 / 255.0];
-    // The prior leaves a fine pattern on saturated colours.
+    // The prior leaves a fine pattern on saturated colours, and far around ink.
     for (what, pixels, paper, bound) in
-        [("white", flat([1.0; 3]), [1.0; 3], 2.0), ("red", flat(red), red, 6.0), ("text", text, [1.0; 3], 2.0)]
+        [("white", flat([1.0; 3]), [1.0; 3], 2.0), ("red", flat(red), red, 6.0), ("text", text, [1.0; 3], 4.0)]
     {
         let after = restored(Picture::new(pixels), &doubled.degradation([128, 128]), None);
         // Far from the ink.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::say_installed;
 use crate::cli::progress::{Terminal, stop_on_ctrl_c};
-use crate::model::{ModelFolder, ModelRecord, catalog};
+use crate::model::{Known, ModelFolder, ModelRecord, catalog};
 use crate::prior::inspect;
 
 #[derive(clap::Args)]
@@ -23,16 +23,18 @@ pub(super) fn run(folder: &ModelFolder, args: &Args) -> anyhow::Result<()> {
     // Metrics find their networks by name.
     let network = inspect::of_metric(path)?.map(|(_, network)| network.model());
     let name = args.name.as_deref().or(network).unwrap_or(&stem);
-    let known = catalog()?
-        .into_iter()
-        .find(|known| known.name == name || path.file_name().is_some_and(|f| f == known.file.as_str()));
+    // Several models may have files of one name.
+    let catalog = catalog()?;
+    let of_file = |known: &&Known| path.file_name().is_some_and(|file| file == known.file.as_str());
+    let only = Some(catalog.iter().filter(of_file)).filter(|files| files.clone().count() == 1);
+    let known = catalog.iter().find(|known| known.name == name).or_else(|| only.and_then(|mut files| files.next()));
     let record = ModelRecord {
         file: String::new(),
         sha256: String::new(),
         bytes: 0,
         source: std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string(),
-        licence: known.as_ref().map(|known| known.licence.clone()),
-        subject: known.as_ref().map(|known| known.subject),
+        licence: known.map(|known| known.licence.clone()),
+        subject: known.map(|known| known.subject),
     };
     let terminal = Terminal::new(name);
     let installed = folder.add(path, name, record, &inspect::installable, &terminal)?;
