@@ -114,9 +114,9 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
     // Numbers of calls and first noises are those beyond which the bench of quality gains nothing.
     match degradation.single() {
         Some(Stage::Denoising(_)) if channels.are_independent() => {
-            Hqs { calls: 1, symmetries: by(1, 1, 8), sigma_end: 0.002, ..Hqs::TUNED }
+            Hqs { calls: 1, symmetries: by(1, 4, 8), sigma_end: 0.002, ..Hqs::TUNED }
         }
-        Some(Stage::Denoising(_)) => Hqs { calls: by(1, 1, 2), symmetries: by(1, 1, 8), ..some },
+        Some(Stage::Denoising(_)) => Hqs { calls: by(1, 1, 2), symmetries: by(1, 4, 8), ..some },
         Some(Stage::WalshHadamard(_) | Stage::BlockSensing(_)) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
         Some(Stage::SrBicubic(_) | Stage::AveragePooling(_)) => Hqs { sigma_1: 2.0 * some.sigma_1, ..some },
         // Holes start from their borders, far from what was there.

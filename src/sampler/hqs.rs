@@ -9,9 +9,9 @@
 //! ```
 //!
 //! `D(x, s)` is the estimate `x0` of the state `sqrt(a) x` at the time where `sqrt((1 - a) / a)` is closest to `s`. The first
-//! `z` is the classical estimate, the last one a mean over several symmetries. The denoiser leaves about 0.3 of the noise as error;
-//! a last data step with `rho = (sigma_y / (0.3 sigma_K))²` takes back what is measured better than that. In both steps noise is taken
-//! to be at least that of rounding to 8 bits. Denoising is one call and the last step, which keeps 8% of the residual.
+//! `z` is the classical estimate, the last one a mean over several symmetries. The denoiser leaves some of the noise as error;
+//! a last data step with `rho = (sigma_y / (0.2 sigma_K))²` takes back what is measured better than that. In both steps noise is taken
+//! to be at least that of rounding to 8 bits. Denoising is one call and the last step, which keeps 4% of the residual.
 //!
 //! Where the noise of the measurement is not white between the channels (a grey photo has one noise in three), neither is what is left
 //! of it in `x`, and a denoiser that knows white noise only takes it for texture. Noise of the missing directions is added to the
@@ -31,8 +31,9 @@ use crate::parameter::{Kind, Parameter};
 /// Noise below this, of a `[-1, 1]` image, is not relied on: a quarter of a step of 8 bits, as in DPIR.
 const LEAST_NOISE: f64 = 0.002;
 
-/// Share of the noise that a denoiser leaves as error: about that of one call at noise of 25 of 255.
-const LEFT: f64 = 0.3;
+/// Noise that the last denoising is taken to leave, as a share of its own: denoising loses nothing by it, and the most is gained where the
+/// measurement is exact.
+const LEFT: f64 = 0.2;
 
 /// Parameters of half-quadratic splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 For every case: CASE.y, CASE.estimate (the first z), CASE.out, and CASE.low and CASE.high where measured values are intervals. The
 metadata has the parameters of each case and the times (of 1000, linear betas) at which the denoiser is evaluated.
 
-After the last denoising, of level s, the result is the closest image that agrees with the measurement, by rho = (sigma_y / (0.3 s))².
+After the last denoising, of level s, the result is the closest image that agrees with the measurement, by rho = (sigma_y / (0.2 s))².
 
 The denoiser of level s mixes an image u with its circular correlation by TAPS: D(u, s) = u + w (TAPS u - u), w = s / (s + 0.1).
 Neither flips nor the transposition leave TAPS as they are, so that an image turned wrongly gives another result.
@@ -32,7 +32,7 @@ CASES = {
     "blur_mean": dict(operator="blur", sigma_y=0.05, clip=True, calls=4, symmetries=3),
     "blur_without_noise": dict(operator="blur", sigma_y=0.0, clip=False, calls=5, symmetries=2),
 }
-LAMBDA, SIGMA_1, SIGMA_END, LEAST_NOISE, LEFT = 0.15, 0.2, 0.02, 0.002, 0.3
+LAMBDA, SIGMA_1, SIGMA_END, LEAST_NOISE, LEFT = 0.15, 0.2, 0.02, 0.002, 0.2
 
 
 def correlated(x, taps):
