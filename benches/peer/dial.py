@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes assets/dial.png: what `--prefer fidelity` and `--prefer naturalness` make of one photo, for several tasks, and says how much of
+"""Makes assets/dial.jpg: what `--prefer fidelity` and `--prefer naturalness` make of one photo, for several tasks, and says how much of
 the original's power at high frequencies each has.
 
     cargo build --release && python3 benches/peer/dial.py [PHOTO...]
@@ -74,7 +74,7 @@ def main():
                         sheet.paste(crop, (GAP + column * (SIDE + GAP), top + LABEL))
             means = {preference: sum(values) / len(values) for preference, values in shares.items()}
             print(title, *(f"{preference} {mean:.0%}" for preference, mean in means.items()), sep=", ", flush=True)
-    sheet.save(ROOT / "assets/dial.png", optimize=True)
+    sheet.save(ROOT / "assets/dial.jpg", quality=90, optimize=True)
 
 
 if __name__ == "__main__":
