@@ -6,8 +6,8 @@ use super::{ChannelMix, LinearOperator, Preconditioner, Spectral};
 
 /// `B = M ⊗ A`: `A` for images of one channel, on every channel of the mixture `M` of an image's channels.
 ///
-/// With the eigenvectors `u` and eigenvalues `m` of `M Mᵀ`, `(B Bᵀ + eta I)⁻¹ = sum_j u_j u_jᵀ ⊗ (m_j A Aᵀ + eta I)⁻¹`: as closed
-/// a form as that of `A`.
+/// With the eigenvectors `u` and eigenvalues `m` of `M Mᵀ`,
+/// `(B Bᵀ + eta I)⁻¹ = sum_j u_j u_jᵀ ⊗ (m_j A Aᵀ + eta I)⁻¹`: as closed a form as that of `A`.
 pub struct Mixed {
     alike: Box<dyn LinearOperator>,
     mix: ChannelMix,

@@ -1,9 +1,9 @@
 //! The noise of a photo.
 //!
 //! Of all blocks of 8x8 pixels, those with the least energy at low frequencies hold the least texture; what they hold at high
-//! frequencies is noise (after N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", 2007). Blocks are
-//! chosen by other coefficients of the cosine transform than those that are measured, so that the choice does not favour blocks in
-//! which the noise happens to be weak. Blocks that are flat, cut off by black or white, or transparent say nothing and are left
+//! frequencies is noise (after N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images", 2007).
+//! Blocks are chosen by other coefficients of the cosine transform than those that are measured, so that the choice does not
+//! favour blocks in which the noise happens to be weak. Blocks that are flat, cut off by black or white, or transparent say nothing and are left
 //! out. Red, green and blue are measured together: noise of luma alone shows in their covariance.
 //!
 //! White noise is halved by means of 2x2 pixels. Where the picture of half the size has more than that, and the one of a quarter
@@ -51,11 +51,20 @@ pub enum Confidence {
 const CLEAN: f64 = 0.8 / 255.0;
 /// Noise above this is told from fine texture.
 const SURE: f64 = 2.0 / 255.0;
+/// Correlation from which on noise is taken to be shared by the channels: fine texture that is taken for weak noise has less.
+const SHARED: f64 = 0.35;
+/// Roughness below which the smoothest blocks hold white noise, which has 1, and little else.
+const WHITE: f64 = 3.0;
+/// Roughness above which they hold more texture than noise.
+const TEXTURE: f64 = 6.0;
+/// Roughness that only enlarged pictures have.
+const SMOOTHED: f64 = 50.0;
+/// Spread below which they hold noise, which is the same everywhere.
+const EVEN: f64 = 1.2;
+/// The quantisation of JPEG hides weaker noise only.
+const QUANTIZED: f64 = 8.0 / 255.0;
 
 impl NoiseEstimate {
-    /// Correlation from which on noise is taken to be shared by the channels: fine texture that is taken for weak noise has less.
-    pub const SHARED: f64 = 0.35;
-
     /// Of a photo that gives no reason to suspect any.
     const NONE: Self = Self {
         sigma: 0.0,
@@ -77,7 +86,7 @@ impl NoiseEstimate {
 
     /// Whether the channels share it, so far that treating them as independent would leave some.
     pub fn is_shared(&self) -> bool {
-        self.sigma >= SURE && self.correlation() >= Self::SHARED
+        self.sigma >= SURE && self.correlation() >= SHARED
     }
 
     /// One sentence.
@@ -92,33 +101,31 @@ impl NoiseEstimate {
             Grain::Fine => "",
             Grain::Coarse => " in grains larger than a pixel (JPEG, demosaicing or enlargement)",
         };
+        let shared = if self.is_shared() { " that the channels share" } else { "" };
         let confidence = match self.confidence {
             Confidence::High => "high confidence",
             Confidence::Low | Confidence::None => "low confidence: give the level if it is known",
         };
-        format!("noise of about {:.3} ({:.1}/255){grain}, {confidence}", self.sigma, self.sigma * 255.0)
+        format!("noise of about {:.3} ({:.1}/255){shared}{grain}, {confidence}", self.sigma, self.sigma * 255.0)
     }
 }
 
 /// Estimates the noise of a photo.
 pub fn noise(photo: &Picture) -> NoiseEstimate {
     let whole = Planes::of(photo);
-    let half = whole.halved();
-    let quarter = half.halved();
-    let [fine, coarse, coarser] = [(&whole, 1.0, 3), (&half, 2.0, 2), (&quarter, 4.0, 1)]
-        .map(|(planes, scale, stride)| planes.smoothest(stride).map(|smoothest| smoothest.times(scale)));
+    let halved = whole.halved();
+    let sizes = [(&whole, 1.0, 3), (&halved, 2.0, 2), (&halved.halved(), 4.0, 1)];
+    let [fine, half, quarter] =
+        sizes.map(|(planes, scale, stride)| planes.smoothest(stride).map(|smoothest| smoothest.times(scale)));
     let Some(fine) = fine else {
         return NoiseEstimate::NONE;
     };
-    if let (Some(coarse), Some(coarser)) = (&coarse, &coarser)
-        && coarse.sigma() > 1.5 * fine.sigma()
-        && coarse.sigma() >= SURE
-        && fine.roughness > TEXTURE / 2.0
-        && (coarse.sigma() <= QUANTIZED || fine.roughness > SMOOTHED)
-        && coarse.is_noise(&fine, coarser)
+    if let (Some(half), Some(quarter)) = (&half, &quarter)
+        && is_coarse(&fine, half, quarter)
     {
-        let sigma = (coarse.sigma() * coarser.sigma().min(2.0 * coarse.sigma())).sqrt();
-        let covariance = coarse.normalized();
+        // Grains of two or of four pixels: the mean, by ratios, of what both sizes say.
+        let sigma = (half.sigma() * quarter.sigma().min(2.0 * half.sigma())).sqrt();
+        let covariance = half.normalized();
         return NoiseEstimate { sigma, covariance, grain: Grain::Coarse, confidence: Confidence::Low };
     }
     let covariance = fine.normalized();
@@ -128,27 +135,33 @@ pub fn noise(photo: &Picture) -> NoiseEstimate {
         return NoiseEstimate { sigma, covariance, grain: Grain::Fine, confidence: Confidence::Low };
     }
     let sigma = fine.sigma();
-    let sure = sigma < CLEAN || sigma >= SURE && fine.roughness <= TEXTURE / 2.0;
+    let sure = sigma < CLEAN || sigma >= SURE && fine.roughness < WHITE;
     let confidence = if sure { Confidence::High } else { Confidence::Low };
     let estimate = NoiseEstimate { sigma, covariance, grain: Grain::Fine, confidence };
     // Noise that the channels share went through luma: what is left of colour has the larger grains of subsampled chroma.
-    match coarse {
-        Some(coarse) if estimate.is_shared() => NoiseEstimate { covariance: coarse.normalized(), ..estimate },
+    match half {
+        Some(half) if estimate.is_shared() => NoiseEstimate { covariance: half.normalized(), ..estimate },
         _ => estimate,
     }
 }
 
-/// Energy a coefficient at low frequencies over that at high frequencies, from which on it is texture: white noise has 1, and with
-/// some texture in the smoothest blocks up to 5.
-const TEXTURE: f64 = 6.0;
-/// The quantisation of JPEG takes the finest frequencies of weaker noise only.
-const QUANTIZED: f64 = 8.0 / 255.0;
-/// Energy a coefficient at low frequencies over that at high frequencies, which only enlarged pictures reach.
-const SMOOTHED: f64 = 50.0;
+/// Whether there is noise with grains larger than a pixel, which the finest frequencies hide.
+fn is_coarse(fine: &Smoothest, half: &Smoothest, quarter: &Smoothest) -> bool {
+    if half.sigma() < SURE || half.sigma() < 1.5 * fine.sigma() || fine.roughness < WHITE {
+        return false;
+    }
+    // Texture grows with the scale, noise does not.
+    let is_white = half.roughness < WHITE && quarter.sigma() < 1.75 * half.sigma();
+    let is_even = half.spread < EVEN;
+    let enlarged = fine.roughness > SMOOTHED;
+    let compressed = half.sigma() <= QUANTIZED;
+    is_white && (enlarged || compressed) || is_even && enlarged
+}
 
 /// Side of a block.
 const SIDE: usize = 8;
-/// Coefficients of the cosine transform whose indices sum up to this or more are measured; the others say how much texture a block has.
+/// Coefficients of the cosine transform whose indices sum up to this or more are measured; the others say how much texture a
+/// block has.
 const HIGH: usize = 11;
 /// Number of those coefficients.
 const MEASURED: usize = 10;
@@ -195,13 +208,6 @@ impl Smoothest {
     /// Standard deviation, the root mean square over the channels.
     fn sigma(&self) -> f64 {
         (self.covariance.trace() / 3.0).max(0.0).sqrt()
-    }
-
-    /// Whether what a picture of half the size holds is noise: as even as noise is, or nearly white and not
-    /// growing with the scale as texture does.
-    fn is_noise(&self, fine: &Self, quarter: &Self) -> bool {
-        let nearly = self.roughness < 3.0 && quarter.sigma() < 1.75 * self.sigma();
-        nearly || self.spread < 1.2 && fine.roughness > SMOOTHED
     }
 
     /// The covariance with a mean variance of 1.

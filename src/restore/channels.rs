@@ -1,7 +1,7 @@
 //! How the noise of the channels is related, and the mixture of channels that makes it white.
 
 use burn::tensor::Device;
-use nalgebra::{Matrix3, SymmetricEigen, Vector3};
+use nalgebra::{Matrix3, SymmetricEigen};
 use serde::{Deserialize, Serialize};
 
 use crate::degradation::ChannelMix;
@@ -28,7 +28,7 @@ impl Channels {
         *self == Self::Independent
     }
 
-    /// Whether a covariance is one: symmetric, without negative variances, of mean variance 1. Digits may be rounded.
+    /// Whether a covariance is one: finite, symmetric, without negative variances, of mean variance 1. Digits may be rounded.
     pub(super) fn are_plausible(&self) -> bool {
         const ROUNDED: f64 = 1e-2;
         let Self::Correlated(covariance) = self else { return true };
@@ -48,40 +48,29 @@ impl Channels {
         }
     }
 
-    /// What white noise of the strongest direction's variance has beyond this noise: `(I - C / c)^(1/2)` with the covariance `C` and its
-    /// largest eigenvalue `c`.
-    pub(super) fn beyond(&self, size: [usize; 2], device: &Device) -> Option<ChannelMix> {
+    /// The mixture after which noise of standard deviation `sigma` of a `[0, 1]` image is white, of that standard deviation; and what
+    /// white noise as strong as its strongest direction `c` has beyond it: `(I - C / c)^(1/2)` with its covariance `C`.
+    pub(super) fn mixtures(&self, sigma: f64, size: [usize; 2], device: &Device) -> Option<[ChannelMix; 2]> {
         let covariance = match self {
             Self::Independent => return None,
             Self::Gray => &[[1.0; 3]; 3],
             Self::Correlated(covariance) => covariance,
         };
         let eigen = eigen(covariance);
+        let of_variances = |f: &dyn Fn(f64) -> f64| {
+            let values = Matrix3::from_diagonal(&eigen.eigenvalues.map(f));
+            let matrix = eigen.eigenvectors * values * eigen.eigenvectors.transpose();
+            let rows: Vec<Vec<f64>> = matrix.row_iter().map(|row| row.iter().copied().collect()).collect();
+            ChannelMix::new(&rows, size, device)
+        };
+        let least = if sigma > 0.0 { (ROUNDING / sigma).powi(2).min(1.0) } else { 1.0 };
+        let white = match self {
+            Self::Gray => ChannelMix::new(&[vec![1.0 / 3.0; 3]], size, device),
+            _ => of_variances(&|variance| variance.max(least).sqrt().recip()),
+        };
         let largest = eigen.eigenvalues.max();
-        let missing = eigen.eigenvalues.map(|variance| (1.0 - variance.max(0.0) / largest).max(0.0).sqrt());
-        Some(mixture(&eigen.eigenvectors, &missing, size, device))
+        Some([white, of_variances(&|variance| (1.0 - variance.max(0.0) / largest).max(0.0).sqrt())])
     }
-
-    /// The mixture after which noise of standard deviation `sigma` of a `[0, 1]` image is white, of that standard deviation.
-    pub(super) fn mix(&self, sigma: f64, size: [usize; 2], device: &Device) -> Option<ChannelMix> {
-        match self {
-            Self::Independent => None,
-            Self::Gray => Some(ChannelMix::new(&[vec![1.0 / 3.0; 3]], size, device)),
-            Self::Correlated(covariance) => {
-                let eigen = eigen(covariance);
-                let least = if sigma > 0.0 { (ROUNDING / sigma).powi(2).min(1.0) } else { 1.0 };
-                let whitened = eigen.eigenvalues.map(|variance| variance.max(least).sqrt().recip());
-                Some(mixture(&eigen.eigenvectors, &whitened, size, device))
-            }
-        }
-    }
-}
-
-/// The mixture with those eigenvectors and eigenvalues.
-fn mixture(vectors: &Matrix3<f64>, values: &Vector3<f64>, size: [usize; 2], device: &Device) -> ChannelMix {
-    let matrix = vectors * Matrix3::from_diagonal(values) * vectors.transpose();
-    let rows: Vec<Vec<f64>> = matrix.row_iter().map(|row| row.iter().copied().collect()).collect();
-    ChannelMix::new(&rows, size, device)
 }
 
 fn eigen(covariance: &[[f64; 3]; 3]) -> SymmetricEigen<f64, nalgebra::Const<3>> {
@@ -98,5 +87,19 @@ mod tests {
         assert!((one.strongest() - Channels::Gray.strongest()).abs() < 1e-12);
         let white = Channels::Correlated([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
         assert!((white.strongest() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_no_covariance_is_told() {
+        let with = |i: usize, j: usize, value: f64| {
+            let mut covariance = [[1.0, 0.2, 0.2], [0.2, 1.0, 0.2], [0.2, 0.2, 1.0]];
+            covariance[i][j] = value;
+            Channels::Correlated(covariance)
+        };
+        assert!(with(0, 0, 1.0).are_plausible() && Channels::Gray.are_plausible());
+        for bad in [with(0, 0, 3.0), with(0, 1, 0.9), with(1, 1, f64::NAN), with(2, 2, f64::INFINITY)] {
+            assert!(!bad.are_plausible(), "{bad:?}");
+        }
+        assert!(!Channels::Correlated([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).are_plausible());
     }
 }

@@ -118,16 +118,11 @@ impl RestoreConfig {
     }
 
     /// # Errors
-    /// Noise of channels that the degradation mixes already, or that are not finite.
+    /// Covariances that are none, and noise of channels that the degradation mixes already.
     pub(super) fn check_channels(&self) -> Result<()> {
         let setting = Setting::of("channels");
         if self.channels.are_independent() {
             return Ok(());
-        }
-        if let Channels::Correlated(covariance) = self.channels
-            && !covariance.iter().flatten().all(|value| value.is_finite())
-        {
-            return Err(Error::mismatch(setting, "a covariance holds values that are not finite", "correct it"));
         }
         if !self.channels.are_plausible() {
             let fact = "it is no covariance of mean variance 1";

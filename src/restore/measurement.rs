@@ -26,16 +26,21 @@ pub struct Measurement {
 }
 
 /// An operator on all channels, or one on each with a mixture of them.
+#[expect(clippy::large_enum_variant, reason = "there is one in a measurement")]
 enum Operator {
     Whole(Box<dyn LinearOperator>),
-    Mixed(Mixed),
+    Mixed {
+        mixed: Mixed,
+        /// What white noise has beyond the photo's.
+        beyond: ChannelMix,
+    },
 }
 
 impl Operator {
     fn get(&self) -> &dyn LinearOperator {
         match self {
             Self::Whole(operator) => operator.as_ref(),
-            Self::Mixed(mixed) => mixed,
+            Self::Mixed { mixed, .. } => mixed,
         }
     }
 
@@ -43,7 +48,7 @@ impl Operator {
     fn stages(&self) -> Vec<&dyn LinearOperator> {
         let product = match self {
             Self::Whole(operator) => operator.as_ref(),
-            Self::Mixed(mixed) => mixed.alike(),
+            Self::Mixed { mixed, .. } => mixed.alike(),
         };
         match product.factors() {
             [] => vec![product],
@@ -56,7 +61,7 @@ impl Operator {
         let [b, c, h, w] = x.dims();
         match self {
             Self::Whole(_) => x,
-            Self::Mixed(_) => x.reshape([b * c, 1, h, w]),
+            Self::Mixed { .. } => x.reshape([b * c, 1, h, w]),
         }
     }
 
@@ -82,18 +87,18 @@ impl Measurement {
     /// As [`Measurement::new`], and noise of channels that the degradation mixes already.
     pub fn of(config: &RestoreConfig, size: [usize; 2], device: &Device) -> Result<Self> {
         config.check_channels()?;
-        let mix = config.channels.mix(config.sigma, size, device);
-        Self::built(&config.degradation, config.border, size, mix, device)
+        let mixtures = config.channels.mixtures(config.sigma, size, device);
+        Self::built(&config.degradation, config.border, size, mixtures, device)
     }
 
     fn built(
         degradation: &Degradation,
         border: Border,
         size: [usize; 2],
-        mix: Option<ChannelMix>,
+        mixtures: Option<[ChannelMix; 2]>,
         device: &Device,
     ) -> Result<Self> {
-        let channels = if mix.is_some() { 1 } else { 3 };
+        let channels = if mixtures.is_some() { 1 } else { 3 };
         let kernel = valid_kernel(degradation, border, size)?;
         let (margin, circular) = match &kernel {
             Some(kernel) => {
@@ -106,8 +111,8 @@ impl Measurement {
         let first: Option<Box<dyn LinearOperator>> =
             circular.clone().map(|circular| Box::new(Crop::new(circular, size)) as _);
         let operator = degradation.build_from(first.into_iter().collect(), [channels, size[0], size[1]], device)?;
-        let operator = match mix {
-            Some(mix) => Operator::Mixed(Mixed::new(operator, mix)),
+        let operator = match mixtures {
+            Some([mix, beyond]) => Operator::Mixed { mixed: Mixed::new(operator, mix), beyond },
             None => Operator::Whole(operator),
         };
         Ok(Self { degradation: Some(degradation.clone()), operator, circular, size, margin })
@@ -137,6 +142,14 @@ impl Measurement {
     /// `A`, on images with their margin.
     pub fn operator(&self) -> &dyn LinearOperator {
         self.operator.get()
+    }
+
+    /// What white noise has beyond the noise of the photo, where that is not white between the channels.
+    pub(super) fn beyond(&self) -> Option<&ChannelMix> {
+        match &self.operator {
+            Operator::Whole(_) => None,
+            Operator::Mixed { beyond, .. } => Some(beyond),
+        }
     }
 
     /// Height and width of the restored image.
@@ -177,7 +190,7 @@ impl Measurement {
         let ([b, c, _, _], [h, w]) = (x.dims(), self.size);
         let x = x.slice([0..b, 0..c, 0..h, 0..w]);
         match &self.operator {
-            Operator::Mixed(mixed) if mixed.mix().measured_shape()[0] == 1 => x.mean_dim(1).repeat_dim(1, c),
+            Operator::Mixed { mixed, .. } if mixed.mix().measured_shape()[0] == 1 => x.mean_dim(1).repeat_dim(1, c),
             _ => x,
         }
     }
@@ -193,7 +206,7 @@ impl Measurement {
         };
         let unmixed = match &self.operator {
             Operator::Whole(_) => y.clone(),
-            Operator::Mixed(mixed) => mixed.mix().regularized_inverse(y.clone(), 0.0),
+            Operator::Mixed { mixed, .. } => mixed.mix().regularized_inverse(y.clone(), 0.0),
         };
         let mut x = self.operator.split(unmixed);
         for (i, (stage, part)) in degradation.stages().iter().zip(self.operator.stages()).enumerate().rev() {
@@ -220,7 +233,7 @@ impl Measurement {
             return Err(Error::mismatch("the photo", fact, "crop it, or choose another degradation"));
         }
         let y = match (&self.operator, c, measured[0]) {
-            (Operator::Mixed(mixed), ..) => mixed.mix().apply(photo),
+            (Operator::Mixed { mixed, .. }, ..) => mixed.mix().apply(photo),
             (_, 3, 1) => ChannelMix::new(&[colorization::WEIGHTS.to_vec()], [h, w], &photo.device()).apply(photo),
             _ => photo,
         };

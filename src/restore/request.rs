@@ -115,9 +115,11 @@ impl Request {
             Auto::Given(sigma) => Some(sigma),
             Auto::Auto => usual_sigma(degradation),
         };
-        let one_picture = photo.is_gray() && !degradation.discards_colors();
-        if let (Some(sigma), true) = (known, one_picture || known == Some(0.0)) {
-            return (sigma, if one_picture { Channels::Gray } else { Channels::Independent });
+        let gray = photo.is_gray() && !degradation.discards_colors();
+        if let Some(sigma) = known
+            && (gray || sigma == 0.0)
+        {
+            return (sigma, if gray { Channels::Gray } else { Channels::Independent });
         }
         control.emit(Event::Estimating("the noise"));
         let estimate = estimate::noise(photo);
@@ -126,11 +128,13 @@ impl Request {
         }
         // To four decimals, as people read it.
         let rounded = |value: f64| (value * 1e4).round() / 1e4;
-        let mixed = !degradation.discards_colors() && self.overrides.data != Some(DataModel::Intervals);
-        let channels = match estimate.is_shared() && mixed {
-            _ if one_picture => Channels::Gray,
-            true => Channels::Correlated(estimate.covariance.map(|row| row.map(rounded))),
-            false => Channels::Independent,
+        let mixable = !degradation.discards_colors() && self.overrides.data != Some(DataModel::Intervals);
+        let channels = if gray {
+            Channels::Gray
+        } else if estimate.is_shared() && mixable {
+            Channels::Correlated(estimate.covariance.map(|row| row.map(rounded)))
+        } else {
+            Channels::Independent
         };
         (known.unwrap_or(rounded(estimate.sigma)), channels)
     }

@@ -230,8 +230,7 @@ impl Restorer {
         }
         let estimate = starts_late.then(|| measurement.estimate(data.y(), sigma_y)).transpose()?;
         control::check(control, || "before the first step".into())?;
-        let beyond = config.channels.beyond([height, width], device);
-        let problem = Problem { operator, data, sigma_y, beyond: beyond.as_ref() };
+        let problem = Problem { operator, data, sigma_y, beyond: measurement.beyond() };
         let guidance = self.guide.as_ref().map(|guide| ClassGuidance {
             classifier: &guide.classifier,
             class: guide.class,

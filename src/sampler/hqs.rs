@@ -31,8 +31,8 @@ use crate::parameter::{Kind, Parameter};
 /// Noise below this, of a `[-1, 1]` image, is not relied on: a quarter of a step of 8 bits, as in DPIR.
 const LEAST_NOISE: f64 = 0.002;
 
-/// Noise that the last denoising is taken to leave, as a share of its own: denoising loses nothing by it, and the most is gained where the
-/// measurement is exact.
+/// Noise that the last denoising is taken to leave, as a share of its own: denoising loses nothing by it, and the most is
+/// gained where the measurement is exact.
 const LEFT: f64 = 0.2;
 
 /// Parameters of half-quadratic splitting.
@@ -85,6 +85,10 @@ impl Parameters for Hqs {
         Self::PUBLISHED
     }
 
+    fn starting_from(&self, largest: f64) -> Self {
+        Self { sigma_1: self.sigma_1.min(largest), ..*self }
+    }
+
     fn sampler(&self, _: [usize; 2], _: &Device) -> Result<Box<dyn Sampler>> {
         Ok(Box::new(HqsSampler(*self)))
     }
@@ -95,8 +99,8 @@ impl Parameters for Hqs {
 pub struct HqsSampler(pub Hqs);
 
 impl HqsSampler {
-    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement. Where its noise is not that of white noise,
-    /// which is all that the denoiser knows, `noise` makes up for it.
+    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement. Where its noise is not white, which is
+    /// all that the denoiser knows, `noise` makes up for it.
     fn state(&self, z: Tensor<4>, a: f64, problem: &Problem, noise: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
         let x = nearest(z, self.0.lambda, noise_level(a), problem) * a.sqrt();
         match problem.beyond {

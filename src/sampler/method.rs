@@ -33,6 +33,13 @@ pub trait Parameters: Serialize + DeserializeOwned + Clone {
     /// The parameters of its publication.
     fn published() -> Self;
 
+    /// The same, its first noise at most `largest` of a `[-1, 1]` image, for methods that may start from any.
+    #[must_use]
+    fn starting_from(&self, largest: f64) -> Self {
+        _ = largest;
+        self.clone()
+    }
+
     /// The method for one image of `height` x `width`.
     ///
     /// # Errors
@@ -134,6 +141,12 @@ macro_rules! methods {
                 match self { $(Self::$variant(parameters) => parameters.sampler(size, device),)* }
             }
 
+            /// The same method, its first noise at most `largest` of a `[-1, 1]` image where it may start from any.
+            #[must_use]
+            pub fn starting_from(&self, largest: f64) -> Self {
+                match self { $(Self::$variant(parameters) => Self::$variant(parameters.starting_from(largest)),)* }
+            }
+
             fn patched(&self, values: &Values) -> Result<Self> {
                 Ok(match self { $(Self::$variant(parameters) => Self::$variant(parameters.with(values)?),)* })
             }
@@ -199,15 +212,6 @@ impl Method {
             Self::Ddpg(ddpg) => Some(ddpg.guidance),
             Self::Idpg(idpg) => Some(idpg.guidance),
             _ => None,
-        }
-    }
-
-    /// The same method, its first noise limited to `largest` of a `[-1, 1]` image where it may start from any.
-    #[must_use]
-    pub fn starting_from(&self, largest: f64) -> Self {
-        match self {
-            Self::Hqs(hqs) => Self::Hqs(Hqs { sigma_1: hqs.sigma_1.min(largest), ..*hqs }),
-            other => other.clone(),
         }
     }
 

@@ -303,6 +303,28 @@ fn catalog(shelf: &Shelf, urls: &[&str], sha256: Option<&str>) {
 }
 
 #[test]
+fn added_files_are_known_by_name_and_by_a_file_of_one_model_only() {
+    let shelf = Shelf::new();
+    let known = |name: &str| {
+        json!({
+            "name": name, "title": "a test", "file": "simple_unet_32.pt", "urls": ["https://localhost/x"], "megabytes": 3,
+            "licence": format!("that of {name}"), "subject": "photos", "side": 32,
+        })
+    };
+    let licence = |listed: &[&str], name: &str| {
+        let all: Vec<_> = listed.iter().map(|name| known(name)).collect();
+        std::fs::write(shelf.path("catalog.json"), json!(all).to_string()).unwrap();
+        shelf.succeeds(&["models", "add", &golden("simple_unet_32.pt"), "--name", name]);
+        let record = std::fs::read(shelf.path("models").join(name).join("model.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        record["licence"].as_str().map(str::to_owned)
+    };
+    assert_eq!(licence(&["one", "two"], "two").as_deref(), Some("that of two"));
+    assert_eq!(licence(&["one", "two"], "mine"), None, "either may be meant");
+    assert_eq!(licence(&["one"], "yours").as_deref(), Some("that of one"));
+}
+
+#[test]
 fn a_transfer_that_breaks_off_is_resumed() {
     let shelf = Shelf::new();
     let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();

@@ -26,8 +26,11 @@ pub(super) fn run(folder: &ModelFolder, args: &Args) -> anyhow::Result<()> {
     // Several models may have files of one name.
     let catalog = catalog()?;
     let of_file = |known: &&Known| path.file_name().is_some_and(|file| file == known.file.as_str());
-    let only = Some(catalog.iter().filter(of_file)).filter(|files| files.clone().count() == 1);
-    let known = catalog.iter().find(|known| known.name == name).or_else(|| only.and_then(|mut files| files.next()));
+    let by_file = match catalog.iter().filter(of_file).collect::<Vec<_>>()[..] {
+        [only] => Some(only),
+        _ => None,
+    };
+    let known = catalog.iter().find(|known| known.name == name).or(by_file);
     let record = ModelRecord {
         file: String::new(),
         sha256: String::new(),
