@@ -29,6 +29,7 @@ use fdgr::restore::{
     Auto, Channels, DataModel, Measurement, Overrides, PriorChoice, Request, RestoreConfig, Restorer, Source,
 };
 use fdgr::sampler::signed_sigma;
+use font8x8::UnicodeFonts;
 use npyz::WriterBuilder;
 use serde_json::{Map, Value, json};
 
@@ -50,7 +51,7 @@ struct Options {
 /// Name, task and parameters; holes are made for the picture's size.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const CASES: [Case; 18] = [
+const CASES: [Case; 20] = [
     ("denoise", "denoise", &[]),
     ("sr2", "sr", &[("scale", "2")]),
     ("sr3", "sr", &[("scale", "3")]),
@@ -64,6 +65,8 @@ const CASES: [Case; 18] = [
     ("motion31", "deblur", &[("kernel", "motion:31,30")]),
     ("uniform9", "deblur", &[("kernel", "uniform:9")]),
     ("scratches", "inpaint", &[]),
+    ("boxes", "inpaint", &[]),
+    ("text", "inpaint", &[]),
     ("holes20", "inpaint", &[]),
     ("holes50", "inpaint", &[]),
     ("colour", "colorize", &[]),
@@ -143,6 +146,18 @@ fn holes(case: &str, [height, width]: [usize; 2]) -> Mask {
     match case {
         "holes20" => random(0.2),
         "holes50" => random(0.5),
+        // Five squares of 24 pixels.
+        "boxes" => Mask::from_fn(height, width, |y, x| {
+            let corners = [(30, 40), (90, 180), (140, 60), (200, 200), (60, 110)];
+            !corners.iter().any(|&(top, left)| (top..top + 24).contains(&y) && (left..left + 24).contains(&x))
+        }),
+        // Lines of letters of 16 pixels.
+        "text" => Mask::from_fn(height, width, |y, x| {
+            const LINE: &str = "THE PICTURE SAYS MORE";
+            let (row, line) = (y % 32 / 2, y / 32);
+            let glyph = LINE.chars().cycle().nth(x / 16 + 5 * line).and_then(|letter| font8x8::BASIC_FONTS.get(letter));
+            row >= 8 || glyph.is_none_or(|glyph| glyph[row] >> (x % 16 / 2) & 1 == 0)
+        }),
         // Stripes and scratches over a fifth of the picture.
         _ => Mask::from_fn(height, width, |y, x| (x + y / 3) % 48 >= 6 && (y + x / 5) % 64 >= 6),
     }

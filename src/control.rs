@@ -1,5 +1,7 @@
 //! Cancellation and events: how a shell listens to work in progress, and stops it.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use burn::tensor::Tensor;
@@ -72,6 +74,34 @@ pub trait Control: Sync {
 pub struct Silent;
 
 impl Control for Silent {}
+
+/// Does work that asks nobody, on a thread of its own, and waits for it or for a cancellation, after which what was begun goes on
+/// unseen.
+///
+/// # Errors
+/// Those of the work, and [`Error::Stopped`]; `during` reads after "stopped".
+pub(crate) fn waited<T: Send + 'static>(
+    control: &dyn Control,
+    during: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let (sender, receiver) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        // Nobody listens any more after a cancellation.
+        _ = sender.send(work());
+    });
+    loop {
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(done) => return done,
+            Err(RecvTimeoutError::Timeout) => check(control, || during.to_owned())?,
+            Err(RecvTimeoutError::Disconnected) => match worker.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => return Err(Error::Stopped { during: during.to_owned() }),
+            },
+        }
+    }
+}
 
 /// # Errors
 /// [`Error::Stopped`] if the work is cancelled; `during` reads after "stopped".

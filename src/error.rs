@@ -18,44 +18,62 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting(pub Cow<'static, str>);
 
-#[expect(missing_docs, reason = "each is called what it is")]
-impl Setting {
-    pub const BORDER: Self = Self::of("border");
-    pub const CLASS: Self = Self::of("class");
-    pub const CLASSIFIER: Self = Self::of("classifier");
-    pub const CONFIG: Self = Self::of("config");
-    pub const DATA: Self = Self::of("data");
-    pub const DEGRADATION: Self = Self::of("degradation");
-    pub const DEVICE: Self = Self::of("device");
-    pub const FORM: Self = Self::of("form");
-    pub const GUIDANCE_SCALE: Self = Self::of("guidance_scale");
-    pub const INVERT_MASK: Self = Self::of("invert_mask");
-    pub const KERNEL: Self = Self::of("kernel");
-    pub const MASK: Self = Self::of("mask");
-    pub const METHOD: Self = Self::of("method");
-    pub const MODEL: Self = Self::of("model");
-    pub const MODEL_NAME: Self = Self::of("name");
-    pub const OUTPUT: Self = Self::of("output");
-    pub const OVERWRITE: Self = Self::of("overwrite");
-    pub const PICTURES: Self = Self::of("pictures");
-    pub const PRECISION: Self = Self::of("precision");
-    pub const RANDOM: Self = Self::of("random");
-    pub const RECIPE: Self = Self::of("recipe");
-    pub const RESULTS: Self = Self::of("results");
-    pub const RESUME: Self = Self::of("resume");
-    pub const SHARD: Self = Self::of("shard");
-    pub const SIGMA: Self = Self::of("sigma");
-    pub const START: Self = Self::of("start");
-    pub const STEPS: Self = Self::of("steps");
-    pub const SUBSET: Self = Self::of("subset");
-    pub const TRAVEL_LENGTH: Self = Self::of("travel_length");
-    pub const TRAVEL_REPEAT: Self = Self::of("travel_repeat");
-    pub const VARY: Self = Self::of("vary");
+/// The one list of settings that errors name, beside the parameters of methods and degradations.
+macro_rules! settings {
+    ($($constant:ident $name:literal),* $(,)?) => {
+        #[expect(missing_docs, reason = "each is called what it is")]
+        impl Setting {
+            $(pub const $constant: Self = Self(Cow::Borrowed($name));)*
 
-    /// The setting of that name.
-    pub const fn of(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
-    }
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$constant),*];
+        }
+    };
+}
+
+settings! {
+    BORDER "border",
+    CLASS "class",
+    CLASSIFIER "classifier",
+    CONFIG "config",
+    DATA "data",
+    DEG "deg",
+    DEGRADATION "degradation",
+    DEG_SCALE "deg_scale",
+    DEVICE "device",
+    FORM "form",
+    GUIDANCE_SCALE "guidance_scale",
+    INJECT_NOISE "inject_noise",
+    INVERT_MASK "invert_mask",
+    KERNEL "kernel",
+    MASK "mask",
+    METHOD "method",
+    METRIC "metric",
+    MODEL "model",
+    MODEL_NAME "name",
+    OPERATOR_IMP "operator_imp",
+    OUTPUT "output",
+    OVERWRITE "overwrite",
+    PICTURES "pictures",
+    PRECISION "precision",
+    PREFER "prefer",
+    QUALITY "quality",
+    RANDOM "random",
+    RATIO "ratio",
+    RECIPE "recipe",
+    RESULTS "results",
+    RESUME "resume",
+    SCALE "scale",
+    SHARD "shard",
+    SIDE "size",
+    SIGMA "sigma",
+    START "start",
+    STEPS "steps",
+    SUBSET "subset",
+    TIME "t",
+    TRAVEL_LENGTH "travel_length",
+    TRAVEL_REPEAT "travel_repeat",
+    VARY "vary",
 }
 
 /// What an error is about.
@@ -221,7 +239,7 @@ pub enum Error {
     /// A file could not be written.
     Unwritable { path: PathBuf, source: Cause, kept: Option<PathBuf>, hint: Hint },
     /// An output would replace an input.
-    Overwrites { path: PathBuf },
+    Overwrites { path: PathBuf, hint: Hint },
     /// A file is not a picture that can be decoded or encoded.
     Picture { path: PathBuf, fact: String, hint: Hint },
     /// A value outside its range.
@@ -311,17 +329,14 @@ impl Error {
     pub fn hint(&self) -> Option<&Hint> {
         match self {
             Self::Unwritable { hint, .. }
+            | Self::Overwrites { hint, .. }
             | Self::Picture { hint, .. }
             | Self::Mismatch { hint, .. }
             | Self::Checkpoint { hint, .. }
             | Self::Device { hint, .. }
             | Self::BadEstimate { hint, .. }
             | Self::Document { hint, .. } => Some(hint),
-            Self::Unreadable { .. }
-            | Self::Overwrites { .. }
-            | Self::Parameter { .. }
-            | Self::TooLarge { .. }
-            | Self::Stopped { .. } => None,
+            Self::Unreadable { .. } | Self::Parameter { .. } | Self::TooLarge { .. } | Self::Stopped { .. } => None,
         }
     }
 
@@ -345,10 +360,7 @@ impl Error {
                 path.display(),
                 kept.display()
             ),
-            Self::Overwrites { path } => {
-                let hint = words.hint(&Hint::Give(Setting::OUTPUT));
-                format!("{}: the output would overwrite an input; choose another name: {hint}", path.display())
-            }
+            Self::Overwrites { path, .. } => format!("{}: the output would overwrite an input", path.display()),
             Self::Parameter { subject, value, fact } => format!("{} is {value}, but {fact}", about(subject)),
             Self::Mismatch { subject, fact, .. } => format!("{}: {fact}", about(subject)),
             Self::TooLarge { width, height, needed_mib, available_mib, device, side } => format!(

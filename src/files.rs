@@ -111,7 +111,7 @@ fn permissions() -> Option<Permissions> {
 }
 
 /// Removes temporary files that no process is writing: those of runs that were killed.
-fn remove_leftovers(folder: &Path) {
+pub fn remove_leftovers(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
             continue;

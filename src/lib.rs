@@ -28,10 +28,41 @@
 //! [`model`]. [`control`] carries events and cancellation, [`error`] what went wrong; the command line parses, calls and
 //! prints.
 //!
-//! Your own operator implements [`degradation::LinearOperator`] (two functions and two shapes; the inverse defaults to
-//! conjugate gradients) and becomes a [`restore::Measurement::custom`]; your own network implements
-//! [`prior::Denoiser`] and becomes a [`prior::Prior::custom`]; your own sampler implements [`sampler::Sampler`] and runs in a
-//! [`sampler::Run`].
+//! # Your own operator, prior or sampler
+//!
+//! An operator implements [`degradation::LinearOperator`]: two functions and two shapes; the inverse defaults to conjugate
+//! gradients.
+//!
+//! ```no_run
+//! use fdgr::degradation::{LinearOperator, denoising::Denoising};
+//! use fdgr::noise::{Seeded, Stream};
+//! use fdgr::restore::{Measurement, Method, PriorChoice, RestoreConfig, Restorer};
+//! use fdgr::{control::Silent, device, sampler::Data};
+//! # use burn::tensor::Tensor;
+//!
+//! /// Light from the upper half of a picture reaches the lower half.
+//! struct Reflection([usize; 2]);
+//!
+//! impl LinearOperator for Reflection {
+//!     fn image_shape(&self) -> [usize; 3] { [3, self.0[0], self.0[1]] }
+//!     fn measured_shape(&self) -> [usize; 3] { self.image_shape() }
+//!     fn apply(&self, x: Tensor<4>) -> Tensor<4> { (x.clone() * 0.8) + x.flip([2]) * 0.2 }
+//!     fn adjoint(&self, y: Tensor<4>) -> Tensor<4> { self.apply(y) }
+//! }
+//!
+//! # fn main() -> fdgr::Result<()> {
+//! # let y = Tensor::<4>::zeros([1, 3, 256, 256], &burn::tensor::Device::flex());
+//! let restorer = Restorer::load(&PriorChoice::default(), device::open("auto")?, &Silent)?;
+//! let measurement = Measurement::custom(Box::new(Reflection([256, 256])));
+//! let config = RestoreConfig { method: Method::named("hqs")?, ..RestoreConfig::new(Denoising {}, 0.02) };
+//! let mut noise = Seeded::new(0, Stream::Sampling);
+//! let x = restorer.sample(&measurement, &Data::Exact(y), &config, &mut noise, &Silent)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A network implements [`prior::Denoiser`] and [`prior::Network`], and becomes a [`prior::Prior::custom`] for
+//! [`restore::Restorer::with_prior`]; a sampler implements [`sampler::Sampler`], and runs in a [`sampler::Run`].
 //!
 //! # Symbols
 //!
@@ -51,6 +82,7 @@ pub mod experiment;
 pub mod files;
 pub mod kernel;
 pub mod metrics;
+mod mirror;
 pub mod model;
 pub mod noise;
 pub mod parameter;

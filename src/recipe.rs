@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::DeviceRecord;
+use crate::device::{DeviceRecord, Selected};
 use crate::error::{Error, PathContext, Result};
 use crate::files;
-use crate::restore::{PriorChoice, Receipt, RestoreConfig, Restorer};
+use crate::restore::{PriorChoice, Receipt, RestoreConfig, Restored, Restorer};
 
 /// The layout that this version writes; older ones have no number.
 const FORMAT: u32 = 1;
@@ -97,22 +97,25 @@ pub fn check_hash(recipe: &Path, what: &str, actual: &str, expected: &str) -> Re
 
 impl Recipe {
     /// What made a picture with a restorer.
-    pub fn new(
-        input: Input,
-        config: RestoreConfig,
-        restorer: &Restorer,
-        choice: &PriorChoice,
-        receipt: Receipt,
-    ) -> Self {
+    pub fn new(input: Input, restored: &Restored, restorer: &Restorer, choice: &PriorChoice) -> Self {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             input,
-            config,
+            config: restored.config.clone(),
             prior: PriorRecord::of(restorer, choice),
             device: restorer.device().record(),
-            receipt: Some(receipt),
+            receipt: Some(restored.receipt),
         }
+    }
+
+    /// Why a repetition on `device` by this version may differ in its pixels; each reads after the recipe's name.
+    pub fn differences(&self, device: &Selected) -> Vec<String> {
+        let on = &self.device.description;
+        let other_device = (*on != device.description).then(|| format!("was made on {on}; pixels may differ slightly"));
+        let other_version = (self.version != env!("CARGO_PKG_VERSION"))
+            .then(|| format!("was made by version {}; pixels may differ", self.version));
+        other_device.into_iter().chain(other_version).collect()
     }
 
     /// Where the recipe of an output belongs.

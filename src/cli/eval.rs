@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::experiment::{Screen, Verbose};
 use super::words::Flags;
 use super::{DeviceArgs, experiment, note, progress, say};
+use crate::control::Silent;
 use crate::device;
 use crate::error::{Error, Words};
 use crate::experiment::evaluation::{evaluate, pairs_of_folders, pairs_of_results};
@@ -35,7 +36,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Some(originals) => pairs_of_folders(&args.pictures, originals)?,
         None => pairs_of_results(&args.pictures)?,
     };
-    let metrics = Metrics::load(&device::open(args.device.name())?.device)?;
+    let metrics = Metrics::load(&device::open(args.device.name())?.device, &Silent)?;
     progress::stop_on_ctrl_c();
     let screen = Screen::new(Verbose::Warning);
     let evaluation = evaluate(&pairs, &metrics, &screen)?;

@@ -10,7 +10,7 @@ use super::{DeviceArgs, method, note, prior, progress, say, task};
 use crate::control::{Control, Silent};
 use crate::degradation::{Context, Degradation};
 use crate::device;
-use crate::error::{Error, PathContext, Result};
+use crate::error::{Error, Hint, PathContext, Result, Setting};
 use crate::files;
 use crate::picture::{self, Picture};
 use crate::recipe::{Input, Recipe, check_hash};
@@ -133,11 +133,8 @@ fn load(args: &Args, repeated: Option<&Repeated>) -> Result<(Restorer, PriorChoi
     let selected = device::open(device_name)?;
     note(format!("{} ({})", selected.description, selected.reason));
     if let Some((recipe, path)) = repeated {
-        if recipe.device.description != selected.description {
-            note(format!("{} was made on {}; pixels may differ slightly", path.display(), recipe.device.description));
-        }
-        if recipe.version != env!("CARGO_PKG_VERSION") {
-            note(format!("{} was made by version {}; pixels may differ", path.display(), recipe.version));
+        for difference in recipe.differences(&selected) {
+            note(format!("{} {difference}", path.display()));
         }
     }
     let choice = repeated.map_or_else(|| args.prior.choice(), |(recipe, _)| recipe.prior.choice.clone());
@@ -164,6 +161,7 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         Some((recipe, _)) => recipe.config.clone(),
         None => request(args, &source)?.resolve(&source, control)?,
     };
+    config.check_for(source.image_size(&config.degradation))?;
     Ok(Prepared { source, sha256, config })
 }
 
@@ -204,7 +202,7 @@ fn restore(
     restored.picture.write(&job.output).map_err(Error::at_output)?;
     let (sigma, evaluations) = (config.sigma, restored.receipt.evaluations);
     let input = Input { path: job.photo.clone(), sha256 };
-    let recipe = Recipe::new(input, config, restorer, choice, restored.receipt);
+    let recipe = Recipe::new(input, &restored, restorer, choice);
     recipe.write(&Recipe::path_for(&job.output)).map_err(Error::at_output)?;
     say(format!(
         "{}: {}x{} from {}, noise {sigma:.3}, {} with {evaluations} network evaluations (NFE), {:.1} s",
@@ -287,7 +285,7 @@ pub(super) fn refuse_overwriting<'a>(output: &Path, inputs: impl IntoIterator<It
         _ => false,
     };
     if inputs.into_iter().any(same) {
-        return Err(Error::Overwrites { path: output.into() });
+        return Err(Error::Overwrites { path: output.into(), hint: Hint::Give(Setting::OUTPUT) });
     }
     Ok(())
 }

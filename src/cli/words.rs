@@ -17,7 +17,7 @@ impl Words for Flags {
         let own = match (self, name) {
             (_, "output") => "-o",
             (_, "degradation") if *self == Self::Common => "--task",
-            (Self::Experiment, "degradation") => "--deg",
+            (Self::Experiment, "degradation" | "kernel" | "reduction" | "sensing") => "--deg",
             (Self::Experiment, "sigma") => "--sigma_y",
             (Self::Experiment, "form") => "--operator_imp",
             (Self::Experiment, "scale" | "ratio") => "--deg_scale",
@@ -54,5 +54,71 @@ impl Words for Flags {
             Hint::List(Listing::Recipes) => "`fdgr experiment --list-recipes` shows them".into(),
             Hint::Any(hints) => alternatives(hints, self),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::degradation;
+    use crate::sampler::Method;
+
+    /// What no flag of an experiment or a sweep sets: settings of other commands.
+    const NOT_OF_EXPERIMENTS: [Setting; 4] = [Setting::MODEL_NAME, Setting::OUTPUT, Setting::SIDE, Setting::TIME];
+    /// What no flag of the other commands sets.
+    const OF_EXPERIMENTS: [Setting; 13] = [
+        Setting::CONFIG,
+        Setting::DEG,
+        Setting::DEG_SCALE,
+        Setting::METRIC,
+        Setting::OPERATOR_IMP,
+        Setting::OVERWRITE,
+        Setting::PICTURES,
+        Setting::RANDOM,
+        Setting::RESULTS,
+        Setting::RESUME,
+        Setting::SHARD,
+        Setting::SUBSET,
+        Setting::VARY,
+    ];
+
+    fn flags(command: &Command, all: &mut BTreeSet<String>) {
+        for argument in command.get_arguments() {
+            all.extend(argument.get_short().map(|short| format!("-{short}")));
+            all.extend(argument.get_long_and_visible_aliases().into_iter().flatten().map(|long| format!("--{long}")));
+        }
+        command.get_subcommands().for_each(|command| flags(command, all));
+    }
+
+    #[test]
+    fn settings_are_flags_that_exist() {
+        let (mut common, mut experiments) = (BTreeSet::new(), BTreeSet::new());
+        for command in Cli::command().get_subcommands() {
+            let is_experiment = ["experiment", "sweep"].contains(&command.get_name());
+            flags(command, if is_experiment { &mut experiments } else { &mut common });
+        }
+        let of_degradations = degradation::kinds().iter().flat_map(|kind| kind.parameters);
+        let of_methods = Method::TABLES.iter().copied().flatten();
+        let named = of_degradations.chain(of_methods).map(|parameter| Setting(parameter.name.into()));
+        let mut unknown = Vec::new();
+        for setting in Setting::ALL.iter().cloned().chain(named) {
+            let families = [
+                (Flags::Common, &common, OF_EXPERIMENTS.contains(&setting)),
+                (Flags::Experiment, &experiments, NOT_OF_EXPERIMENTS.contains(&setting)),
+            ];
+            for (words, flags, elsewhere) in families {
+                let said = words.setting(&setting);
+                let exist = said.split(" and ").all(|flag| flags.contains(flag));
+                if !exist && !elsewhere {
+                    unknown.push(format!("{words:?} calls {} {said}", setting.0));
+                }
+            }
+        }
+        assert!(unknown.is_empty(), "no flags: {unknown:#?}");
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::operator::filter_flat;
-use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_scale, sr_bicubic};
+use super::{Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_scale, sr_bicubic};
 use crate::error::Result;
 
 /// Reduced by means over blocks.
@@ -28,8 +28,15 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for AveragePooling {
+    fn family(&self) -> Family {
+        Family::Resolution
+    }
+
+    fn check(&self, image: [usize; 3]) -> Result<[usize; 3]> {
+        check_scale(self.scale, image)
+    }
+
     fn build(&self, image: [usize; 3], _: &Device) -> Result<Box<dyn LinearOperator>> {
-        check_scale(self.scale, [image[1], image[2]])?;
         Ok(Box::new(BlockMean::new(self.scale, image)))
     }
 
@@ -51,7 +58,11 @@ pub struct BlockMean {
 
 impl BlockMean {
     /// The block mean of images `[channels, height, width]`, sides multiples of `scale`.
+    ///
+    /// # Panics
+    /// If `scale` is 0.
     pub fn new(scale: usize, shape: [usize; 3]) -> Self {
+        assert!(scale > 0, "blocks of at least one pixel");
         Self { scale, shape, size: [shape[1], shape[2]] }
     }
 

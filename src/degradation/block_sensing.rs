@@ -9,7 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use super::operator::filter_flat;
-use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio, walsh_hadamard};
+use super::{Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio, share, walsh_hadamard};
 use crate::error::Result;
 use crate::noise::{Stream, generator};
 
@@ -41,13 +41,21 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for BlockSensing {
-    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
-        check_ratio(self.ratio)?;
-        Ok(Box::new(BlockProjections::new(self.ratio, self.seed, image, device)))
+    fn family(&self) -> Family {
+        Family::Sensing
     }
 
-    fn is_picture(&self) -> bool {
-        false
+    fn check(&self, [channels, height, width]: [usize; 3]) -> Result<[usize; 3]> {
+        check_ratio(self.ratio)?;
+        let of_row = |(_, down, block_height): (usize, usize, usize)| -> usize {
+            let of_blocks = spans(width).into_iter().map(|(_, across, block_width)| (across, block_height * block_width));
+            of_blocks.map(|(across, pixels)| down * across * share(self.ratio, pixels)).sum()
+        };
+        Ok([channels, 1, spans(height).into_iter().map(of_row).sum()])
+    }
+
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        Ok(Box::new(BlockProjections::new(self.ratio, self.seed, image, device)))
     }
 
     fn seed(&self) -> Option<u64> {
@@ -83,7 +91,7 @@ impl BlockProjections {
         for (top, down, block_height) in spans(height) {
             for (left, across, block_width) in spans(width) {
                 let pixels = block_height * block_width;
-                let measured = ((ratio * pixels as f64).round() as usize).clamp(1, pixels);
+                let measured = share(ratio, pixels);
                 let matrix = orthonormal_rows(measured, pixels, seed, Stream::SensingMatrix(regions.len()), device);
                 let (grid, block) = ([down, across], [block_height, block_width]);
                 regions.push(Region { top, left, grid, block, matrix });

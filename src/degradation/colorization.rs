@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelMix, Kind, LinearOperator, Preset, StageKind};
+use super::{ChannelMix, Family, Kind, LinearOperator, Preset, StageKind};
 use crate::error::{Error, Result, Setting};
 
 /// Weights of the channels, as DDRM and its successors round thirds.
@@ -27,10 +27,18 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for Colorization {
-    fn build(&self, [channels, height, width]: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+    fn family(&self) -> Family {
+        Family::Colors
+    }
+
+    fn check(&self, [channels, height, width]: [usize; 3]) -> Result<[usize; 3]> {
         if channels != WEIGHTS.len() {
             return Err(Error::mismatch(Setting::DEGRADATION, "the colours are lost already", "name this stage once"));
         }
+        Ok([1, height, width])
+    }
+
+    fn build(&self, [_, height, width]: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
         Ok(Box::new(ChannelMix::new(&[WEIGHTS.to_vec()], [height, width], device)))
     }
 
@@ -38,7 +46,12 @@ impl StageKind for Colorization {
         Ok(y.repeat_dim(1, 3))
     }
 
-    fn discards_colors(&self) -> bool {
-        true
+    /// The mean of its channels.
+    fn of_photo(&self, photo: Tensor<4>) -> Tensor<4> {
+        let [_, channels, height, width] = photo.dims();
+        if channels != WEIGHTS.len() {
+            return photo;
+        }
+        ChannelMix::new(&[WEIGHTS.to_vec()], [height, width], &photo.device()).apply(photo)
     }
 }

@@ -39,17 +39,25 @@ impl Convolution {
     ///
     /// # Errors
     /// A kernel larger than the picture.
+    ///
+    /// # Panics
+    /// If `scale` is 0.
     pub fn bicubic(scale: usize, image: [usize; 3], device: &Device) -> Result<Self> {
         Self::subsampled(&Kernel::bicubic(scale), scale, image, device)
     }
 
-    fn subsampled(
+    fn subsampled(kernel: &Kernel, scale: usize, image: [usize; 3], device: &Device) -> Result<Self> {
+        kernel.check_fits(image[1], image[2])?;
+        Ok(Self::folded(kernel, scale, image, device))
+    }
+
+    /// The convolution with a kernel of any size, which the period folds.
+    pub(super) fn folded(
         kernel: &Kernel,
         scale: usize,
         [channels, height, width]: [usize; 3],
         device: &Device,
-    ) -> Result<Self> {
-        kernel.check_fits(height, width)?;
+    ) -> Self {
         let spectrum = transfer_function(kernel, height, width);
         let (h, w) = (height / scale, width / scale);
         // The spectrum of the subsampled autocorrelation of the kernel: power folded over the aliases.
@@ -64,7 +72,7 @@ impl Convolution {
         };
         let singular: Vec<f64> = power.iter().map(|p| p.sqrt()).collect();
         let power: Vec<f32> = halves(&power, w).map(|p| p as f32).collect();
-        Ok(Self {
+        Self {
             channels,
             size: [height, width],
             scale,
@@ -74,7 +82,12 @@ impl Convolution {
             measured_fft: Fft2::new(h, w, device),
             measured_power: Tensor::from_data(TensorData::new(power, [h, half(w), 1]), device),
             singular,
-        })
+        }
+    }
+
+    /// Singular values at every frequency of the measured size, row by row.
+    pub(super) fn spectrum(&self) -> &[f64] {
+        &self.singular
     }
 
     /// Spectrum of `P`; its inverse is 0 where that of `A Aᵀ + eta I` is negligible.
@@ -172,9 +185,10 @@ fn spread(y: Tensor<4>, s: usize) -> Tensor<4> {
 /// Spectrum of `kernel` with its centre, index `(size - 1) / 2` rounded down, moved to the origin.
 fn transfer_function(kernel: &Kernel, height: usize, width: usize) -> Vec<Complex<f64>> {
     let mut field = vec![Complex::default(); height * width];
+    let place = |i: usize, taps: usize, n: usize| (i as i64 - (taps as i64 - 1) / 2).rem_euclid(n as i64) as usize;
     for (i, &value) in kernel.values.iter().enumerate() {
-        let y = (i / kernel.width + height - (kernel.height - 1) / 2) % height;
-        let x = (i % kernel.width + width - (kernel.width - 1) / 2) % width;
+        let y = place(i / kernel.width, kernel.height, height);
+        let x = place(i % kernel.width, kernel.width, width);
         field[y * width + x] += value;
     }
     let mut planner = FftPlanner::new();

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::psf::Kernel;
-use super::{Convolution, Form, Kind, LinearOperator, Preset, Psf, Separable, Stage, StageKind};
+use super::{Convolution, Form, Family, Kind, LinearOperator, Preset, Psf, Separable, Stage, StageKind};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::{self, Parameter, Values};
 use crate::picture::Picture;
@@ -86,6 +86,18 @@ fn examples([height, width]: [usize; 2]) -> Vec<(&'static str, Stage)> {
 }
 
 impl StageKind for Deblur {
+    fn family(&self) -> Family {
+        Family::Blur { shaken: self.psf.is_path() }
+    }
+
+    fn check(&self, image: [usize; 3]) -> Result<[usize; 3]> {
+        match self.form {
+            Form::Fft => self.psf.kernel()?.check_fits(image[1], image[2])?,
+            Form::Svd => drop(self.psf.factors()?),
+        }
+        Ok(image)
+    }
+
     fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
         Ok(match self.form {
             Form::Fft => Box::new(Convolution::new(&self.psf.kernel()?, image, device)?),

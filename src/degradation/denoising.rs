@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind};
+use super::{Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind};
 use crate::error::Result;
 
 /// Nothing but noise.
@@ -24,6 +24,14 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for Denoising {
+    fn family(&self) -> Family {
+        Family::Noise
+    }
+
+    fn check(&self, image: [usize; 3]) -> Result<[usize; 3]> {
+        Ok(image)
+    }
+
     fn build(&self, image: [usize; 3], _: &Device) -> Result<Box<dyn LinearOperator>> {
         Ok(Box::new(Identity::new(image)))
     }

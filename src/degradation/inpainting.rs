@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::operator::filter_flat;
-use super::{Context, Kind, LinearOperator, Preconditioner, Preset, Spectral, Stage, StageKind};
+use super::{Context, Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, Stage, StageKind};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::{self, Parameter, Values};
 use crate::picture::Picture;
@@ -39,6 +39,27 @@ impl Mask {
     /// Height and width.
     pub fn size(&self) -> [usize; 2] {
         [self.height, self.width]
+    }
+
+    /// Number of known pixels.
+    fn known(&self) -> usize {
+        self.runs.iter().step_by(2).sum()
+    }
+
+    /// # Errors
+    /// Another size than `height` x `width`, and no known pixel.
+    fn check(&self, [height, width]: [usize; 2]) -> Result<()> {
+        // Before the runs are written out: a recipe may say anything.
+        let covered = self.runs.iter().try_fold(0usize, |sum, &run| sum.checked_add(run));
+        if self.size() != [height, width] || covered != height.checked_mul(width) {
+            let fact = format!("it is {}x{}, but the picture is {width}x{height}", self.width, self.height);
+            return Err(Error::mismatch(Setting::MASK, fact, "resize the mask to the picture"));
+        }
+        if self.known() == 0 {
+            let hint = Hint::from("mark only what is to be filled in").or(Hint::Give(Setting::INVERT_MASK));
+            return Err(Error::mismatch(Setting::MASK, "it leaves no pixel of the picture", hint));
+        }
+        Ok(())
     }
 
     /// Known pixels as 1, unknown ones as 0.
@@ -108,6 +129,15 @@ fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result
 }
 
 impl StageKind for Inpainting {
+    fn family(&self) -> Family {
+        Family::Holes
+    }
+
+    fn check(&self, image: [usize; 3]) -> Result<[usize; 3]> {
+        self.mask.check([image[1], image[2]])?;
+        Ok(image)
+    }
+
     fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
         Ok(Box::new(Masking::new(&self.mask, image, device)?))
     }
@@ -135,18 +165,8 @@ impl Masking {
     /// A mask of another size, or one that knows no pixel.
     pub fn new(mask: &Mask, shape: [usize; 3], device: &Device) -> Result<Self> {
         let [_, height, width] = shape;
-        // Before the runs are written out: a recipe may say anything.
-        let covered = mask.runs.iter().try_fold(0usize, |sum, &run| sum.checked_add(run));
-        if mask.size() != [height, width] || covered != height.checked_mul(width) {
-            let fact = format!("it is {}x{}, but the picture is {width}x{height}", mask.width, mask.height);
-            return Err(Error::mismatch(Setting::MASK, fact, "resize the mask to the picture"));
-        }
-        let values = mask.values();
-        let known = values.iter().filter(|&&v| v > 0.0).count();
-        if known == 0 {
-            let hint = Hint::from("mark only what is to be filled in").or(Hint::Give(Setting::INVERT_MASK));
-            return Err(Error::mismatch(Setting::MASK, "it leaves no pixel of the picture", hint));
-        }
+        mask.check([height, width])?;
+        let (values, known) = (mask.values(), mask.known());
         let mask = Tensor::from_data(TensorData::new(values, [1, 1, height, width]), device);
         Ok(Self { mask, known, shape })
     }

@@ -9,10 +9,13 @@
 
 mod channel_mix;
 mod composed;
-mod conjugate_gradients;
 mod convolution;
 mod crop;
+mod kernel;
+mod kind;
+mod mirrored;
 mod mixed;
+mod motion;
 mod operator;
 pub mod psf;
 mod separable;
@@ -21,15 +24,16 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Hint, Result, Setting};
-use crate::parameter::{Parameter, Values};
+use crate::parameter::Values;
 
 pub use channel_mix::ChannelMix;
 pub use composed::Composed;
-pub use conjugate_gradients::conjugate_gradients;
 pub use convolution::Convolution;
 pub use crop::Crop;
+pub use kind::{Context, Family, Kind, Preset, StageKind};
+pub use mirrored::Mirrored;
 pub use mixed::Mixed;
-pub use operator::{LinearOperator, Preconditioner, Spectral};
+pub use operator::{LinearOperator, Preconditioner, Spectral, conjugate_gradients};
 pub use psf::Psf;
 pub use separable::{Form, Separable};
 
@@ -95,111 +99,6 @@ stages! {
 
 pub use inpainting::Mask;
 
-/// What a stage says of itself.
-pub trait StageKind {
-    /// The operator for images `[channels, height, width]`.
-    ///
-    /// # Errors
-    /// Sizes that do not fit, and parameters outside their range.
-    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>>;
-
-    /// Height and width of the image whose measurement has this size, for measurements that are pictures.
-    fn image_size(&self, measured: [usize; 2]) -> [usize; 2] {
-        measured
-    }
-
-    /// Whether what it measures can be looked at, and written as a picture.
-    fn is_picture(&self) -> bool {
-        true
-    }
-
-    /// Whether it turns colours into grey, so that those of a photo are not data.
-    fn discards_colors(&self) -> bool {
-        false
-    }
-
-    /// Whether noise falls on what is measured only: pixels outside hold nothing.
-    fn masks_noise(&self) -> bool {
-        false
-    }
-
-    /// The seed of a random pattern.
-    fn seed(&self) -> Option<u64> {
-        None
-    }
-
-    /// The kernel of a convolution whose light comes from beyond the border of a photograph.
-    ///
-    /// # Errors
-    /// Parameters outside their range.
-    fn valid_kernel(&self) -> Result<Option<psf::Kernel>> {
-        Ok(None)
-    }
-
-    /// The answer of a classical method: an image from its measurement `y` without any prior, where the noise has standard
-    /// deviation `sigma_y`, in units of a `[-1, 1]` image. By default the regularised inverse.
-    ///
-    /// # Errors
-    /// A device that does not give its data back.
-    fn classical_estimate(&self, operator: &dyn LinearOperator, y: Tensor<4>, sigma_y: f64) -> Result<Tensor<4>> {
-        Ok(operator.regularized_inverse(y, (sigma_y * sigma_y).max(1e-4)))
-    }
-}
-
-/// A kind of stage, as shells and experiments name it.
-#[derive(Debug)]
-pub struct Kind {
-    /// Its name in recipes.
-    pub name: &'static str,
-    /// The task that undoes it, as people call it; several kinds may share one.
-    pub task: &'static str,
-    /// What happened, in one phrase.
-    pub title: &'static str,
-    /// The parameter and its value that choose this kind among those of its task; the first kind of a task needs none.
-    pub chosen_by: Option<(&'static str, &'static str)>,
-    /// Its parameters.
-    pub parameters: &'static [Parameter],
-    /// Names in the papers' experiments.
-    pub presets: &'static [Preset],
-    /// Standard deviation of the noise that is assumed where none is given or estimated, of a `[0, 1]` image.
-    pub usual_sigma: Option<f64>,
-    /// The stage of these values.
-    pub parse: fn(&Values, &Context) -> Result<Stage>,
-    /// Stages for images of height and width (multiples of 4) that show every form of it; the laws run over these.
-    pub examples: fn([usize; 2]) -> Vec<(&'static str, Stage)>,
-}
-
-/// A degradation of the papers' experiments.
-#[derive(Debug)]
-pub struct Preset {
-    /// Its name, such as `deblur_uni`.
-    pub name: &'static str,
-    /// What happens, in one phrase.
-    pub title: &'static str,
-    /// Its parameters.
-    pub values: &'static [(&'static str, &'static str)],
-    /// The parameter that an experiment's scale sets.
-    pub scale: Option<&'static str>,
-    /// Whether every picture has another degradation, by its seed.
-    pub per_picture: bool,
-}
-
-impl Preset {
-    /// A preset without parameters.
-    pub const fn new(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, values: &[], scale: None, per_picture: false }
-    }
-}
-
-/// What a stage may depend on beside its parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct Context {
-    /// Height and width of the image, or of the measurement where only that is known.
-    pub size: [usize; 2],
-    /// Fixes sampling patterns and random kernels.
-    pub seed: u64,
-}
-
 /// The kind and preset of that name in the papers' experiments.
 pub fn preset(name: &str) -> Option<(&'static Kind, &'static Preset)> {
     kinds().iter().find_map(|kind| Some((*kind, kind.presets.iter().find(|preset| preset.name == name)?)))
@@ -219,7 +118,7 @@ pub fn of_task(task: &str, values: &Values, context: &Context) -> Result<Stage> 
     let known: Vec<&str> = tasks().map(|(task, _)| task).collect();
     let Some(first) = own.first() else {
         let fact = format!("there is no task of that name; there are {}", known.join(", "));
-        return Err(Error::mismatch(Setting::of("task"), fact, "choose one of them"));
+        return Err(Error::mismatch(Setting::DEGRADATION, fact, "choose one of them"));
     };
     let is_chosen = |kind: &Kind| kind.chosen_by.is_some_and(|(name, value)| values.get(name) == Some(value));
     let kind = own.iter().find(|kind| is_chosen(kind)).unwrap_or(first);
@@ -306,6 +205,16 @@ impl Degradation {
         }
     }
 
+    /// What undoing it asks for, where it is one stage.
+    pub fn family(&self) -> Option<Family> {
+        self.single().map(|stage| stage.kind_of().family())
+    }
+
+    /// What undoing its first stage asks for.
+    pub fn first_family(&self) -> Family {
+        self.0[0].kind_of().family()
+    }
+
     /// The tasks that undo it, in order.
     pub fn name(&self) -> String {
         self.0.iter().map(|stage| stage.kind().task).collect::<Vec<_>>().join(", ")
@@ -313,12 +222,29 @@ impl Degradation {
 
     /// Whether what is measured can be looked at.
     pub fn is_picture(&self) -> bool {
-        self.0.iter().all(|stage| stage.kind_of().is_picture())
+        !self.has(Family::Sensing)
     }
 
     /// Whether colours of a photo are not data.
     pub fn discards_colors(&self) -> bool {
-        self.0.iter().any(|stage| stage.kind_of().discards_colors())
+        self.has(Family::Colors)
+    }
+
+    fn has(&self, family: Family) -> bool {
+        self.0.iter().any(|stage| stage.kind_of().family() == family)
+    }
+
+    /// What a photo `[1, 3, h, w]` says of what is measured.
+    pub(crate) fn of_photo(&self, photo: Tensor<4>) -> Tensor<4> {
+        self.0.iter().fold(photo, |photo, stage| stage.kind_of().of_photo(photo))
+    }
+
+    /// The shape of the measurement of RGB images of `height` x `width`; computes nothing.
+    ///
+    /// # Errors
+    /// Sizes that do not fit a stage, and parameters outside their range.
+    pub fn check(&self, [height, width]: [usize; 2]) -> Result<[usize; 3]> {
+        self.0.iter().try_fold([3, height, width], |shape, stage| stage.kind_of().check(shape))
     }
 
     /// The seed of its random patterns, where it has any.
@@ -357,6 +283,7 @@ impl Degradation {
         let mut parts = first;
         for stage in &self.0[parts.len()..] {
             let shape = parts.last().map_or(shape, |part| part.measured_shape());
+            stage.kind_of().check(shape)?;
             parts.push(stage.kind_of().build(shape, device)?);
         }
         Ok(Composed::of(parts))
@@ -389,11 +316,13 @@ impl Degradation {
     }
 }
 
+/// The shape of images reduced by `scale`.
+///
 /// # Errors
 /// A scale that does not divide both sides.
-fn check_scale(scale: usize, [height, width]: [usize; 2]) -> Result<()> {
+fn check_scale(scale: usize, [channels, height, width]: [usize; 3]) -> Result<[usize; 3]> {
     if !(1..=64).contains(&scale) {
-        return Err(Error::parameter(Setting::of("scale"), scale, "it must be between 1 and 64"));
+        return Err(Error::parameter(Setting::SCALE, scale, "it must be between 1 and 64"));
     }
     if !height.is_multiple_of(scale) || !width.is_multiple_of(scale) {
         let (h, w) = (height / scale * scale, width / scale * scale);
@@ -404,7 +333,7 @@ fn check_scale(scale: usize, [height, width]: [usize; 2]) -> Result<()> {
             format!("crop it to {w}x{h}, or choose another scale"),
         ));
     }
-    Ok(())
+    Ok([channels, height / scale, width / scale])
 }
 
 /// # Errors
@@ -413,7 +342,12 @@ fn check_ratio(ratio: f64) -> Result<()> {
     if ratio > 0.0 && ratio <= 1.0 {
         return Ok(());
     }
-    Err(Error::parameter(Setting::of("ratio"), ratio, "it must be above 0 and at most 1"))
+    Err(Error::parameter(Setting::RATIO, ratio, "it must be above 0 and at most 1"))
+}
+
+/// Number of measurements that are `ratio` of `n`.
+fn share(ratio: f64, n: usize) -> usize {
+    ((ratio * n as f64).round() as usize).clamp(1, n)
 }
 
 /// Examples of every stage and of compositions at the given size (multiples of 4), named.

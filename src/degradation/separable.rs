@@ -4,7 +4,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
 use serde::{Deserialize, Serialize};
 
-use super::{LinearOperator, Preconditioner, Spectral, psf};
+use super::kernel::keys;
+use super::{LinearOperator, Preconditioner, Spectral};
+use crate::mirror;
 
 /// Singular values of a factor below this count as 0, as in DDRM.
 const NEGLIGIBLE: f64 = 0.03;
@@ -14,7 +16,8 @@ const NEGLIGIBLE: f64 = 0.03;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// Separable matrices and their singular values; reflective border for super-resolution, zero border for blur.
+    /// Singular values of separable matrices; reflective border for super-resolution (above 512 pixels a side its Fourier transform,
+    /// which is the same operator), zero border for blur.
     Svd,
     /// Circular convolution through the Fourier transform.
     Fft,
@@ -32,6 +35,9 @@ pub struct Separable {
 
 impl Separable {
     /// Bicubic reduction by `scale` (Keys' kernel with a = -1/2, stretched by `scale`), mirrored at the border.
+    ///
+    /// # Panics
+    /// If `scale` is 0.
     pub fn bicubic(scale: usize, [channels, height, width]: [usize; 3], device: &Device) -> Self {
         let matrix = |n: usize| {
             let center = |row: usize| (row * scale) as f64 + (scale as f64 - 1.0) / 2.0;
@@ -40,10 +46,10 @@ impl Separable {
                 let reach = 2.0 * scale as f64;
                 let taps = (center(row) - reach).ceil() as i64..=(center(row) + reach).floor() as i64;
                 let weights: Vec<(i64, f64)> =
-                    taps.map(|j| (j, psf::keys((j as f64 - center(row)) / scale as f64))).collect();
+                    taps.map(|j| (j, keys((j as f64 - center(row)) / scale as f64))).collect();
                 let total: f64 = weights.iter().map(|(_, w)| w).sum();
                 for (j, weight) in weights {
-                    a[(row, mirror(j, n))] += weight / total;
+                    a[(row, mirror::index(j, n))] += weight / total;
                 }
             }
             a
@@ -180,11 +186,4 @@ fn tikhonov(s: &Tensor<4>, eta: f64) -> Tensor<4> {
     let squared = s.clone().square();
     let hole = squared.clone().equal_elem(0.0).float();
     s.clone() / (squared + eta + hole)
-}
-
-/// Index `j` reflected into `0..n`, the border pixel repeated.
-fn mirror(j: i64, n: usize) -> usize {
-    let period = 2 * n as i64;
-    let folded = j.rem_euclid(period).min(period - 1 - j.rem_euclid(period));
-    usize::try_from(folded).unwrap_or(0)
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Convolution, Form, Kind, LinearOperator, Preset, Separable, StageKind, check_scale, deblur};
+use super::{Convolution, Form, Family, Kind, LinearOperator, Mirrored, Preset, Separable, StageKind, check_scale, deblur};
 use crate::error::Result;
 use crate::parameter::{self, Parameter, Values};
 use crate::picture::Picture;
@@ -16,6 +16,9 @@ pub struct SrBicubic {
     /// How it is inverted.
     pub form: Form,
 }
+
+/// Largest side whose matrix is decomposed, which takes time with its cube.
+const LARGEST_DECOMPOSED: usize = 512;
 
 /// Factor of super-resolution.
 pub(super) const SCALE: Parameter =
@@ -53,9 +56,19 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for SrBicubic {
+    fn family(&self) -> Family {
+        Family::Resolution
+    }
+
+    fn check(&self, image: [usize; 3]) -> Result<[usize; 3]> {
+        check_scale(self.scale, image)
+    }
+
     fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
-        check_scale(self.scale, [image[1], image[2]])?;
         Ok(match self.form {
+            Form::Svd if image[1].max(image[2]) > LARGEST_DECOMPOSED => {
+                Box::new(Mirrored::bicubic(self.scale, image, device))
+            }
             Form::Svd => Box::new(Separable::bicubic(self.scale, image, device)),
             Form::Fft => Box::new(Convolution::bicubic(self.scale, image, device)?),
         })

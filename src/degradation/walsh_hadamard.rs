@@ -9,8 +9,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::operator::filter_flat;
-use super::{Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio};
-use crate::error::{Error, Result, Setting};
+use super::{Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio, share};
+use crate::error::{Error, Result};
 use crate::noise::{Stream, generator};
 use crate::parameter::{self, Parameter, Values};
 
@@ -53,18 +53,22 @@ pub static KIND: Kind = Kind {
 };
 
 impl StageKind for WalshHadamard {
-    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
-        check_ratio(self.ratio)?;
-        let [_, height, width] = image;
-        let pixels = height.checked_mul(width).filter(|&pixels| i32::try_from(pixels).is_ok());
-        let pixels = pixels.ok_or_else(|| {
-            Error::parameter(Setting::of("size"), format!("{width}x{height}"), "transforms have at most 2^31 pixels")
-        })?;
-        Ok(Box::new(Coefficients::new(&permutation(pixels, self.seed), self.ratio, image, device)))
+    fn family(&self) -> Family {
+        Family::Sensing
     }
 
-    fn is_picture(&self) -> bool {
-        false
+    fn check(&self, [channels, height, width]: [usize; 3]) -> Result<[usize; 3]> {
+        check_ratio(self.ratio)?;
+        let pixels = height.checked_mul(width).filter(|&pixels| i32::try_from(pixels).is_ok());
+        let pixels = pixels.ok_or_else(|| {
+            Error::parameter("the picture", format!("{width}x{height}"), "transforms have at most 2^31 pixels")
+        })?;
+        Ok([channels, 1, share(self.ratio, pixels)])
+    }
+
+    fn build(&self, image: [usize; 3], device: &Device) -> Result<Box<dyn LinearOperator>> {
+        let [_, height, width] = image;
+        Ok(Box::new(Coefficients::new(&permutation(height * width, self.seed), self.ratio, image, device)))
     }
 
     fn seed(&self) -> Option<u64> {
@@ -105,7 +109,7 @@ impl Coefficients {
     /// Keeps the coefficients `order[0 .. ratio n]` of the `n = height width` of images `[channels, height, width]`.
     pub fn new(order: &[usize], ratio: f64, shape: [usize; 3], device: &Device) -> Self {
         let [_, height, width] = shape;
-        let measured = ((ratio * order.len() as f64).round() as usize).clamp(1, order.len());
+        let measured = share(ratio, order.len());
         let mut place = vec![measured as i32; order.len()];
         order[..measured].iter().enumerate().for_each(|(i, &at)| place[at] = i as i32);
         let chosen: Vec<i32> = order[..measured].iter().map(|&at| at as i32).collect();

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::setting;
 use crate::degradation::inpainting::Inpainting;
 use crate::degradation::{Context, Degradation, Form, Kind, Mask, Preset, Stage, preset, preset_names};
 use crate::error::{Error, Hint, PathContext, Result, Setting, Subject};
@@ -57,7 +56,7 @@ pub fn named(text: &str) -> Result<(&'static str, Option<f64>)> {
 fn unknown(name: &str) -> Error {
     let names: Vec<&str> = preset_names().collect();
     let hint = format!("choose one of {}", names.join(", "));
-    Error::mismatch(Subject::given(setting::DEG, name), "no degradation has that name", hint)
+    Error::mismatch(Subject::given(Setting::DEG, name), "no degradation has that name", hint)
 }
 
 impl NamedDegradation {
@@ -71,8 +70,8 @@ impl NamedDegradation {
             return Ok(Stage::Inpainting(Inpainting { mask: self.known_pixels()? }).into());
         }
         if preset.per_picture && self.operator_imp == Form::Svd {
-            let hint = Hint::set(setting::OPERATOR_IMP, "FFT");
-            let subject = Subject::given(setting::OPERATOR_IMP, "SVD");
+            let hint = Hint::set(Setting::OPERATOR_IMP, "FFT");
+            let subject = Subject::given(Setting::OPERATOR_IMP, "SVD");
             return Err(Error::mismatch(subject, "a random motion kernel is not separable", hint));
         }
         let mut values = Values::default();
@@ -108,7 +107,7 @@ impl NamedDegradation {
         self.mask.clone().ok_or_else(|| {
             let place = Hint::from("put it at inp_masks/mask.npy in the experiment folder");
             let hint = place.or(Hint::Give(Setting::MASK));
-            Error::mismatch(Subject::given(setting::DEG, &self.deg), "it needs a mask of the holes", hint)
+            Error::mismatch(Subject::given(Setting::DEG, &self.deg), "it needs a mask of the holes", hint)
         })
     }
 
@@ -117,7 +116,7 @@ impl NamedDegradation {
         if let Some(parameter) = kind.parameters.iter().find(|parameter| parameter.name == name)
             && parameter.parse(&self.deg_scale.to_string()).is_err()
         {
-            return Err(Error::parameter(setting::DEG_SCALE, self.deg_scale, parameter.range()));
+            return Err(Error::parameter(Setting::DEG_SCALE, self.deg_scale, parameter.range()));
         }
         // Rounded as in the reference.
         let rounded = (self.deg == WALSH_HADAMARD).then(|| 1.0 / (1.0 / self.deg_scale).round());

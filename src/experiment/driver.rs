@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::dataset::Entry;
 use super::evaluation;
+use super::event::{Event, Listener, Remark};
 use super::plan::{Defaults, Plan, Resolved};
 use super::report::{self, Run};
 use super::results::{Existing, Record, Results, means};
+use super::runner::Experiment;
+use super::settings::Settings;
 use super::statistics::Mean;
-use super::{Event, Experiment, Listener, Remark, Settings};
 use crate::control::check;
 use crate::device;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result, Setting};
 use crate::files::write_atomically;
 use crate::metrics::{Metrics, Unavailable};
 use crate::recipe::PriorRecord;
@@ -80,6 +82,7 @@ impl Driver {
         let resolved = plan.resolve()?;
         refuse_own_results(&resolved.folder, &resolved.pictures)?;
         // Before a prior is loaded in vain.
+        resolved.config.check_for([resolved.side; 2])?;
         if plan.existing == Existing::Refuse && Results::are_in(&resolved.folder) {
             return Err(Results::present(&resolved.folder));
         }
@@ -141,7 +144,7 @@ impl Loaded {
     fn new(resolved: &Resolved, device: &str, listener: &dyn Listener) -> Result<Self> {
         let selected = device::open(device)?;
         listener.hear(&Event::Device(&selected));
-        let metrics = Metrics::load(&selected.device)?;
+        let metrics = Metrics::load(&selected.device, listener)?;
         let choice = resolved.prior.clone();
         let restorer = Restorer::load(&choice, selected, listener)?;
         listener.hear(&Event::Prior { prior: restorer.prior(), side: resolved.side });
@@ -153,7 +156,8 @@ impl Loaded {
 fn refuse_own_results(folder: &Path, pictures: &[Entry]) -> Result<()> {
     let Ok(folder) = folder.canonicalize() else { return Ok(()) };
     let own = |entry: &&Entry| entry.path.canonicalize().is_ok_and(|path| path.starts_with(&folder));
-    pictures.iter().find(own).map_or(Ok(()), |entry| Err(Error::Overwrites { path: entry.path.clone() }))
+    let hint = || Hint::Give(Setting::RESULTS).or(Hint::Give(Setting::PICTURES));
+    pictures.iter().find(own).map_or(Ok(()), |entry| Err(Error::Overwrites { path: entry.path.clone(), hint: hint() }))
 }
 
 /// Pictures per batch: those of existing results, whatever memory this machine has, else as many as fit.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::event::{Event, Listener};
 use super::results::{Record, means};
 use super::statistics::Mean;
-use super::{Event, Listener};
 use crate::control::check;
 use crate::error::{Error, PathContext, Result};
 use crate::metrics::frechet::{features, fid, kid};

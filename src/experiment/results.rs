@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Settings;
 use super::dataset::Entry;
+use super::settings::Settings;
 use super::statistics::Mean;
 use crate::error::{Error, Hint, PathContext, Result, Setting};
-use crate::files::write_atomically;
+use crate::files::{remove_leftovers, write_atomically};
 use crate::metrics;
 
 const SETTINGS: &str = "experiment.json";
@@ -95,6 +95,7 @@ impl Results {
             return Err(Error::document(root, fact, Hint::from("empty it yourself").or(Hint::Give(Setting::RESULTS))));
         }
         std::fs::create_dir_all(root).writing(root)?;
+        [root, &root.join(RECORDS), &root.join(BESIDE)].into_iter().for_each(remove_leftovers);
         // Shards that begin at the same time: the second one finds the results of the first.
         let lock = root.join(LOCK);
         let _held = File::create(&lock).and_then(|file| file.lock().map(|()| file)).writing(&lock)?;

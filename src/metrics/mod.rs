@@ -19,6 +19,7 @@ mod ssim;
 use burn::tensor::Device;
 use image::Rgb32FImage;
 
+use crate::control::{self, Control};
 use crate::error::{Hint, Result};
 use crate::model::Checkpoint;
 use metric::{Entry, Function, Source, check_sizes};
@@ -138,16 +139,19 @@ impl Metrics {
     /// All whose weights are installed, on `device`.
     ///
     /// # Errors
-    /// Installed weights that cannot be used.
-    pub fn load(device: &Device) -> Result<Self> {
+    /// Installed weights that cannot be used, and being cancelled.
+    pub fn load(device: &Device, control: &dyn Control) -> Result<Self> {
         let mut metrics = Self::plain();
+        let asked = || control::check(control, || "while the metrics were loaded".into());
         for Entry { about, source } in TABLE {
             let Source::Weights(network, load) = source else { continue };
+            asked()?;
             match network.installed()? {
                 Some(weights) => metrics.pictures.push(load(&weights, device)?),
                 None => metrics.unavailable.push(Unavailable { metric: about.name, model: network.model() }),
             }
         }
+        asked()?;
         match Network::INCEPTION.installed()? {
             Some(weights) => metrics.inception = Some(Inception::load(&weights, device)?),
             None => metrics

@@ -21,6 +21,18 @@ const RECORD: &str = "model.json";
 /// Locked while the contents of the folder change.
 const LOCK: &str = ".lock";
 
+/// Beginning of the names of folders for what is not complete yet.
+const STAGING: &str = ".adding-";
+/// The file in such a folder that is locked for as long as the folder is used.
+const HELD: &str = ".held";
+
+/// A folder for what is not complete yet, removed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub folder: tempfile::TempDir,
+    lock: File,
+}
+
 /// Where installed models are.
 #[derive(Clone, Debug)]
 pub struct ModelFolder {
@@ -181,13 +193,28 @@ impl ModelFolder {
     }
 
     /// A folder inside this one for what is not complete yet.
-    pub(super) fn staging(&self) -> Result<tempfile::TempDir> {
+    /// Those of processes that were killed are removed.
+    pub(super) fn staging(&self) -> Result<Staged> {
         self.create()?;
-        tempfile::Builder::new().prefix(".adding-").tempdir_in(&self.root).writing(&self.root)
+        for entry in std::fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let left = entry.file_name().to_string_lossy().starts_with(STAGING)
+                && File::open(entry.path().join(HELD)).is_ok_and(|lock| lock.try_lock().is_ok());
+            if left {
+                _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let folder = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.root).writing(&self.root)?;
+        let lock = File::create(folder.path().join(HELD)).writing(folder.path())?;
+        // File systems without locks only lose the removal of left-overs.
+        _ = lock.lock();
+        Ok(Staged { folder, lock })
     }
 
     /// Gives a complete folder its name.
-    pub(super) fn install(&self, staged: tempfile::TempDir, name: &str, record: ModelRecord) -> Result<Installed> {
+    pub(super) fn install(&self, staged: Staged, name: &str, record: ModelRecord) -> Result<Installed> {
+        let Staged { folder: staged, lock } = staged;
+        drop(lock);
+        _ = std::fs::remove_file(staged.path().join(HELD));
         let folder = self.root.join(name);
         let text = serde_json::to_string_pretty(&record).writing(&folder)?;
         write_atomically(&staged.path().join(RECORD), text.as_bytes())?;

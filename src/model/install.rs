@@ -39,17 +39,17 @@ impl ModelFolder {
         self.check_free(name).map_err(another_name)?;
         let weights = &examine(path)?;
         check_archive(weights, control)?;
-        let folder = self.staging()?;
+        let staged = self.staging()?;
         record.file = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let target = folder.path().join(&record.file);
+        let target = staged.folder.path().join(&record.file);
         (record.sha256, record.bytes) = copy(weights, &target, control)?;
         for config in [weights.with_extension("json"), weights.with_file_name(CONFIG)] {
             if config.is_file() && config != *weights {
-                copy(&config, &folder.path().join(CONFIG), &Silent)?;
+                copy(&config, &staged.folder.path().join(CONFIG), &Silent)?;
                 break;
             }
         }
-        self.install(folder, name, record)
+        self.install(staged, name, record)
     }
 
     /// Fetches published weights. A transfer that broke off goes on where it stopped; nothing is installed that is
@@ -67,7 +67,7 @@ impl ModelFolder {
         let part = self.root().join(format!(".{}.part", known.name));
         let source = fetch_any(known, &part, control)?;
         let file = Path::new(&known.file).file_name().unwrap_or_default();
-        let target = staged.path().join(file);
+        let target = staged.folder.path().join(file);
         // What is cancelled here is still there to go on with.
         let (sha256, bytes) = hash(&part, control)?;
         std::fs::rename(&part, &target).writing(&target)?;

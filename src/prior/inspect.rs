@@ -144,7 +144,7 @@ impl Probe {
         check_time(t)?;
         if side == 0 || side > Self::MAX_SIDE {
             let fact = format!("it must be between 1 and {}", Self::MAX_SIDE);
-            return Err(Error::parameter(Setting::of("size"), side, fact));
+            return Err(Error::parameter(Setting::SIDE, side, fact));
         }
         let shape = [1, 3, side, side];
         let device = Device::flex();
@@ -182,7 +182,7 @@ fn check_time(t: usize) -> Result<()> {
     if t <= Probe::LAST {
         return Ok(());
     }
-    Err(Error::parameter(Setting::of("t"), t, format!("it must be between 0 and {}", Probe::LAST)))
+    Err(Error::parameter(Setting::TIME, t, format!("it must be between 0 and {}", Probe::LAST)))
 }
 
 /// What became of a probe on a device.

@@ -1,10 +1,11 @@
 //! A prior on a device.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::denoiser::{Call, Denoiser, Network, Vjp};
 use super::weights::Precision;
 use crate::error::Result;
+use crate::mirror;
 use crate::model::Subject;
 
 /// A denoiser and where it came from.
@@ -145,19 +146,12 @@ impl Denoiser for Prior {
 
 /// Mirrors `x` after its end along `axis` until it is `length` long.
 fn extend(x: Tensor<4>, axis: usize, length: usize) -> Tensor<4> {
-    let n = x.dims()[axis];
-    if n == length {
-        return x;
-    }
-    let fold = |i: usize| (i % (2 * n)).min(2 * n - 1 - i % (2 * n)) as i32;
-    let indices: Vec<i32> = (0..length).map(fold).collect();
-    let device = x.device();
-    x.select(axis, Tensor::<1, Int>::from_data(TensorData::from(indices.as_slice()), &device))
+    if x.dims()[axis] == length { x } else { mirror::select(x, axis, 0..length as i64) }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     use super::*;
 

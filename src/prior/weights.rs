@@ -79,6 +79,11 @@ impl<'a> Weights<'a> {
         weights.wanted
     }
 
+    /// Number of parameters that `build` asks for.
+    pub fn parameters<T>(build: impl FnOnce(&mut Self) -> Result<T>) -> usize {
+        Self::wanted(build).values().map(|shape| shape.iter().product::<usize>()).sum()
+    }
+
     /// The file that is read, if there is one.
     pub fn path(&self) -> Option<&'a Path> {
         self.source.map(|source| source.checkpoint.path())

@@ -1,8 +1,9 @@
 //! The margin of a blurred photograph, whose light came from beyond its border.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use crate::degradation::psf::Kernel;
+use crate::mirror;
 
 /// Sides are extended to a multiple of this, which suits both the network and the transforms.
 const MULTIPLE: usize = 16;
@@ -23,18 +24,10 @@ fn extended_along(y: Tensor<4>, axis: usize, margin: usize) -> Tensor<4> {
     if margin == 0 {
         return y;
     }
-    let n = y.dims()[axis];
     let device = y.device();
-    let mirrored = |indices: Vec<i64>| {
-        let fold = |i: i64| {
-            let phase = i.rem_euclid(2 * n as i64);
-            phase.min(2 * n as i64 - 1 - phase) as i32
-        };
-        let indices: Vec<i32> = indices.into_iter().map(fold).collect();
-        y.clone().select(axis, Tensor::<1, Int>::from_data(TensorData::from(indices.as_slice()), &device))
-    };
-    let end = mirrored((0..margin as i64).map(|i| n as i64 + i).collect());
-    let beginning = mirrored((0..margin as i64).map(|i| i - margin as i64).collect());
+    let (n, added) = (y.dims()[axis] as i64, margin as i64);
+    let end = mirror::select(y.clone(), axis, n..n + added);
+    let beginning = mirror::select(y.clone(), axis, -added..0);
     let fade: Vec<f32> =
         (0..margin).map(|i| 0.5 - 0.5 * (std::f32::consts::PI * (i as f32 + 0.5) / margin as f32).cos()).collect();
     let mut shape = [1; 4];

@@ -3,9 +3,9 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{Channels, Quality, defaults};
+use super::Channels;
 use crate::degradation::Degradation;
-use crate::error::{Error, Hint, Result, Setting};
+use crate::error::{Error, Hint, Result, Setting, Subject};
 use crate::sampler::{Method, Sampler, Timeline, Travel, schedule::Betas, signed_sigma};
 
 /// Largest noise that is accepted, of a `[0, 1]` image.
@@ -74,23 +74,6 @@ pub struct RestoreConfig {
 }
 
 impl RestoreConfig {
-    /// The defaults for a degradation and noise of standard deviation `sigma` of a `[0, 1]` image, measured with the embedded
-    /// prior.
-    pub fn new(degradation: impl Into<Degradation>, sigma: f64) -> Self {
-        Self::of(degradation, sigma, Channels::Independent)
-    }
-
-    /// The same for noise whose channels are related.
-    pub fn of(degradation: impl Into<Degradation>, sigma: f64, channels: Channels) -> Self {
-        defaults::config(degradation.into(), sigma, channels)
-    }
-
-    /// The same with the number of steps of a preset.
-    #[must_use]
-    pub fn with_quality(self, quality: Quality) -> Self {
-        defaults::with_quality(self, quality)
-    }
-
     /// # Errors
     /// Parameters outside their range.
     pub fn check(&self) -> Result<()> {
@@ -107,11 +90,16 @@ impl RestoreConfig {
             let fact = "measurements of compressed sensing are not rounded or cut off as pixels are";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
+        if self.data == DataModel::Intervals && self.method.needs(self.sigma).exact_data {
+            let method = Subject::given(Setting::METHOD, self.method.name());
+            let hint = Hint::set(Setting::DATA, "exact").or("choose another method");
+            return Err(Error::mismatch(method, "it needs measured values that are points, not intervals", hint));
+        }
         if !self.travel.is_none() && !self.method.travels() {
             return Err(Error::mismatch(
                 Setting::TRAVEL_REPEAT,
                 format!("{} has no time travel", self.method.name()),
-                Hint::set(Setting::TRAVEL_REPEAT, "1").or("choose ddnm, fdgr, ddpg, idpg or diffpir"),
+                Hint::set(Setting::TRAVEL_REPEAT, "1").or(format!("choose {}", Method::travellers().join(", "))),
             ));
         }
         self.timeline().map(drop)
@@ -120,13 +108,13 @@ impl RestoreConfig {
     /// # Errors
     /// Covariances that are none, and noise of channels that the degradation mixes already.
     pub(super) fn check_channels(&self) -> Result<()> {
-        let setting = Setting::of("channels");
+        let subject = "the relation of the channels' noise";
         if self.channels.are_independent() {
             return Ok(());
         }
         if !self.channels.are_plausible() {
             let fact = "it is no covariance of mean variance 1";
-            return Err(Error::mismatch(setting, fact, "correct it, or leave it out"));
+            return Err(Error::mismatch(subject, fact, "correct it, or leave it out"));
         }
         if self.data == DataModel::Intervals && self.channels != Channels::Gray {
             let fact = "mixtures of channels are not rounded or cut off as pixels are";
@@ -134,7 +122,7 @@ impl RestoreConfig {
         }
         if self.degradation.discards_colors() || !self.degradation.is_picture() {
             let fact = format!("what {} measures has no channels", self.degradation.name());
-            return Err(Error::mismatch(setting, fact, "leave the channels independent"));
+            return Err(Error::mismatch(subject, fact, "leave the channels independent"));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Border, Channels, DataModel, Method, RestoreConfig};
-use crate::degradation::{Degradation, Psf, Stage};
+use crate::degradation::{Degradation, Family};
 use crate::error::Result;
 use crate::regularizer::Regularization;
 use crate::sampler::schedule::{Betas, TRAINING_STEPS};
@@ -38,8 +38,27 @@ pub enum Preference {
     Naturalness,
 }
 
+impl RestoreConfig {
+    /// The defaults for a degradation and noise of standard deviation `sigma` of a `[0, 1]` image, measured with the embedded
+    /// prior.
+    pub fn new(degradation: impl Into<Degradation>, sigma: f64) -> Self {
+        Self::of(degradation, sigma, Channels::Independent)
+    }
+
+    /// The same for noise whose channels are related.
+    pub fn of(degradation: impl Into<Degradation>, sigma: f64, channels: Channels) -> Self {
+        config(degradation.into(), sigma, channels)
+    }
+
+    /// The same with the number of steps of a preset.
+    #[must_use]
+    pub fn with_quality(self, quality: Quality) -> Self {
+        with_quality(self, quality)
+    }
+}
+
 /// The defaults of a degradation: for fidelity half-quadratic splitting, where it applies.
-pub(super) fn config(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreConfig {
+fn config(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreConfig {
     let config = sampled(degradation, sigma, channels);
     if !suits_hqs(&config.degradation) {
         return config;
@@ -60,7 +79,7 @@ pub(super) fn preferred(config: &RestoreConfig, preference: Preference) -> Resto
 }
 
 /// The same configuration with the evaluations of a preset.
-pub(super) fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreConfig {
+fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreConfig {
     if let Method::Hqs(given) = config.method {
         let Hqs { calls, symmetries, .. } = hqs(&config, quality);
         return RestoreConfig { method: Method::Hqs(Hqs { calls, symmetries, ..given }), ..config };
@@ -101,6 +120,8 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         Quality::Normal => normal,
         Quality::Best => best,
     };
+    // From 0 for clean measurements to 1 for noise of 0.05 of a [0, 1] image.
+    let noisy = (signed_sigma(*sigma) / 0.1).min(1.0);
     let some = Hqs { calls: by(4, 8, 16), symmetries: by(1, 4, 8), ..Hqs::TUNED };
     let some = match channels {
         Channels::Independent => some,
@@ -112,17 +133,19 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         }
     };
     // Chosen by the bench of quality on three or four pictures.
-    match degradation.single() {
-        Some(Stage::Denoising(_)) if channels.are_independent() => {
+    match degradation.family() {
+        Some(Family::Noise) if channels.are_independent() => {
             Hqs { calls: 1, symmetries: by(1, 4, 8), sigma_end: 0.002, ..Hqs::TUNED }
         }
-        Some(Stage::Denoising(_)) => Hqs { calls: by(1, 1, 2), symmetries: by(1, 4, 8), ..some },
-        Some(Stage::WalshHadamard(_) | Stage::BlockSensing(_)) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
-        Some(Stage::SrBicubic(_) | Stage::AveragePooling(_)) => Hqs { sigma_1: 2.0 * some.sigma_1, ..some },
+        Some(Family::Noise) => Hqs { calls: by(1, 1, 2), symmetries: by(1, 4, 8), ..some },
+        Some(Family::Sensing) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
+        Some(Family::Resolution) => {
+            Hqs { sigma_1: 2.0 * some.sigma_1, lambda: 0.15 * (1.0 + noisy), zeta: 0.85 * noisy, ..some }
+        }
         // Holes start from their borders, far from what was there.
-        Some(Stage::Inpainting(_)) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
-        Some(Stage::Deblur(_)) => Hqs { sigma_1: 1.75 * some.sigma_1, lambda: 0.3, ..some },
-        _ => some,
+        Some(Family::Holes) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
+        Some(Family::Blur { .. }) => Hqs { sigma_1: 1.75 * some.sigma_1, lambda: 0.3, zeta: 0.7 * noisy, ..some },
+        Some(Family::Colors) | None => some,
     }
 }
 
@@ -165,22 +188,14 @@ fn tuned(degradation: &Degradation, sigma: f64) -> Tuned {
         fdgr(gamma, eta_tilde.max(floor).min(1000.0), Regularization::DEFAULT)
     };
     let ddpg = |zeta| Method::ddpg(Guidance { zeta, inject_noise: true, ..Guidance::DEFAULT });
-    let (method, start, evaluations) = match &degradation.stages()[0] {
-        Stage::Denoising(_) => (Method::DiffPir(DiffPir::DEFAULT), 0.3, [10, 30, 50]),
-        Stage::SrBicubic(_) | Stage::AveragePooling(_) => {
-            (fdgr(16.0, 0.2, Regularization::g_plus(2.0)), 0.2, [10, 20, 20])
-        }
-        Stage::Deblur(stage) => match stage.psf {
-            Psf::Motion { .. } | Psf::Random { .. } | Psf::Measured { .. } => (deblur(12.0, 0.9), 0.3, [5, 20, 20]),
-            Psf::Gaussian { .. } | Psf::Uniform { .. } | Psf::Anisotropic { .. } => {
-                (deblur(8.0, 0.6), 0.3, [5, 20, 20])
-            }
-        },
-        Stage::Inpainting(_) => (ddpg(1.0), 0.3, [5, 20, 100]),
-        Stage::Colorization(_) => (ddpg(0.7), 0.4, [5, 20, 20]),
-        Stage::WalshHadamard(_) | Stage::BlockSensing(_) => {
-            (fdgr(8.0, 0.7, Regularization::DEFAULT), 0.3, [20, 50, 50])
-        }
+    let (method, start, evaluations) = match degradation.first_family() {
+        Family::Noise => (Method::DiffPir(DiffPir::DEFAULT), 0.3, [10, 30, 50]),
+        Family::Resolution => (fdgr(16.0, 0.2, Regularization::g_plus(2.0)), 0.2, [10, 20, 20]),
+        Family::Blur { shaken: true } => (deblur(12.0, 0.9), 0.3, [5, 20, 20]),
+        Family::Blur { shaken: false } => (deblur(8.0, 0.6), 0.3, [5, 20, 20]),
+        Family::Holes => (ddpg(1.0), 0.3, [5, 20, 100]),
+        Family::Colors => (ddpg(0.7), 0.4, [5, 20, 20]),
+        Family::Sensing => (fdgr(8.0, 0.7, Regularization::DEFAULT), 0.3, [20, 50, 50]),
     };
     Tuned { method, start, evaluations }
 }

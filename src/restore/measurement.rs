@@ -5,9 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::{Border, DataModel, RestoreConfig, border};
-use crate::degradation::{
-    ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, colorization, psf::Kernel,
-};
+use crate::degradation::{ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, psf::Kernel};
 use crate::error::{Error, Result};
 use crate::sampler::Data;
 
@@ -227,15 +225,15 @@ impl Measurement {
     /// # Errors
     /// Photos of another size than what is measured.
     pub fn of_photo(&self, photo: Tensor<4>) -> Result<Tensor<4>> {
-        let ([_, c, h, w], measured) = (photo.dims(), self.operator.get().measured_shape());
+        let ([_, _, h, w], measured) = (photo.dims(), self.operator.get().measured_shape());
         if measured[1..] != [h, w] {
             let fact = format!("it is {w}x{h}, but what is measured has {}x{}", measured[2], measured[1]);
             return Err(Error::mismatch("the photo", fact, "crop it, or choose another degradation"));
         }
-        let y = match (&self.operator, c, measured[0]) {
-            (Operator::Mixed { mixed, .. }, ..) => mixed.mix().apply(photo),
-            (_, 3, 1) => ChannelMix::new(&[colorization::WEIGHTS.to_vec()], [h, w], &photo.device()).apply(photo),
-            _ => photo,
+        let y = match (&self.operator, &self.degradation) {
+            (Operator::Mixed { mixed, .. }, _) => mixed.mix().apply(photo),
+            (Operator::Whole(_), Some(degradation)) => degradation.of_photo(photo),
+            (Operator::Whole(_), None) => photo,
         };
         Ok(self.masked(y))
     }

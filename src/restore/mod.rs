@@ -12,6 +12,7 @@ mod border;
 mod channels;
 mod config;
 mod defaults;
+mod fit;
 mod measurement;
 mod memory;
 mod preview;

@@ -212,9 +212,9 @@ impl Overrides {
 
     /// Refuses what decides the same thing twice.
     fn check_conflicts(&self) -> Result<()> {
-        let preference = Setting::of("prefer");
+        let preference = Setting::PREFER;
         let pairs = [
-            (self.quality.is_some() && self.steps.is_some(), Setting::of("quality"), Setting::STEPS),
+            (self.quality.is_some() && self.steps.is_some(), Setting::QUALITY, Setting::STEPS),
             (self.preference.is_some() && self.method.is_some(), preference, Setting::METHOD),
         ];
         match pairs.into_iter().find(|(both, ..)| *both) {

@@ -67,6 +67,8 @@ struct Guide {
 pub struct Restored {
     /// The picture, with the profile and metadata of the photo.
     pub picture: Picture,
+    /// Everything that decided it, beside the prior: what a recipe stores.
+    pub config: RestoreConfig,
     /// How far it agrees with the measurement.
     pub receipt: Receipt,
 }
@@ -152,13 +154,15 @@ impl Restorer {
     /// # Errors
     /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
     pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
-        config.check()?;
         let size = source.image_size(&config.degradation);
+        config.check_for(size)?;
         // Before an operator of that size is built.
         self.check(config, Measurement::extent(&config.degradation, config.border, size)?, 1)?;
         control.emit(Event::Estimating("the operator"));
         let device = &self.device.device;
-        let measurement = Measurement::of(config, size, device)?;
+        let (sought, target) = (config.clone(), device.clone());
+        let measurement =
+            control::waited(control, "before the first step", move || Measurement::of(&sought, size, &target))?;
         let y = match source {
             Source::Photo(photo) => measurement.of_photo(photo.to_tensor(device))?,
             Source::Sensed(sensed) => sensed.to_tensor(device),
@@ -173,7 +177,7 @@ impl Restorer {
             Source::Photo(photo) => picture.with_extras_of(photo, !config.degradation.discards_colors()),
             Source::Sensed(_) => picture,
         };
-        Ok(Restored { picture, receipt })
+        Ok(Restored { picture, config: config.clone(), receipt })
     }
 
     /// Restores a batch of measurements; the result is `[b, 3, h, w]` in `[-1, 1]`, without a margin.
@@ -214,13 +218,6 @@ impl Restorer {
             control.emit(Event::Found(&format!("the run starts from as much noise as {} knows", self.prior.name())));
         }
         let mut sampler = method.sampler([height, width], device)?;
-        if sampler.needs(sigma_y).spectrum && operator.spectral().is_none() && measurement.has_margin() {
-            return Err(Error::mismatch(
-                Setting::METHOD,
-                "it needs the singular values of the blur, which light from beyond a photograph's border hides",
-                Hint::set(Setting::BORDER, "periodic").or("choose another method"),
-            ));
-        }
         let timeline = config.timeline_of(sampler.as_ref())?;
         self.check_noise(timeline.first().noise_level(), config)?;
         let z = noise.draw([batch, 3, height, width], device);

@@ -171,9 +171,9 @@ pub struct IdpgParameters {
 fn check_injection(values: &Values, name: &str, injects: &str, other: &'static str) -> Result<()> {
     match values.get("inject_noise") {
         Some(given) if given.trim() != injects => Err(Error::mismatch(
-            Setting::of("inject_noise"),
+            Setting::INJECT_NOISE,
             format!("{given} turns {name} into {other}"),
-            Hint::Omit(Setting::of("inject_noise")).or(Hint::set(Setting::METHOD, other)),
+            Hint::Omit(Setting::INJECT_NOISE).or(Hint::set(Setting::METHOD, other)),
         )),
         _ => Ok(()),
     }
@@ -181,9 +181,9 @@ fn check_injection(values: &Values, name: &str, injects: &str, other: &'static s
 
 /// The guidance with other values.
 pub(super) fn guided(guidance: &Guidance, values: &Values) -> Result<Guidance> {
-    let mut object = super::method::to_object(guidance)?;
+    let mut object = super::parameters::to_object(guidance)?;
     crate::parameter::patch(&mut object, &GUIDANCE, values)?;
-    super::method::from_object(object)
+    super::parameters::from_object(object)
 }
 
 impl Parameters for DdpgParameters {

@@ -1,5 +1,5 @@
 //! Half-quadratic splitting: "Plug-and-Play Image Restoration with Deep Denoiser Prior" (DPIR, K. Zhang et al.,
-//! arXiv:2008.13751), with a diffusion prior as the denoiser. Nothing is drawn for colour photos with white noise.
+//! arXiv:2008.13751), with a diffusion prior as the denoiser. Where `zeta` is 0 and the noise of the channels white, nothing is drawn.
 //!
 //! For `sigma_k` log-spaced from `sigma_1` down to `sigma_K = max(sigma_y, sigma_end)`:
 //!
@@ -13,9 +13,10 @@
 //! a last data step with `rho = (sigma_y / (0.2 sigma_K))²` takes back what is measured better than that. In both steps noise is taken
 //! to be at least that of rounding to 8 bits. Denoising is one call and the last step, which keeps 4% of the residual.
 //!
-//! Where the noise of the measurement is not white between the channels (a grey photo has one noise in three), neither is what is left
-//! of it in `x`, and a denoiser that knows white noise only takes it for texture. Noise of the missing directions is added to the
-//! state, so that it is white.
+//! A denoiser that knows white noise only takes any other noise for texture. The noise that `x` inherits from the measurement
+//! is not white where the channels share it (a grey photo has one noise in three) or where `A` discards a part of the spectrum, so
+//! the state gets noise in the directions that are missing: those of colour in full, and with the weight `zeta` those that the
+//! measurement leaves open, `sigma_k (n - Aᵀ (A Aᵀ + sigma_y² / sigma_k²)⁻¹ A n)` of white noise `n`.
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub struct Hqs {
     pub sigma_end: f64,
     /// Number of denoisings.
     pub calls: usize,
+    /// Weight of the noise that the state gets where the measurement says little.
+    #[serde(default)]
+    pub zeta: f64,
     /// Symmetries of the square that the last denoising is the mean over, against the patterns that a network leaves.
     pub symmetries: usize,
 }
@@ -55,7 +59,7 @@ impl Hqs {
     pub const TUNED: Self = Self { lambda: 0.15, sigma_1: 0.2, ..Self::PUBLISHED };
     /// DPIR's where it says: `lambda`, `sigma_1` (49 of 255) and the number of calls.
     pub const PUBLISHED: Self =
-        Self { lambda: 0.23, sigma_1: 2.0 * 49.0 / 255.0, sigma_end: 0.02, calls: 8, symmetries: 1 };
+        Self { lambda: 0.23, sigma_1: 2.0 * 49.0 / 255.0, sigma_end: 0.02, calls: 8, zeta: 0.0, symmetries: 1 };
 }
 
 impl Parameters for Hqs {
@@ -70,6 +74,11 @@ impl Parameters for Hqs {
         ),
         Parameter::new("sigma_end", "least noise of the last denoising", Kind::Above { low: 0.0, high: 10.0 }),
         Parameter::new("calls", "number of denoisings", Kind::Whole { low: 1, high: 1000 }),
+        Parameter::new(
+            "zeta",
+            "weight of noise where the measurement says little",
+            Kind::Number { low: 0.0, high: 1.0 },
+        ),
         Parameter::new(
             "symmetries",
             "symmetries that the last denoising is the mean over",
@@ -99,21 +108,46 @@ impl Parameters for Hqs {
 pub struct HqsSampler(pub Hqs);
 
 impl HqsSampler {
-    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement. Where its noise is not white, which is
-    /// all that the denoiser knows, `noise` makes up for it.
-    fn state(&self, z: Tensor<4>, a: f64, problem: &Problem, noise: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
-        let x = nearest(z, self.0.lambda, noise_level(a), problem) * a.sqrt();
-        match problem.beyond {
-            Some(beyond) => x + beyond.apply(noise()) * (1.0 - a).sqrt(),
+    /// `sqrt(a) x` of the image `x` that is closest to `z` and agrees with the measurement, with white noise in the directions where
+    /// the measurement left none.
+    fn state(&self, z: Tensor<4>, a: f64, problem: &Problem, draw: impl FnOnce() -> Tensor<4>) -> Tensor<4> {
+        let sigma = noise_level(a);
+        let x = nearest(z, self.0.lambda, sigma, problem);
+        let x = match self.missing(sigma, problem, draw) {
+            Some(noise) => x + noise * sigma,
             None => x,
+        };
+        x * a.sqrt()
+    }
+
+    /// Noise of standard deviation 1 in the directions that the measurement's noise, whitened to `sigma`, does not reach.
+    fn missing(&self, sigma: f64, problem: &Problem, draw: impl FnOnce() -> Tensor<4>) -> Option<Tensor<4>> {
+        let zeta = self.0.zeta;
+        let open = |n: Tensor<4>| {
+            let rho = rho(1.0, sigma, problem);
+            (n.clone() - problem.operator.regularized_inverse(problem.operator.apply(n), rho)) * zeta
+        };
+        match problem.beyond {
+            None if zeta == 0.0 => None,
+            None => Some(open(draw())),
+            Some(colors) if zeta == 0.0 => Some(colors.apply(draw())),
+            Some(colors) => {
+                let n = draw();
+                let open = open(n.clone());
+                Some(colors.apply(n - open.clone()) + open)
+            }
         }
     }
 }
 
+/// `lambda sigma_y² / sigma²`.
+fn rho(lambda: f64, sigma: f64, problem: &Problem) -> f64 {
+    lambda * (problem.sigma_y.max(LEAST_NOISE) / sigma).powi(2)
+}
+
 /// The image that is closest to `z`, of noise `sigma`, and agrees with the measurement.
 fn nearest(z: Tensor<4>, lambda: f64, sigma: f64, problem: &Problem) -> Tensor<4> {
-    let rho = lambda * (problem.sigma_y.max(LEAST_NOISE) / sigma).powi(2);
-    z.clone() - problem.operator.regularized_inverse(problem.residual(z), rho)
+    z.clone() - problem.operator.regularized_inverse(problem.residual(z), rho(lambda, sigma, problem))
 }
 
 impl Sampler for HqsSampler {

@@ -1,87 +1,33 @@
 //! Every method by name, with its parameters.
 
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{
-    Ddnm, DdpgParameters, Ddrm, DiffPir, Dps, FdgrParameters, Guidance, Hqs, IdpgParameters, Needs, PiGdm, RedDiff,
-    Sampler, signed_sigma,
-};
+use super::parameters::to_object;
+use super::{DdpgParameters, FdgrParameters, Guidance, IdpgParameters, Method, Needs, signed_sigma};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::{self, Parameter, Values};
 use crate::regularizer::Regularization;
 
-/// The parameters of a method, with the papers' names as fields.
-pub trait Parameters: Serialize + DeserializeOwned + Clone {
-    /// Its name in recipes and for shells.
-    const NAME: &'static str;
-    /// What it does, in one phrase.
-    const TITLE: &'static str;
-    /// Its parameters, for shells.
-    const PARAMETERS: &'static [Parameter];
-    /// Evaluations of the network that its publication makes, where its parameters are for that number.
-    const PUBLISHED_STEPS: usize = 100;
-    /// Whether its publication limits estimates to `[-1, 1]`.
-    const PUBLISHED_CLIP: bool = false;
-    /// Whether it has time travel.
-    const TRAVELS: bool = false;
-    /// The parameter that counts its steps, where its times are its own and not those of a configuration.
-    const STEPS: Option<&'static str> = None;
-    /// Whether it starts from a classical estimate however long the run is.
-    const FROM_ESTIMATE: bool = false;
-
-    /// The parameters of its publication.
-    fn published() -> Self;
-
-    /// The same, its first noise at most `largest` of a `[-1, 1]` image, for methods that may start from any.
-    #[must_use]
-    fn starting_from(&self, largest: f64) -> Self {
-        _ = largest;
-        self.clone()
-    }
-
-    /// The method for one image of `height` x `width`.
-    ///
-    /// # Errors
-    /// Parameters outside their range.
-    fn sampler(&self, size: [usize; 2], device: &Device) -> Result<Box<dyn Sampler>>;
-
-    /// The same parameters with other values.
-    ///
-    /// # Errors
-    /// Values outside their range.
-    fn with(&self, values: &Values) -> Result<Self> {
-        let mut object = to_object(self)?;
-        parameter::patch(&mut object, Self::PARAMETERS, values)?;
-        from_object(object)
-    }
-}
-
-pub(super) fn to_object(parameters: &impl Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(parameters).map_err(|e| Error::mismatch("parameters", e.to_string(), "use their defaults"))
-}
-
-pub(super) fn from_object<T: DeserializeOwned>(object: serde_json::Value) -> Result<T> {
-    serde_json::from_value(object).map_err(|e| Error::mismatch("parameters", e.to_string(), "use their defaults"))
-}
-
-/// The one list of methods.
+/// The one list of methods, by the files that they are in.
 macro_rules! methods {
-    ($($(#[$doc:meta])* $variant:ident($parameters:ty) $name:literal),* $(,)?) => {
+    ($($module:ident { $($(#[$doc:meta])* $variant:ident($parameters:ident) $name:literal),* $(,)? })*) => {
+        $(mod $module;)*
+        $(pub use $module::*;)*
+
         /// A method with its parameters.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "name")]
         pub enum Method {
-            $($(#[$doc])* #[serde(rename = $name)] $variant($parameters),)*
+            $($($(#[$doc])* #[serde(rename = $name)] $variant($parameters),)*)*
         }
 
         impl Method {
             /// Names of all methods.
-            pub const NAMES: &'static [&'static str] = &[$(<$parameters>::NAME),*];
+            pub const NAMES: &'static [&'static str] = &[$($($parameters::NAME),*),*];
             /// What they do, in the same order.
-            pub const TITLES: &'static [&'static str] = &[$(<$parameters>::TITLE),*];
+            pub const TITLES: &'static [&'static str] = &[$($($parameters::TITLE),*),*];
             /// Their parameters, in the same order.
-            pub const TABLES: &'static [&'static [Parameter]] = &[$(<$parameters>::PARAMETERS),*];
+            pub const TABLES: &'static [&'static [Parameter]] = &[$($($parameters::PARAMETERS),*),*];
 
             /// The method of that name, as published.
             ///
@@ -89,7 +35,7 @@ macro_rules! methods {
             /// Unknown names.
             pub fn named(name: &str) -> Result<Self> {
                 match name {
-                    $($name => Ok(Self::$variant(<$parameters>::published())),)*
+                    $($($name => Ok(Self::$variant($parameters::published())),)*)*
                     _ => {
                         let fact = format!("no method is called {name}; there are {}", Self::NAMES.join(", "));
                         Err(Error::mismatch(Setting::METHOD, fact, "choose one of them"))
@@ -99,37 +45,43 @@ macro_rules! methods {
 
             /// Its name.
             pub fn name(&self) -> &'static str {
-                match self { $(Self::$variant(_) => <$parameters>::NAME,)* }
+                match self { $($(Self::$variant(_) => $parameters::NAME,)*)* }
             }
 
             /// Its parameters, for shells.
             pub fn parameters(&self) -> &'static [Parameter] {
-                match self { $(Self::$variant(_) => <$parameters>::PARAMETERS,)* }
+                match self { $($(Self::$variant(_) => $parameters::PARAMETERS,)*)* }
             }
 
             /// Evaluations of the network that its publication makes.
             pub fn published_steps(&self) -> usize {
-                match self { $(Self::$variant(_) => <$parameters>::PUBLISHED_STEPS,)* }
+                match self { $($(Self::$variant(_) => $parameters::PUBLISHED_STEPS,)*)* }
             }
 
             /// Whether its publication limits estimates to `[-1, 1]`.
             pub fn published_clip(&self) -> bool {
-                match self { $(Self::$variant(_) => <$parameters>::PUBLISHED_CLIP,)* }
+                match self { $($(Self::$variant(_) => $parameters::PUBLISHED_CLIP,)*)* }
             }
 
             /// Whether it starts from a classical estimate however long the run is.
             pub fn starts_from_estimate(&self) -> bool {
-                match self { $(Self::$variant(_) => <$parameters>::FROM_ESTIMATE,)* }
+                match self { $($(Self::$variant(_) => $parameters::FROM_ESTIMATE,)*)* }
             }
 
             /// The parameter that counts its steps, where its times are its own.
             pub fn own_steps(&self) -> Option<&'static str> {
-                match self { $(Self::$variant(_) => <$parameters>::STEPS,)* }
+                match self { $($(Self::$variant(_) => $parameters::STEPS,)*)* }
             }
 
             /// Whether it has time travel.
             pub fn travels(&self) -> bool {
-                match self { $(Self::$variant(_) => <$parameters>::TRAVELS,)* }
+                match self { $($(Self::$variant(_) => $parameters::TRAVELS,)*)* }
+            }
+
+            /// Names of the methods with time travel.
+            pub fn travellers() -> Vec<&'static str> {
+                let travels = [$($(($parameters::NAME, $parameters::TRAVELS)),*),*];
+                travels.into_iter().filter(|(_, travels)| *travels).map(|(name, _)| name).collect()
             }
 
             /// The method for one image of `height` x `width`.
@@ -138,44 +90,23 @@ macro_rules! methods {
             /// Parameters outside their range.
             pub fn sampler(&self, size: [usize; 2], device: &Device) -> Result<Box<dyn Sampler>> {
                 self.check()?;
-                match self { $(Self::$variant(parameters) => parameters.sampler(size, device),)* }
+                match self { $($(Self::$variant(parameters) => parameters.sampler(size, device),)*)* }
             }
 
             /// The same method, its first noise at most `largest` of a `[-1, 1]` image where it may start from any.
             #[must_use]
             pub fn starting_from(&self, largest: f64) -> Self {
-                match self { $(Self::$variant(parameters) => Self::$variant(parameters.starting_from(largest)),)* }
+                match self { $($(Self::$variant(parameters) => Self::$variant(parameters.starting_from(largest)),)*)* }
             }
 
-            fn patched(&self, values: &Values) -> Result<Self> {
-                Ok(match self { $(Self::$variant(parameters) => Self::$variant(parameters.with(values)?),)* })
+            pub(super) fn patched(&self, values: &Values) -> Result<Self> {
+                Ok(match self { $($(Self::$variant(parameters) => Self::$variant(parameters.with(values)?),)*)* })
             }
         }
     };
 }
 
-methods! {
-    /// FDGR: guidance and a gradient regulariser.
-    Fdgr(FdgrParameters) "fdgr",
-    /// DDPG: guidance with noise injected.
-    Ddpg(DdpgParameters) "ddpg",
-    /// IDPG: guidance without noise.
-    Idpg(IdpgParameters) "idpg",
-    /// DDNM, and DDNM+ for noisy measurements.
-    Ddnm(Ddnm) "ddnm",
-    /// DDRM: each component in the SVD basis separately.
-    Ddrm(Ddrm) "ddrm",
-    /// DPS: gradient of the residual through the prior.
-    Dps(Dps) "dps",
-    /// PiGDM: pseudo-inverse guidance through the prior.
-    PiGdm(PiGdm) "pigdm",
-    /// DiffPIR: a proximal data step.
-    DiffPir(DiffPir) "diffpir",
-    /// RED-diff: an optimisation with the prior as regulariser.
-    RedDiff(RedDiff) "reddiff",
-    /// Half-quadratic splitting.
-    Hqs(Hqs) "hqs",
-}
+pub(super) use methods;
 
 impl Method {
     /// FDGR.

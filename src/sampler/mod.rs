@@ -1,45 +1,71 @@
 //! Samplers: how a diffusion prior and a measurement become an image.
 //!
 //! A method is one file with a struct of its parameters, which implements [`Parameters`], and a [`Sampler`]; and one line in the
-//! table of `method.rs`. All of them share the loop of [`Run::sample`]. Times are steps of the training schedule; `a` stands
+//! table below. All of them share the loop of [`Run::sample`]. Times are steps of the training schedule; `a` stands
 //! for the cumulative product `prod(1 - beta)` at a time, 1 at time -1.
 
-mod ddnm;
-mod ddpg;
-mod ddrm;
-mod diffpir;
-mod dps;
-mod fdgr;
 mod guard;
-mod hqs;
 mod method;
-mod pigdm;
+mod parameters;
 mod problem;
-mod red_diff;
 mod run;
 pub mod schedule;
 mod symmetry;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Setting};
 use crate::noise::Noise;
+use crate::parameter::{Parameter, Values};
 use crate::prior::Vjp;
 
-pub use ddnm::Ddnm;
-pub use ddpg::{Ddpg, DdpgParameters, Guidance, IdpgParameters, StepSizeMode};
-pub use ddrm::{Ddrm, DdrmSampler};
-pub use diffpir::DiffPir;
-pub use dps::Dps;
-pub use fdgr::{Fdgr, FdgrParameters};
-pub use hqs::{Hqs, HqsSampler};
-pub use method::{Method, Parameters};
-pub use pigdm::PiGdm;
+pub use parameters::Parameters;
 pub use problem::{Data, Problem, signed_sigma};
-pub use red_diff::{RedDiff, RedDiffSampler};
 pub use run::{ClassGuidance, Run};
 pub use schedule::{Step, Timeline, Transition, Travel};
 pub use symmetry::Symmetry;
+
+method::methods! {
+    fdgr {
+        /// FDGR: guidance and a gradient regulariser.
+        Fdgr(FdgrParameters) "fdgr",
+    }
+    ddpg {
+        /// DDPG: guidance with noise injected.
+        Ddpg(DdpgParameters) "ddpg",
+        /// IDPG: guidance without noise.
+        Idpg(IdpgParameters) "idpg",
+    }
+    ddnm {
+        /// DDNM, and DDNM+ for noisy measurements.
+        Ddnm(Ddnm) "ddnm",
+    }
+    ddrm {
+        /// DDRM: each component in the SVD basis separately.
+        Ddrm(Ddrm) "ddrm",
+    }
+    dps {
+        /// DPS: gradient of the residual through the prior.
+        Dps(Dps) "dps",
+    }
+    pigdm {
+        /// PiGDM: pseudo-inverse guidance through the prior.
+        PiGdm(PiGdm) "pigdm",
+    }
+    diffpir {
+        /// DiffPIR: a proximal data step.
+        DiffPir(DiffPir) "diffpir",
+    }
+    red_diff {
+        /// RED-diff: an optimisation with the prior as regulariser.
+        RedDiff(RedDiff) "reddiff",
+    }
+    hqs {
+        /// Half-quadratic splitting.
+        Hqs(Hqs) "hqs",
+    }
+}
 
 /// What a method needs beside the operator and its adjoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

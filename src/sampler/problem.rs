@@ -42,6 +42,14 @@ impl Data {
         }
     }
 
+    /// Whether bounds have the shape of the values.
+    pub(super) fn is_of_one_shape(&self) -> bool {
+        match self {
+            Self::Exact(_) => true,
+            Self::Interval { y, low, high } => [low.dims(), high.dims()] == [y.dims(); 2],
+        }
+    }
+
     /// Whether the set is a point.
     pub fn is_exact(&self) -> bool {
         matches!(self, Self::Exact(_))

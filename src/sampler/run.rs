@@ -50,7 +50,7 @@ impl Run<'_> {
     ) -> Result<Tensor<4>> {
         let needs = sampler.needs(self.problem.sigma_y);
         self.check(needs)?;
-        self.check_shapes(&z)?;
+        self.check_shapes(&z, estimate.as_ref())?;
         let steps = self.timeline.steps().count();
         let mut guard = Guard::new(steps);
         let mut done = 0;
@@ -82,7 +82,15 @@ impl Run<'_> {
         Ok(result)
     }
 
-    fn check_shapes(&self, z: &Tensor<4>) -> Result<()> {
+    fn check_shapes(&self, z: &Tensor<4>, estimate: Option<&Tensor<4>>) -> Result<()> {
+        if let Some(other) = estimate.filter(|estimate| estimate.dims() != z.dims()) {
+            let fact = format!("it has the shape {:?}, where {:?} belongs", other.dims(), z.dims());
+            return Err(Error::mismatch("the classical estimate", fact, "make it for an image of the same shape"));
+        }
+        if !self.problem.data.is_of_one_shape() {
+            let hint = "make both ends of an interval for every measured value";
+            return Err(Error::mismatch("the measurement", "its intervals have other shapes than its values", hint));
+        }
         let ([_, c, h, w], [batch, channels, height, width]) = (self.problem.data.y().dims(), z.dims());
         let operator = self.problem.operator;
         let fits = operator.image_shape() == [channels, height, width] && operator.measured_shape() == [c, h, w];
@@ -143,6 +151,9 @@ impl Run<'_> {
     fn predict(&self, x_t: &Tensor<4>, symmetries: &[Symmetry], call: &Call) -> Result<Tensor<4>> {
         let mut sum: Option<Tensor<4>> = None;
         for symmetry in symmetries {
+            if sum.is_some() {
+                control::check(call.control, || format!("at step {}", call.index + 1))?;
+            }
             let eps = self.prior.predict_noise(symmetry.apply(x_t.clone()), call)?;
             let eps = symmetry.undo(eps);
             sum = Some(sum.map_or(eps.clone(), |sum| sum + eps));

@@ -2,7 +2,8 @@
 
     pip install numpy safetensors && python3 tests/data/hqs.py
 
-For every case: CASE.y, CASE.estimate (the first z), CASE.out, and CASE.low and CASE.high where measured values are intervals. The
+For every case: CASE.y, CASE.estimate (the first z), CASE.out, CASE.low and CASE.high where measured values are intervals, and
+CASE.noise, the noise of each call, where some is added: zeta s (n - A' (A A' + (sigma_y / s)^2)^-1 A n). The
 metadata has the parameters of each case and the times (of 1000, linear betas) at which the denoiser is evaluated.
 
 After the last denoising, of level s, the result is the closest image that agrees with the measurement, by rho = (sigma_y / (0.2 s))².
@@ -31,6 +32,8 @@ CASES = {
     "blur": dict(operator="blur", sigma_y=0.05, clip=True, calls=8, symmetries=1),
     "blur_mean": dict(operator="blur", sigma_y=0.05, clip=True, calls=4, symmetries=3),
     "blur_without_noise": dict(operator="blur", sigma_y=0.0, clip=False, calls=5, symmetries=2),
+    "average_noise": dict(operator="averaging", sigma_y=0.1, clip=False, calls=4, symmetries=2, zeta=0.85),
+    "blur_noise": dict(operator="blur", sigma_y=0.1, clip=True, calls=3, symmetries=1, zeta=0.5),
 }
 LAMBDA, SIGMA_1, SIGMA_END, LEAST_NOISE, LEFT = 0.15, 0.2, 0.02, 0.002, 0.2
 
@@ -83,7 +86,13 @@ def nearest(z, a, rho, low, high):
     return x
 
 
-def run(case, y, estimate, low, high):
+def open_directions(n, a, rho):
+    """What is left of noise where the measurement says little."""
+    inverse = a.T @ numpy.linalg.solve(a @ a.T + rho * numpy.eye(len(a)), a @ n.reshape(3, -1).T)
+    return n - inverse.T.reshape(n.shape)
+
+
+def run(case, y, estimate, low, high, noise):
     a, sigma_y = matrix(case["operator"]), case["sigma_y"]
     last = max(sigma_y, SIGMA_END)
     levels = numpy.geomspace(max(SIGMA_1, last), last, case["calls"]) if case["calls"] > 1 else [last]
@@ -92,6 +101,8 @@ def run(case, y, estimate, low, high):
         t = int(numpy.abs(numpy.log(LEVELS / level)).argmin())
         rho = LAMBDA * (max(sigma_y, LEAST_NOISE) / LEVELS[t]) ** 2
         x = nearest(z, a, rho, low, high)
+        if "zeta" in case:
+            x = x + case["zeta"] * LEVELS[t] * open_directions(noise[call], a, (sigma_y / LEVELS[t]) ** 2)
         symmetries = case["symmetries"] if call + 1 == case["calls"] else 1
         turns = [(call + n) % 8 for n in range(symmetries)]
         z = numpy.mean([turned_back(denoised(turned(x, k), LEVELS[t]), k) for k in turns], 0)
@@ -116,9 +127,14 @@ def main():
             # White pixels say that they are at least white.
             low, high = y - numpy.float32(0.05), numpy.where(y > 0.2, numpy.float32(numpy.inf), y + numpy.float32(0.05))
             tensors[f"{name}.low"], tensors[f"{name}.high"] = low, high
-        out, times = run(case, *(array.astype(numpy.float64) for array in (y, estimate, low, high)))
+        noise = generator.standard_normal((case["calls"], 1, 3, HEIGHT, WIDTH)) if "zeta" in case else numpy.zeros(0)
+        noise = noise.astype(numpy.float32)
+        if "zeta" in case:
+            tensors[f"{name}.noise"] = noise.reshape(-1, 3, HEIGHT, WIDTH)
+        out, times = run(case, *(array.astype(numpy.float64) for array in (y, estimate, low, high, noise)))
         tensors |= {f"{name}.y": y, f"{name}.estimate": estimate, f"{name}.out": out.astype(numpy.float32)}
         parameters = {"lambda": LAMBDA, "sigma_1": SIGMA_1, "sigma_end": SIGMA_END, "calls": case["calls"], "symmetries": case["symmetries"]}
+        parameters |= {"zeta": case.get("zeta", 0.0)}
         about = {key: case[key] for key in ("operator", "sigma_y", "clip")}
         metadata[name] = json.dumps(about | {"parameters": parameters, "times": times})
         print(name, times, f"changed by {numpy.abs(out - estimate).max():.2f}")

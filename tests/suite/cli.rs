@@ -524,6 +524,19 @@ fn bad_input_is_found_before_a_prior_is_loaded() {
     let output = desk.run("restore missing.png -o x.png --task denoise --model nowhere.pt --device quantum");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("missing.png") && !errors.contains("quantum"), "{errors}");
+    // What does not fit the photo: a device of that name is never looked for.
+    desk.bar("mask.png", 16, 16, 0..4);
+    let small = |task: &str, said: &[&str]| {
+        desk.fails(&format!("restore photo.png -o x.png --device quantum {task}"), said);
+    };
+    small("--task deblur --kernel gauss:9", &["--kernel", "larger than the 32x24 picture"]);
+    small("--task deblur --kernel gauss:9 --border periodic", &["--kernel", "larger than the 32x24 picture"]);
+    small("--task colorize,colorize", &["--task", "the colours are lost already"]);
+    small("--task sr,deblur --scale 2 --kernel gauss:1", &["--border", "put the blur first"]);
+    small("--task denoise,sr --scale 2 --method ddrm", &["--method ddrm", "singular values"]);
+    small("--task deblur --kernel gauss:1 --method ddrm", &["--method ddrm", "--border periodic"]);
+    small("--task denoise --method ddrm --data intervals", &["--method ddrm", "points, not intervals"]);
+    small("--task inpaint --mask mask.png", &["mask.png", "resize the mask"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -12,7 +12,7 @@ use fdgr::experiment::results::{Existing, Results};
 use fdgr::experiment::{Driver, Event, Listener, Plan, dataset};
 use fdgr::metrics::{Network, psnr};
 use fdgr::picture::Picture;
-use fdgr::restore::PriorChoice;
+use fdgr::restore::{Method, PriorChoice};
 use image::{Rgb, Rgb32FImage};
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
@@ -235,7 +235,7 @@ fn holes_are_noisy_in_full_runs_only() {
 #[test]
 fn every_method_restores() {
     let lab = Lab::new();
-    let methods = ["fdgr", "ddpg", "idpg", "ddnm", "ddrm", "dps", "pigdm", "diffpir", "reddiff"];
+    let methods = Method::NAMES;
     for method in methods {
         let said = lab.experiment(&format!(
             "--method {method} --deg sr_bicubic --deg_scale 4 --operator_imp SVD -i {method} --subset_end 1"
@@ -358,7 +358,7 @@ fn a_killed_run_goes_on_with_the_same_pixels() {
     assert!(lab.results("killed/inside").join("0_0.png").exists() && lab.results("killed").join("notes.txt").exists());
     lab.fails(
         &format!("experiment {} --path_y exp/image_samples/killed -i killed --overwrite", Lab::flags()),
-        &["overwrite an input"],
+        &["overwrite an input; pass -i, or pass --path_y"],
     );
     assert!(lab.results("killed").join("0_0.png").exists());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use fdgr::degradation::{
-    ChannelMix, Convolution, Crop, Degradation, Form, LinearOperator, Mixed, Preconditioner, Psf, examples,
+    ChannelMix, Convolution, Crop, Degradation, Form, LinearOperator, Mixed, Preconditioner, Psf, examples, kinds,
     sr_bicubic::SrBicubic,
 };
 
@@ -176,6 +176,21 @@ fn preconditioners_are_those_of_the_adjoint() {
         let (fused, plain) = (a.preconditioned_adjoint(y.clone(), p), a.adjoint(a.precondition(y, p)));
         assert_close(name, &values(fused), &values(plain), 1e-4);
     });
+}
+
+#[test]
+fn degradations_know_the_shape_of_what_they_measure() {
+    let device = Device::flex();
+    let mut compared = 0;
+    for size in SIZES {
+        for (name, stage) in kinds().iter().flat_map(|kind| (kind.examples)(size)) {
+            let degradation = Degradation::from(stage);
+            let a = degradation.build(size, &device).expect(name);
+            assert_eq!(degradation.check(size).expect(name), a.measured_shape(), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 0);
 }
 
 #[test]

@@ -14,5 +14,6 @@ mod metrics;
 mod models;
 mod parity;
 mod pictures;
+mod restorers;
 mod shaders;
 mod support;

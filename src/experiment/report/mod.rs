@@ -1,13 +1,12 @@
 //! A page about one or several runs: settings, tables, distributions, pictures, differences. One file contains everything, and
 //! no path of the machine that made it.
 
+mod address;
 mod chart;
 mod run;
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::results::Record;
@@ -283,11 +282,6 @@ fn settings(runs: &[Run]) -> Markup {
             }
         }
     }
-}
-
-/// A PNG as a data URL.
-fn data_address(bytes: &[u8]) -> String {
-    format!("data:image/png;base64,{}", STANDARD.encode(bytes))
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::data_address;
+use super::address::data_address;
 use crate::error::Result;
-use crate::experiment::Settings;
 use crate::experiment::results::{Record, Results, means};
+use crate::experiment::settings::Settings;
 use crate::experiment::statistics::Mean;
 
 /// Records of one experiment, and the folders that they came from.

@@ -6,7 +6,7 @@ use std::path::Path;
 use maud::{Markup, PreEscaped, html};
 
 use super::grid::{Axis, Point, described};
-use super::{Row, best};
+use super::row::{Row, best};
 use crate::error::{Error, Result};
 use crate::experiment::report::{document, lines, shown_mean};
 use crate::files::write_atomically;

@@ -2,28 +2,21 @@
 
 mod grid;
 mod html;
+mod row;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::plan::canonical;
+use super::driver::Driver;
+use super::event::{Event, Listener};
+use super::plan::{Plan, canonical};
 use super::results::{Existing, Results};
-use super::statistics::Mean;
-use super::{Driver, Event, Listener, Plan, setting};
 use crate::error::{Error, Result, Setting, Subject};
 use crate::files::collision;
 use crate::metrics::{ALL, About};
 
 pub use grid::{Axis, Point, described, folder_name};
-
-/// A run that was made.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Its parameters.
-    pub point: Point,
-    /// The mean of every metric.
-    pub means: BTreeMap<String, Mean>,
-}
+pub use row::Row;
 
 /// Combinations of values, and the metric that compares them.
 #[derive(Clone, Debug)]
@@ -46,7 +39,7 @@ impl Sweep {
         }
         let metric = ALL.into_iter().find(|about| about.name == metric).ok_or_else(|| {
             let hint = format!("choose one of {}", ALL.map(|about| about.name).join(", "));
-            Error::mismatch(Subject::given(setting::METRIC, metric), "no metric of single pictures has that name", hint)
+            Error::mismatch(Subject::given(Setting::METRIC, metric), "no metric of single pictures has that name", hint)
         })?;
         if random == Some(0) {
             return Err(Error::parameter(Setting::RANDOM, 0, "at least one combination must be run"));
@@ -116,23 +109,15 @@ impl Sweep {
 
     /// The best of the rows by the metric.
     pub fn best<'a>(&self, rows: &'a [Row]) -> Option<&'a Row> {
-        best(rows, &self.metric)
+        row::best(rows, &self.metric)
     }
-}
-
-/// The best row by a metric.
-fn best<'a>(rows: &'a [Row], metric: &About) -> Option<&'a Row> {
-    let value = |row: &Row| row.means.get(metric.name).map(|mean| mean.mean);
-    let better = |a: &&Row, b: &&Row| {
-        let order = value(a).unwrap_or(f64::NAN).total_cmp(&value(b).unwrap_or(f64::NAN));
-        if metric.higher_is_better { order } else { order.reverse() }
-    };
-    rows.iter().filter(|row| value(row).is_some()).max_by(better)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::row::best;
     use super::*;
+    use crate::experiment::statistics::Mean;
 
     fn sweep(vary: &[&str]) -> Result<Sweep> {
         Sweep::new(vary.iter().map(|text| Axis::parse(text)).collect::<Result<_>>()?, None, 0, "psnr")

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::convolution::convolve;
 use super::launch::empty;
 use super::matrix::Block;
+use crate::files::write_atomically;
 use crate::kernel::convolution::Sampling;
 
 /// An implementation of convolutions.
@@ -145,9 +145,7 @@ fn record(path: &Path, key: &str, method: Method) -> Option<()> {
     let mut records = records(path).unwrap_or_default();
     records.insert(key.to_owned(), serde_json::to_value(method).ok()?);
     std::fs::create_dir_all(folder).ok()?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).ok()?;
-    file.write_all(&serde_json::to_vec_pretty(&records).ok()?).ok()?;
-    file.persist(path).ok().map(drop)
+    write_atomically(path, &serde_json::to_vec_pretty(&records).ok()?).ok()
 }
 
 #[cfg(test)]

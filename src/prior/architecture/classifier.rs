@@ -5,7 +5,6 @@ use burn::tensor::{
     activation::{log_softmax, silu},
 };
 
-use super::Architecture;
 use super::adm::{ASSUMED_HEADS, AdmConfig, AdmOptions, Trunk, split_attention};
 use crate::control::{Control, Silent, check};
 use crate::error::Result;
@@ -140,7 +139,7 @@ impl Classifier {
         control: &dyn Control,
     ) -> Result<Self> {
         let config = ClassifierConfig::recognise(checkpoint, options)?;
-        let all = Architecture::from(config.clone()).parameters();
+        let all = Weights::parameters(|weights| config.ask(weights));
         Self::build(&config, &mut Weights::load(checkpoint, device, Precision::F32, all, control))
     }
 

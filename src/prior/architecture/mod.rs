@@ -79,7 +79,7 @@ impl Architecture {
 
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
-        self.tensors().values().map(|shape| shape.iter().product::<usize>()).sum()
+        Weights::parameters(|weights| self.0.ask(weights))
     }
 
     /// Classes that can be asked for.
