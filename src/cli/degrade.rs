@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{say, task};
-use crate::degradation::Context;
+use super::{note, say, task};
+use crate::degradation::{Context, inpainting::holes};
 use crate::device;
 use crate::error::{Error, Hint, Setting};
 use crate::noise::{Noise, Seeded, Stream};
@@ -41,8 +41,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     super::restore::refuse_overwriting(&args.output, args.task.files().chain([args.photo.as_path()]))?;
     let photo = Picture::read(&args.photo)?;
     photo.check_transparency(&args.output)?;
+    photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];
-    let degradation = args.task.degradation(&Context { size, seed: args.seed })?;
+    let degradation = args.task.degradation(&Context { size, seed: args.seed, holes: holes(&photo) })?;
     let usual = degradation.single().and_then(|stage| stage.kind().usual_sigma).unwrap_or(0.0);
     let sigma = args.task.sigma.unwrap_or(usual);
     RestoreConfig::new(degradation.clone(), sigma).check()?;

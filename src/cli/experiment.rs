@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say};
-use crate::degradation::Form;
+use crate::degradation::{Form, preset_names};
 use crate::error::{Result, Words};
 use crate::experiment::results::{Existing, Record, Results};
 use crate::experiment::{Defaults, Driver, Plan, Shard, recipes, report};
@@ -41,9 +41,7 @@ pub(super) struct Args {
     /// Pictures: a folder, or the name of one in EXP/datasets
     #[arg(long = "path_y", visible_alias = "path-y", value_name = "FOLDER", default_value = "celeba_hq")]
     path_y: String,
-    /// Degradation: cs_walshhadamard, cs_blockbased, inpainting, denoising, colorization, sr_averagepooling, sr_bicubic,
-    /// deblur_uni, deblur_gauss, deblur_aniso or motion_deblur
-    #[arg(long, value_name = "NAME", default_value = "deblur_gauss")]
+    #[arg(long, value_name = "NAME", default_value = "deblur_gauss", help = degradations())]
     deg: String,
     /// Factor of super-resolution, or sampling ratio of compressed sensing
     #[arg(long = "deg_scale", visible_alias = "deg-scale", default_value_t = 0.0)]
@@ -123,6 +121,11 @@ pub(super) struct Args {
     prior: prior::Args,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// What `--deg` takes.
+fn degradations() -> String {
+    format!("Degradation: {}", preset_names().collect::<Vec<_>>().join(", "))
 }
 
 impl Args {

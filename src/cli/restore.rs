@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, task};
 use crate::control::{Control, Silent};
-use crate::degradation::{Context, Degradation};
+use crate::degradation::{Context, Degradation, inpainting::holes};
 use crate::device;
 use crate::error::{Error, Hint, PathContext, Result, Setting};
 use crate::files;
@@ -64,6 +64,8 @@ struct Prepared {
     source: Source,
     sha256: String,
     config: RestoreConfig,
+    /// What is not taken over, in sentences.
+    remarks: Vec<String>,
 }
 
 impl Prepared {
@@ -101,6 +103,9 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
             }
             prepared => {
                 let prepared = prepared?;
+                for remark in &prepared.remarks {
+                    note(format!("{}: {remark}", job.photo.display()));
+                }
                 if prepared.discards_colors() {
                     note(format!("{}: existing colours are discarded", job.output.display()));
                 }
@@ -154,15 +159,19 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         check_hash(path, "input", &sha256, &recipe.input.sha256)?;
     }
     let source = Source::decode(&bytes, &job.photo)?;
-    if let Some(photo) = source.photo() {
-        photo.check_transparency(&job.output)?;
-    }
     let config = match repeated {
         Some((recipe, _)) => recipe.config.clone(),
         None => request(args, &source)?.resolve(&source, control)?,
     };
-    config.check_for(source.image_size(&config.degradation))?;
-    Ok(Prepared { source, sha256, config })
+    let size = source.image_size(&config.degradation);
+    config.check_for(size)?;
+    let mut remarks = Vec::new();
+    if let Some(photo) = source.photo() {
+        remarks.clone_from(&photo.remarks);
+        let losses = photo.losses(&job.output, size)?;
+        remarks.extend(losses.into_iter().map(|lost| format!("{} will lack {lost}", job.output.display())));
+    }
+    Ok(Prepared { source, sha256, config, remarks })
 }
 
 /// What the flags ask for.
@@ -172,8 +181,11 @@ fn request(args: &Args, source: &Source) -> Result<Request> {
         Source::Sensed(sensed) => Some(&sensed.description.degradation),
     };
     let seed = args.seed.unwrap_or(0);
-    let context =
-        Context { size: source.measured_size(), seed: args.seed.or(made.and_then(Degradation::seed)).unwrap_or(0) };
+    let context = Context {
+        size: source.measured_size(),
+        seed: args.seed.or(made.and_then(Degradation::seed)).unwrap_or(0),
+        holes: source.photo().and_then(holes),
+    };
     let named = made.is_some_and(|made| args.task.tasks == [made.name()]) && !args.task.has_values();
     let degradation = match args.task.tasks.is_empty() || named {
         true => Auto::Auto,
@@ -191,7 +203,7 @@ fn restore(
     restorer: &Restorer,
 ) -> Result<()> {
     let begun = Instant::now();
-    let Prepared { source, sha256, config } = match prepared {
+    let Prepared { source, sha256, config, .. } = match prepared {
         Some(prepared) => prepared,
         None => prepare(args, job, repeated, &Silent)?,
     };

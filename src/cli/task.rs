@@ -53,7 +53,10 @@ impl Args {
 
     /// Files that the flags name, beside the photos.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        ["mask", "kernel"].into_iter().filter_map(|name| self.values.get(name)).map(Path::new)
+        // Texts, such as a kernel, may name files, too.
+        let is_file = |parameter: &&Parameter| matches!(parameter.kind, Kind::File | Kind::Text(_));
+        let may_be_files = parameters().into_iter().filter(is_file);
+        may_be_files.filter_map(|parameter| self.values.get(parameter.name)).map(Path::new)
     }
 }
 
@@ -86,8 +89,7 @@ impl clap::Args for Args {
                     .value_parser(["0", "1"])
                     .num_args(0..=1)
                     .require_equals(true)
-                    .default_missing_value("1")
-                    .requires("mask"),
+                    .default_missing_value("1"),
                 _ => arg,
             })
         });

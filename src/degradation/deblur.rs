@@ -122,6 +122,20 @@ impl StageKind for Deblur {
     }
 }
 
+/// Whether a picture of a kernel is brighter at its border than inside, as one drawn black on white is.
+fn looks_inverted(values: &[f32], [height, width]: [usize; 2]) -> bool {
+    let at_border = |i: usize| {
+        let (y, x) = (i / width, i % width);
+        y == 0 || x == 0 || y + 1 == height || x + 1 == width
+    };
+    let mean = |border: bool| {
+        let some: Vec<f32> = (0..values.len()).filter(|&i| at_border(i) == border).map(|i| values[i]).collect();
+        some.iter().sum::<f32>() / some.len().max(1) as f32
+    };
+    let brightest = values.iter().copied().fold(0.0, f32::max);
+    height.min(width) > 2 && mean(true) > 0.25 * brightest && mean(true) > 1.02 * mean(false)
+}
+
 /// The point spread function of a description such as `gauss:1.6`, or of a picture of it.
 fn parse_psf(text: &str) -> Result<Psf> {
     let bad = |form: &str| Error::parameter(Setting::KERNEL, text, format!("this kind is written {form}"));
@@ -157,7 +171,12 @@ fn parse_psf(text: &str) -> Result<Psf> {
         ("random", _) => return Err(bad("random:SIZE,INTENSITY,SEED, for example random:31,0.5,7")),
         _ if Path::new(text).exists() => {
             let picture = Picture::read(Path::new(text))?;
-            Psf::Measured { height: picture.height(), width: picture.width(), values: picture.luminance() }
+            let (height, width, values) = (picture.height(), picture.width(), picture.marks());
+            if looks_inverted(&values, [height, width]) {
+                let fact = "its border is brighter than its middle, as if dark pixels were the light";
+                return Err(Error::mismatch(Path::new(text), fact, "invert the picture of the kernel: light is white"));
+            }
+            Psf::Measured { height, width, values }
         }
         _ => {
             return Err(Error::parameter(

@@ -46,6 +46,12 @@ impl Mask {
         self.runs.iter().step_by(2).sum()
     }
 
+    /// Which pixels are unknown, row by row.
+    pub fn unknown(&self) -> Vec<bool> {
+        let run = |(i, &length): (usize, &usize)| std::iter::repeat_n(i % 2 == 1, length);
+        self.runs.iter().enumerate().flat_map(run).collect()
+    }
+
     /// # Errors
     /// Another size than `height` x `width`, and no known pixel.
     fn check(&self, [height, width]: [usize; 2]) -> Result<()> {
@@ -96,15 +102,36 @@ pub static KIND: Kind = Kind {
 };
 
 fn parse(values: &Values, context: &Context) -> Result<Stage> {
-    let path = values.get("mask").ok_or_else(|| {
-        let hint = Hint::set(Setting::MASK, "FILE").or("the file is a picture that is white where to fill in");
-        Error::mismatch(Setting::MASK, "inpainting needs to know the holes", hint)
-    })?;
-    let inverted = values.get("invert_mask") == Some("1");
-    Ok(Inpainting { mask: read_mask(Path::new(path), context.size, inverted)? }.into())
+    if let Some(path) = values.get("mask") {
+        let inverted = values.get("invert_mask") == Some("1");
+        return Ok(Inpainting { mask: read_mask(Path::new(path), context.size, inverted)? }.into());
+    }
+    if values.get("invert_mask").is_some() {
+        let hint = Hint::Give(Setting::MASK).or(Hint::Omit(Setting::INVERT_MASK));
+        return Err(Error::mismatch(Setting::INVERT_MASK, "there is no mask to invert", hint));
+    }
+    match &context.holes {
+        Some(mask) => Ok(Inpainting { mask: mask.clone() }.into()),
+        None => {
+            let hint = Hint::set(Setting::MASK, "FILE")
+                .or("the file is a picture that is white where to fill in")
+                .or("make the holes of the photo transparent");
+            Err(Error::mismatch(Setting::MASK, "inpainting needs to know the holes", hint))
+        }
+    }
 }
 
-/// Reads a mask from a picture of the same size: holes are white, or black if `inverted`.
+/// The fully transparent pixels of a photo as holes, if there are any.
+pub fn holes(photo: &Picture) -> Option<Mask> {
+    let transparent = photo.transparent()?;
+    Some(Mask::from_fn(photo.height(), photo.width(), |y, x| !transparent[y * photo.width() + x]))
+}
+
+/// Marks that are stronger than this share of the strongest one are holes: soft edges belong to them, and the noise of a compressed
+/// file does not.
+const MARKED: f32 = 0.1;
+
+/// Reads a mask from a picture of the same size: holes are bright, or dark if `inverted`.
 fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result<Mask> {
     let refuse = |fact: String, hint: Hint| Err(Error::mismatch(path, fact, hint));
     let picture = Picture::read(path)?;
@@ -115,13 +142,14 @@ fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result
             "resize the mask to the picture".into(),
         );
     }
-    let luminance = picture.luminance();
-    let known = |i: usize| (luminance[i] < 0.5) != inverted;
+    let marks: Vec<f32> = picture.marks().into_iter().map(|mark| if inverted { 1.0 - mark } else { mark }).collect();
+    let strongest = marks.iter().copied().fold(0.0, f32::max);
+    let known = |i: usize| marks[i] <= MARKED * strongest;
     let invert = Hint::Give(Setting::INVERT_MASK);
-    if (0..luminance.len()).all(known) {
+    if (0..marks.len()).all(known) {
         return refuse("the mask marks nothing to fill in".into(), Hint::from("paint the holes white").or(invert));
     }
-    if !(0..luminance.len()).any(known) {
+    if !(0..marks.len()).any(known) {
         let fact = "the mask leaves no pixel of the picture";
         return refuse(fact.into(), Hint::from("paint only the holes white").or(invert));
     }
@@ -144,6 +172,10 @@ impl StageKind for Inpainting {
 
     fn masks_noise(&self) -> bool {
         true
+    }
+
+    fn holes(&self) -> Option<&Mask> {
+        Some(&self.mask)
     }
 
     fn classical_estimate(&self, operator: &dyn LinearOperator, y: Tensor<4>, _: f64) -> Result<Tensor<4>> {

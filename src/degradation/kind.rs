@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::{LinearOperator, Stage, psf};
+use super::{LinearOperator, Mask, Stage, psf};
 use crate::error::Result;
 use crate::parameter::{Parameter, Values};
 
@@ -36,6 +36,11 @@ pub trait StageKind {
     /// Whether noise falls on what is measured only: pixels outside hold nothing.
     fn masks_noise(&self) -> bool {
         false
+    }
+
+    /// The pixels that it loses, of what it measures.
+    fn holes(&self) -> Option<&Mask> {
+        None
     }
 
     /// The seed of a random pattern.
@@ -127,10 +132,12 @@ impl Preset {
 }
 
 /// What a stage may depend on beside its parameters.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Context {
     /// Height and width of the image, or of the measurement where only that is known.
     pub size: [usize; 2],
     /// Fixes sampling patterns and random kernels.
     pub seed: u64,
+    /// Holes of the picture that need no mask: its fully transparent pixels.
+    pub holes: Option<Mask>,
 }

@@ -234,6 +234,11 @@ impl Degradation {
         self.0.iter().any(|stage| stage.kind_of().family() == family)
     }
 
+    /// The pixels of a photo that are filled in.
+    pub fn holes(&self) -> Option<&Mask> {
+        self.0.last().and_then(|stage| stage.kind_of().holes())
+    }
+
     /// What a photo `[1, 3, h, w]` says of what is measured.
     pub(crate) fn of_photo(&self, photo: Tensor<4>) -> Tensor<4> {
         self.0.iter().fold(photo, |photo, stage| stage.kind_of().of_photo(photo))

@@ -11,14 +11,15 @@ use image::{
     ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
 };
 
-use super::{Extras, Picture, jpeg};
+use super::{Extras, Picture, exif, foreign, jpeg};
 use crate::error::{Error, PathContext, Result};
 use crate::files;
 
 /// Pictures above this many pixels are refused before they are decoded.
 pub const MAX_PIXELS: u64 = 64_000_000;
 const JPEG_QUALITY: u8 = 95;
-const READABLE: &str = "pass a PNG, JPEG, WebP or TIFF";
+const READABLE: &str = "pass a PNG, JPEG, WebP, TIFF, BMP, GIF, QOI or PNM";
+const CONVERT: &str = "convert it to PNG, JPEG or TIFF first";
 
 /// A file format of pictures.
 pub struct Format {
@@ -36,15 +37,35 @@ pub struct Format {
     pub deep: bool,
     /// Whether it holds an ICC profile.
     pub icc: bool,
-    /// Whether it holds EXIF.
-    pub exif: bool,
-    encode: Encode,
+    /// Bytes of EXIF that it holds.
+    pub exif: usize,
+    /// Pixels of its longest side.
+    pub max_side: u32,
+    /// None for formats that are read only.
+    encode: Option<Encode>,
 }
 
 /// Appends the file of what the format holds of a picture to the bytes; the path is for messages.
 type Encode = fn(&Held, &mut Vec<u8>, &Path) -> Result<()>;
 
-/// Every format that is read and written.
+/// Formats that are read only.
+const fn read_only(name: &'static str, endings: &'static [&'static str]) -> Format {
+    let gray = false;
+    Format {
+        name,
+        endings,
+        transparency: true,
+        gray,
+        transparent_gray: gray,
+        deep: false,
+        icc: false,
+        exif: 0,
+        max_side: u32::MAX,
+        encode: None,
+    }
+}
+
+/// Every format.
 const FORMATS: &[Format] = &[
     Format {
         name: "PNG",
@@ -54,8 +75,9 @@ const FORMATS: &[Format] = &[
         transparent_gray: true,
         deep: true,
         icc: true,
-        exif: true,
-        encode: |held, bytes, path| held.encode(PngEncoder::new(Cursor::new(bytes)), path),
+        exif: u32::MAX as usize,
+        max_side: i32::MAX as u32,
+        encode: Some(|held, bytes, path| held.encode(PngEncoder::new(Cursor::new(bytes)), path)),
     },
     Format {
         name: "JPEG",
@@ -65,8 +87,12 @@ const FORMATS: &[Format] = &[
         transparent_gray: false,
         deep: false,
         icc: true,
-        exif: true,
-        encode: |held, bytes, path| held.encode(JpegEncoder::new_with_quality(Cursor::new(bytes), JPEG_QUALITY), path),
+        // A segment holds 65533 bytes, 6 of them its name.
+        exif: 65_527,
+        max_side: 65_535,
+        encode: Some(|held, bytes, path| {
+            held.encode(JpegEncoder::new_with_quality(Cursor::new(bytes), JPEG_QUALITY), path)
+        }),
     },
     Format {
         name: "WebP",
@@ -76,8 +102,9 @@ const FORMATS: &[Format] = &[
         transparent_gray: false,
         deep: false,
         icc: true,
-        exif: true,
-        encode: |held, bytes, path| held.encode(WebPEncoder::new_lossless(Cursor::new(bytes)), path),
+        exif: u32::MAX as usize,
+        max_side: 16_383,
+        encode: Some(|held, bytes, path| held.encode(WebPEncoder::new_lossless(Cursor::new(bytes)), path)),
     },
     Format {
         name: "TIFF",
@@ -88,9 +115,14 @@ const FORMATS: &[Format] = &[
         transparent_gray: false,
         deep: true,
         icc: true,
-        exif: false,
-        encode: |held, bytes, path| held.encode(TiffEncoder::new(Cursor::new(bytes)), path),
+        exif: 0,
+        max_side: u32::MAX,
+        encode: Some(|held, bytes, path| held.encode(TiffEncoder::new(Cursor::new(bytes)), path)),
     },
+    read_only("BMP", &["bmp"]),
+    read_only("GIF", &["gif"]),
+    read_only("QOI", &["qoi"]),
+    read_only("PNM", &["ppm", "pgm", "pbm", "pnm"]),
 ];
 
 /// Endings of the names of picture files, in lower case.
@@ -98,22 +130,22 @@ pub fn endings() -> Vec<&'static str> {
     FORMATS.iter().flat_map(|format| format.endings).copied().collect()
 }
 
-/// Every format that is read and written.
-pub fn formats() -> &'static [Format] {
-    FORMATS
+/// Every format that is written.
+pub fn formats() -> impl Iterator<Item = &'static Format> {
+    FORMATS.iter().filter(|format| format.encode.is_some())
 }
 
 impl Format {
-    /// The format that the ending of a name stands for.
+    /// The format that is written under the ending of a name.
     pub fn of(path: &Path) -> Option<&'static Self> {
         let ending = path.extension()?.to_str()?.to_lowercase();
-        FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()))
+        formats().find(|format| format.endings.contains(&ending.as_str()))
     }
 
     /// The usual endings of formats that `suits`, as a clause: ".png, .webp or .tiff".
-    fn listed(suits: impl Fn(&Self) -> bool) -> String {
+    pub fn listed(suits: impl Fn(&Self) -> bool) -> String {
         let endings: Vec<String> =
-            FORMATS.iter().filter(|format| suits(format)).map(|format| format!(".{}", format.endings[0])).collect();
+            formats().filter(|format| suits(format)).map(|format| format!(".{}", format.endings[0])).collect();
         match endings.split_last() {
             Some((last, [])) => last.clone(),
             Some((last, others)) => format!("{} or {last}", others.join(", ")),
@@ -123,7 +155,7 @@ impl Format {
 }
 
 impl Picture {
-    /// Reads a PNG, JPEG, WebP or TIFF, whatever its name says, turned upright.
+    /// Reads a file of any of the formats, whatever its name says, turned upright.
     ///
     /// # Errors
     /// Files that cannot be read or decoded, pictures in CMYK, and those above 64 megapixels.
@@ -142,10 +174,16 @@ impl Picture {
         }
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let reader = reader.map_err(|e| refuse(format!("it cannot be decoded ({e})"), READABLE))?;
-        let format = reader.format().ok_or_else(|| refuse("it is not a picture".into(), READABLE))?;
-        let damaged = |e: ImageError| match e {
-            ImageError::Unsupported(_) => refuse("it is of a kind that is not read".into(), READABLE),
-            e => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
+        let format = reader.format().ok_or_else(|| match foreign::named(bytes) {
+            Some(name) => refuse(format!("it is {name}, which is not read"), CONVERT),
+            None => refuse("it is not a picture".into(), READABLE),
+        })?;
+        let damaged = |e: ImageError| match (foreign::named(bytes), e) {
+            (Some(name), _) => refuse(format!("it is {name}, which is not read"), CONVERT),
+            (None, ImageError::Unsupported(e)) => {
+                refuse(format!("it is a kind of {format:?} that is not read ({e})"), CONVERT)
+            }
+            (None, e) => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
         };
         let mut decoder = reader.into_decoder().map_err(damaged)?;
         let (width, height) = decoder.dimensions();
@@ -159,7 +197,8 @@ impl Picture {
             return Err(refuse(fact, "crop or shrink the picture"));
         }
         let original = decoder.original_color_type();
-        let four_inks = format == ImageFormat::Jpeg && jpeg::components(bytes) == Some(4);
+        let structure = (format == ImageFormat::Jpeg).then(|| jpeg::structure(bytes));
+        let four_inks = structure.is_some_and(|structure| structure.components == Some(4));
         if four_inks || matches!(original, ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
             return Err(refuse("its colours are CMYK".into(), "convert it to RGB"));
         }
@@ -181,9 +220,23 @@ impl Picture {
             let rgba = image.to_rgba32f();
             image::ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| image::Luma([rgba.get_pixel(x, y)[3]]))
         });
-        let deep = matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
+        let float = matches!(color, ColorType::Rgb32F | ColorType::Rgba32F);
+        let deep = float || matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
         let extras = Extras { alpha, gray: !color.has_color(), deep, icc, exif };
-        Ok(Self { pixels: image.into_rgb32f(), extras })
+        let pixels = image.into_rgb32f();
+        let beyond = float && pixels.iter().any(|v| !(0.0..=1.0).contains(v));
+        let remarks = [
+            structure
+                .is_some_and(|structure| !structure.complete)
+                .then_some("its end is missing, so that its lower part may be wrong"),
+            structure
+                .is_some_and(|structure| structure.has_more)
+                .then_some("only its first picture is used, without what others add to it, such as a gain map"),
+            foreign::has_more_frames(format, bytes).then_some("only the first of its pictures is used"),
+            beyond.then_some("values outside 0 to 1 are cut off"),
+        ];
+        let remarks = remarks.into_iter().flatten().map(ToOwned::to_owned).collect();
+        Ok(Self { remarks, extras, ..Self::new(pixels) })
     }
 
     /// Writes the picture in the format of the name's ending: beside its place first, then renamed into it.
@@ -192,6 +245,36 @@ impl Picture {
     /// Unknown endings, transparency or sizes that the format cannot hold, and places that cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         files::write_atomically(path, &self.encode(path)?)
+    }
+
+    /// What a file of that name would not hold of this picture at `[height, width]`, in words.
+    ///
+    /// # Errors
+    /// Transparency and sides that the name's format cannot hold.
+    pub fn losses(&self, path: &Path, [height, width]: [usize; 2]) -> Result<Vec<String>> {
+        self.check_transparency(path)?;
+        let format = Self::format_of(path)?;
+        let most = format.max_side as usize;
+        if height.max(width) > most {
+            let fact = format!("it would have {width}x{height} pixels, but {} holds {most} a side", format.name);
+            let suits = |other: &Format| other.max_side as usize >= height.max(width);
+            return Err(Error::picture(path, fact, format!("write a {}", Format::listed(suits))));
+        }
+        let extras = &self.extras;
+        let exif = extras.exif.as_deref().and_then(|exif| exif::renewed(exif, [1, 1], None));
+        let lost = [
+            (
+                "its EXIF",
+                exif.is_some_and(|exif| exif.len() > format.exif) || extras.exif.is_some() && format.exif == 0,
+            ),
+            ("its colour profile", extras.icc.is_some() && !format.icc),
+            ("its 16 bits", extras.deep && !format.deep),
+        ];
+        Ok(lost
+            .into_iter()
+            .filter(|(_, lost)| *lost)
+            .map(|(what, _)| format!("{what}, which {} does not hold", format.name))
+            .collect())
     }
 
     /// Refuses transparency where the name's format cannot hold it.
@@ -234,8 +317,26 @@ impl Picture {
         let format = Self::format_of(path)?;
         self.check_transparency(path)?;
         let mut bytes = Vec::new();
-        (format.encode)(&Held::of(self, format), &mut bytes, path)?;
+        if let Some(encode) = format.encode {
+            encode(&Held::of(self, format), &mut bytes, path)?;
+        }
         Ok(bytes)
+    }
+
+    /// EXIF with this picture's size, and a thumbnail of it in the place of another.
+    fn renewed(&self, exif: &[u8]) -> Option<Vec<u8>> {
+        const SIDE: u32 = 160;
+        // With its name it must fit one segment of a JPEG.
+        const MOST: usize = 65_527;
+        let thumbnail = || {
+            let small = self.to_image(false, false).thumbnail(SIDE, SIDE).into_rgb8();
+            let mut bytes = Vec::new();
+            small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 75)).ok().map(|()| bytes)
+        };
+        let thumbnail = exif::has_thumbnail(exif).then(thumbnail).flatten();
+        let size = [self.pixels.width(), self.pixels.height()];
+        let whole = exif::renewed(exif, size, thumbnail.as_deref())?;
+        if whole.len() <= MOST { Some(whole) } else { exif::renewed(exif, size, None) }
     }
 
     /// The pixels in the number type of a file.
@@ -267,7 +368,7 @@ impl Picture {
 struct Held<'a> {
     image: DynamicImage,
     icc: Option<&'a Vec<u8>>,
-    exif: Option<&'a Vec<u8>>,
+    exif: Option<Vec<u8>>,
 }
 
 impl<'a> Held<'a> {
@@ -278,7 +379,11 @@ impl<'a> Held<'a> {
             image: picture.to_image(gray, extras.deep && format.deep),
             // A profile is for grey or for colour, not for both.
             icc: extras.icc.as_ref().filter(|_| format.icc && gray == extras.gray),
-            exif: extras.exif.as_ref().filter(|_| format.exif),
+            exif: extras
+                .exif
+                .as_deref()
+                .and_then(|exif| picture.renewed(exif))
+                .filter(|exif| exif.len() <= format.exif),
         }
     }
 
@@ -288,7 +393,7 @@ impl<'a> Held<'a> {
         if let Some(icc) = self.icc {
             encoder.set_icc_profile(icc.clone()).map_err(|e| refused(&e))?;
         }
-        if let Some(exif) = self.exif {
+        if let Some(exif) = &self.exif {
             encoder.set_exif_metadata(exif.clone()).map_err(|e| refused(&e))?;
         }
         let (image, color) = (&self.image, self.image.color().into());

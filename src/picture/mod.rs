@@ -1,10 +1,14 @@
 //! Pictures: files <-> pixels with colour profile, EXIF, transparency and depth, pixels <-> tensors.
 
+mod alpha;
 mod codec;
+mod exif;
+mod foreign;
 mod jpeg;
 mod resample;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use image::imageops::crop_imm;
 use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
@@ -17,6 +21,8 @@ pub struct Picture {
     pixels: Rgb32FImage,
     /// What its file holds beside RGB.
     pub extras: Extras,
+    /// What of its file is not in it, in sentences.
+    pub remarks: Vec<String>,
 }
 
 /// What a picture's file holds beside its colours; a restored picture keeps it.
@@ -37,7 +43,7 @@ pub struct Extras {
 impl Picture {
     /// A picture of RGB pixels in `[0, 1]`.
     pub fn new(pixels: Rgb32FImage) -> Self {
-        Self { pixels, extras: Extras::default() }
+        Self { pixels, extras: Extras::default(), remarks: Vec::new() }
     }
 
     /// Width in pixels.
@@ -60,9 +66,10 @@ impl Picture {
         self.extras.gray || self.pixels.pixels().all(|Rgb([r, g, b])| r == g && g == b)
     }
 
-    /// The picture as `[1, 3, h, w]` in `[-1, 1]`.
+    /// The picture as `[1, 3, h, w]` in `[-1, 1]`, colours spread into what is fully transparent.
     pub fn to_tensor(&self, device: &Device) -> Tensor<4> {
-        let plane = |c: usize| self.pixels.pixels().map(move |p| 2.0 * p[c] - 1.0);
+        let pixels = self.spread();
+        let plane = |c: usize| pixels.pixels().map(move |p| 2.0 * p[c] - 1.0);
         let values: Vec<f32> = (0..3).flat_map(plane).collect();
         Tensor::from_data(TensorData::new(values, [1, 3, self.height(), self.width()]), device)
     }
@@ -80,7 +87,7 @@ impl Picture {
             let i = y as usize * width + x as usize;
             Rgb([at(0, i), at(1, i), at(2, i)])
         });
-        Ok(Self { extras: Extras { gray: channels == 1, ..Extras::default() }, pixels })
+        Ok(Self { extras: Extras { gray: channels == 1, ..Extras::default() }, ..Self::new(pixels) })
     }
 
     /// The same picture with the profile, EXIF, depth and transparency of `original`, and its lack of colour if
@@ -97,6 +104,14 @@ impl Picture {
         extras.alpha = extras.alpha.map(|alpha| resample::plane_of(alpha, size));
         self.extras = extras;
         self
+    }
+
+    /// A rectangle of it, with what its file holds beside its colours.
+    #[must_use]
+    pub fn cropped(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
+        let mut extras = self.extras.clone();
+        extras.alpha = extras.alpha.map(|alpha| crop_imm(&alpha, left, top, width, height).to_image());
+        Self { extras, ..Self::new(crop_imm(&self.pixels, left, top, width, height).to_image()) }
     }
 
     /// The picture as files of 8 bits hold it.

@@ -55,6 +55,14 @@ impl Regularization {
         Self::Spatial(GPlus { lam, ..GPlus::PUBLISHED })
     }
 
+    /// Its name among the values of `mode`.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Spatial(_) => "G+",
+            Self::Frequency(_) => "G-",
+        }
+    }
+
     /// The regulariser for images of `height` x `width`.
     ///
     /// # Errors
@@ -72,11 +80,9 @@ impl Regularization {
     /// # Errors
     /// Values outside their range.
     pub fn with(&self, values: &Values) -> Result<Self> {
-        let base = match (values.get("mode").map(str::to_ascii_uppercase).as_deref(), self) {
-            (Some("G+"), Self::Frequency(_)) => Self::DEFAULT,
-            (Some("G-"), Self::Spatial(_)) => Self::REFERENCE_FREQUENCY,
-            _ => *self,
-        };
+        let wanted = values.get("mode").unwrap_or(self.mode());
+        let is_wanted = |one: &Self| one.mode().eq_ignore_ascii_case(wanted);
+        let base = [*self, Self::DEFAULT, Self::REFERENCE_FREQUENCY].into_iter().find(is_wanted).unwrap_or(*self);
         let mut object = object(&base)?;
         parameter::patch(&mut object, &TABLE, values)?;
         serde_json::from_value(object).map_err(unusable)

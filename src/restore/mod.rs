@@ -13,6 +13,7 @@ mod channels;
 mod config;
 mod defaults;
 mod fit;
+mod frame;
 mod measurement;
 mod memory;
 mod preview;

@@ -3,10 +3,12 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::frame::Frame;
 use super::memory::Budget;
 use super::preview::Previews;
 use super::{Measurement, RestoreConfig, Source};
 use crate::control::{self, Control, Event};
+use crate::degradation::Mask;
 use crate::device::Selected;
 use crate::error::{Error, Hint, Result, Setting};
 use crate::noise::{Noise, Seeded, Stream};
@@ -154,6 +156,19 @@ impl Restorer {
     /// # Errors
     /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
     pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
+        if let Source::Photo(photo) = source
+            && let Some(frame) = Frame::around(photo, config)
+        {
+            control.emit(Event::Found("bars of one colour at its border stay as they are"));
+            let inside = self.restore_whole(&Source::Photo(frame.content(photo)), config, control)?;
+            let picture = frame.around_restored(photo, inside.picture, config);
+            return Ok(Restored { picture, ..inside });
+        }
+        self.restore_whole(source, config, control)
+    }
+
+    /// The same of all that there is.
+    fn restore_whole(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
         let size = source.image_size(&config.degradation);
         config.check_for(size)?;
         // Before an operator of that size is built.
@@ -174,7 +189,11 @@ impl Restorer {
             Receipt { residual: residual(&measurement, &data, x.clone())?, evaluations: config.evaluations()? };
         let picture = Picture::from_tensor(measurement.crop(x))?;
         let picture = match source {
-            Source::Photo(photo) => picture.with_extras_of(photo, !config.degradation.discards_colors()),
+            Source::Photo(photo) => {
+                let holes = config.degradation.holes().map(Mask::unknown).unwrap_or_default();
+                let photo = photo.clone().opaque_at(holes);
+                picture.with_extras_of(&photo, !config.degradation.discards_colors())
+            }
             Source::Sensed(_) => picture,
         };
         Ok(Restored { picture, config: config.clone(), receipt })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fdgr::picture::Picture;
-use image::{Rgb, Rgb32FImage};
+use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 use tempfile::TempDir;
 
 use crate::support::aloud;
@@ -562,4 +562,94 @@ fn names_that_are_too_long_are_refused_before_computing() {
     let desk = Desk::new();
     let name = format!("{}.png", "n".repeat(243));
     desk.fails(&format!("restore photo.png -o {name} --task denoise --device cpu"), &["cannot be written"]);
+}
+
+/// A photo with a transparent square.
+fn with_a_hole(desk: &Desk, name: &str) {
+    let mut photo = Picture::read(&desk.path("photo.png")).unwrap();
+    let hole = |x: u32, y: u32| (8..16).contains(&x) && (8..16).contains(&y);
+    photo.extras.alpha = Some(ImageBuffer::from_fn(32, 24, |x, y| Luma([if hole(x, y) { 0.0 } else { 1.0 }])));
+    photo.write(&desk.path(name)).unwrap();
+}
+
+#[test]
+fn what_is_filled_in_can_be_seen() {
+    let desk = Desk::new();
+    with_a_hole(&desk, "hole.png");
+    desk.bar("mask.png", 32, 24, 8..16);
+    // Without a mask, what is transparent is a hole.
+    for (flags, ending) in [("", "png"), ("--mask mask.png", "png"), ("", "webp")] {
+        let output = format!("whole.{ending}");
+        desk.succeeds(&format!("restore hole.png -o {output} --task inpaint {flags} --quality draft --device cpu"));
+        let whole = Picture::read(&desk.path(&output)).unwrap();
+        let opaque = whole.extras.alpha.is_none_or(|alpha| alpha.pixels().all(|a| a[0] == 1.0));
+        assert!(opaque, "{output} {flags}: holes are transparent");
+    }
+    desk.fails("restore photo.png -o x.png --task inpaint", &["--mask", "transparent"]);
+}
+
+#[test]
+fn helper_pictures_are_read_as_they_are_drawn() {
+    let desk = Desk::new();
+    // White, drawn with opacity only.
+    let mut mask = Picture::new(Rgb32FImage::from_pixel(32, 24, Rgb([1.0; 3])));
+    mask.extras.alpha = Some(ImageBuffer::from_fn(32, 24, |x, _| Luma([if x < 4 { 1.0 } else { 0.0 }])));
+    mask.write(&desk.path("opacity.png")).unwrap();
+    // Red, with soft edges.
+    let red = Rgb32FImage::from_fn(32, 24, |x, _| Rgb([[1.0, 0.5, 0.2, 0.0][(x as usize / 2).min(3)], 0.0, 0.0]));
+    Picture::new(red).write(&desk.path("red.png")).unwrap();
+    for (mask, columns) in [("opacity.png", 4), ("red.png", 6)] {
+        desk.succeeds(&format!("restore photo.png -o x.png --task inpaint --mask {mask} --quality draft --device cpu"));
+        let recipe: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(desk.path("x.png.recipe.json")).unwrap()).unwrap();
+        let runs = recipe["config"]["degradation"][0]["mask"]["runs"].as_array().unwrap();
+        assert_eq!(runs[..3], [0, columns, 32 - columns], "{mask}");
+    }
+    // A kernel that is dark where the light goes.
+    let inverted = Rgb32FImage::from_fn(7, 7, |x, y| Rgb([if y == 3 && (2..5).contains(&x) { 0.0 } else { 1.0 }; 3]));
+    Picture::new(inverted).write(&desk.path("inverted.png")).unwrap();
+    desk.fails(
+        "restore photo.png -o y.png --task deblur --kernel inverted.png",
+        &["inverted.png", "invert the picture"],
+    );
+    desk.bar("line.png", 5, 1, 0..5);
+    desk.bar("box.png", 3, 3, 0..3);
+    for kernel in ["line.png", "box.png"] {
+        desk.succeeds(&format!(
+            "restore photo.png -o z.png --task deblur --kernel {kernel} --sigma 0.01 --quality draft --device cpu"
+        ));
+    }
+}
+
+#[test]
+fn bars_around_a_photo_stay_as_they_are() {
+    let desk = Desk::new();
+    let photo = Picture::read(&desk.path("photo.png")).unwrap();
+    let letterboxed = Rgb32FImage::from_fn(32, 44, |x, y| match y.checked_sub(10) {
+        Some(y) if y < 24 => *photo.pixels().get_pixel(x, y),
+        _ => Rgb([0.0; 3]),
+    });
+    Picture::new(letterboxed).write(&desk.path("bars.png")).unwrap();
+    let flags = "--task deblur --kernel gauss:1 --sigma 0.01 --device cpu";
+    desk.succeeds(&format!("restore bars.png -o framed.png {flags}"));
+    desk.succeeds(&format!("restore photo.png -o alone.png {flags}"));
+    let (framed, alone) =
+        (Picture::read(&desk.path("framed.png")).unwrap(), Picture::read(&desk.path("alone.png")).unwrap());
+    for (x, y, pixel) in framed.pixels().enumerate_pixels() {
+        let expected = match y.checked_sub(10) {
+            Some(y) if y < 24 => *alone.pixels().get_pixel(x, y),
+            _ => Rgb([0.0; 3]),
+        };
+        assert_eq!(*pixel, expected, "{x}, {y}");
+    }
+}
+
+#[test]
+fn files_that_no_format_holds_are_refused_before_computing() {
+    let desk = Desk::new();
+    desk.picture("wide.png", 8200, 1);
+    desk.fails(
+        "restore wide.png -o x.webp --task sr --scale 2 --device quantum",
+        &["x.webp", "16383", ".png, .jpg or .tiff"],
+    );
 }

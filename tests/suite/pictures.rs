@@ -1,5 +1,6 @@
 //! What must survive the way through a file.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -90,7 +91,7 @@ fn formats_hold_what_they_say() {
         let (_folder, path) = written(&profiled, &name);
         let extras = Picture::read(&path).unwrap().extras;
         assert_eq!(extras.icc, profiled.extras.icc.clone().filter(|_| format.icc), "{name}: ICC");
-        assert_eq!(extras.exif.is_some(), format.exif, "{name}: EXIF");
+        assert_eq!(extras.exif.is_some(), format.exif > 0, "{name}: EXIF");
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(clear.write(&folder.path().join(&name)).is_ok(), format.transparency, "{name}: transparency");
     }
@@ -100,10 +101,103 @@ fn formats_hold_what_they_say() {
 fn tensors_give_the_pixels_back() {
     let photo = Picture::read(&data("transparent.png")).unwrap();
     let again = Picture::from_tensor(photo.to_tensor(&Device::flex())).unwrap();
+    // Of colours under transparency, those that were spread into it.
     let worst = photo
-        .pixels()
+        .spread()
         .pixels()
         .zip(again.pixels().pixels())
         .fold(0f32, |worst, (a, b)| (0..3).fold(worst, |worst, c| worst.max((a[c] - b[c]).abs())));
     assert!(worst < 1e-6, "{worst}");
+}
+
+/// EXIF with a thumbnail of `bytes` bytes.
+fn exif_with_thumbnail(bytes: usize) -> Vec<u8> {
+    let mut exif = b"II\x2a\0\x08\0\0\0\0\0\x0e\0\0\0".to_vec();
+    for (tag, value) in [(0x201u16, 44u32), (0x202, bytes as u32)] {
+        exif.extend(if tag == 0x201 { vec![2, 0] } else { Vec::new() });
+        exif.extend(tag.to_le_bytes().into_iter().chain([4, 0, 1, 0, 0, 0]).chain(value.to_le_bytes()));
+    }
+    exif.extend([0; 4]);
+    exif.extend(std::iter::repeat_n(7, bytes));
+    exif
+}
+
+#[test]
+fn thumbnails_are_of_the_new_picture_and_fit_the_file() {
+    let mut photo = Picture::read(&data("turned.jpg")).unwrap();
+    // As large as the preview of a camera: more than a JPEG takes.
+    photo.extras.exif = Some(exif_with_thumbnail(100_000));
+    for name in ["out.jpg", "out.png", "out.webp"] {
+        let (_folder, path) = written(&photo, name);
+        let exif = Picture::read(&path).expect(name).extras.exif.expect(name);
+        assert!(exif.len() < 60_000 && !exif.windows(8).any(|bytes| bytes == [7; 8]), "{name}: the old thumbnail");
+        let start = exif.windows(2).position(|bytes| bytes == [0xff, 0xd8]).expect("a thumbnail");
+        let thumbnail = image::load_from_memory(&exif[start..]).expect(name);
+        assert_eq!((thumbnail.width(), thumbnail.height()), (107, 160), "{name}: as the picture stands");
+    }
+    // What no file of that kind holds is left out, and said.
+    photo.extras.exif = Some([exif_with_thumbnail(0), vec![1; 70_000]].concat());
+    assert!(photo.losses("x.jpg".as_ref(), [24, 16]).unwrap().iter().any(|lost| lost.contains("EXIF")));
+    assert!(photo.losses("x.png".as_ref(), [24, 16]).unwrap().is_empty());
+    let (_folder, path) = written(&photo, "out.jpg");
+    assert!(Picture::read(&path).unwrap().extras.exif.is_none());
+}
+
+#[test]
+fn what_a_format_cannot_hold_is_known_before() {
+    let photo = Picture::read(&data("gray16.png")).unwrap();
+    for format in formats().filter(|format| format.max_side < u32::MAX) {
+        let path = PathBuf::from(format!("x.{}", format.endings[0]));
+        let most = format.max_side as usize;
+        photo.losses(&path, [8, most]).unwrap();
+        let message = photo.losses(&path, [8, most + 1]).unwrap_err().to_string();
+        assert!(message.contains(&most.to_string()) && message.contains("write a "), "{message}");
+    }
+    assert!(photo.losses("x.jpg".as_ref(), [8, 8]).unwrap().iter().any(|lost| lost.contains("16 bits")));
+}
+
+#[test]
+fn files_say_what_of_them_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let remarks = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Picture::read(&path).map(|picture| picture.remarks.join(", "))
+    };
+    let whole = std::fs::read(data("turned.jpg")).unwrap();
+    assert_eq!(remarks("whole.jpg", &whole).unwrap(), "");
+    assert!(remarks("cut.jpg", &whole[..whole.len() - 40]).unwrap().contains("its end is missing"));
+    let float = image::Rgb32FImage::from_pixel(4, 4, image::Rgb([0.5, 1.5, 0.2]));
+    let mut bytes = Vec::new();
+    image::DynamicImage::from(float).write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Tiff).unwrap();
+    assert!(remarks("float.tif", &bytes).unwrap().contains("cut off"));
+    assert!(Picture::read(&folder.path().join("float.tif")).unwrap().extras.deep, "float is more than 8 bits");
+    let frame = || image::Frame::new(image::RgbaImage::from_pixel(4, 4, image::Rgba([9, 9, 9, 255])));
+    let mut bytes = Vec::new();
+    image::codecs::gif::GifEncoder::new(&mut bytes).encode_frames([frame(), frame()]).unwrap();
+    assert!(remarks("two.gif", &bytes).unwrap().contains("only the first"));
+    for (name, bytes) in
+        [("a.heic", &b"\0\0\0\x18ftypheic\0\0\0\0"[..]), ("a.jxl", b"\xff\x0a\0\0"), ("a.psd", b"8BPS\0\x01")]
+    {
+        let message = remarks(name, bytes).unwrap_err().to_string();
+        assert!(message.contains("which is not read; convert it"), "{message}");
+    }
+}
+
+#[test]
+fn common_formats_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let pixels = image::RgbImage::from_fn(5, 4, |x, y| image::Rgb([x as u8 * 50, y as u8 * 60, 128]));
+    for name in ["a.bmp", "a.gif", "a.qoi", "a.ppm"] {
+        let path = folder.path().join(name);
+        pixels.save(&path).unwrap();
+        assert!(endings().contains(&name.split_once('.').unwrap().1));
+        let picture = Picture::read(&path).expect(name);
+        let worst = picture
+            .pixels()
+            .pixels()
+            .zip(pixels.pixels())
+            .flat_map(|(a, b)| (0..3).map(|c| (a[c] * 255.0 - f32::from(b[c])).abs()));
+        assert!(worst.fold(0.0, f32::max) < if name == "a.gif" { 8.0 } else { 0.01 }, "{name}");
+    }
 }

@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::results::Record;
 use super::statistics::{Difference, Mean};
-use crate::metrics::{About, named};
+use crate::metrics::{About, LPIPS_ALEX, PSNR, named};
 
 pub use chart::{histogram, lines};
 pub use run::Run;
@@ -200,8 +200,8 @@ fn ranked(run: &Run, metrics: &[About]) -> Vec<(usize, &'static str)> {
     // LPIPS, if installed, agrees better with human judgement than PSNR.
     let judge = metrics
         .iter()
-        .find(|about| about.name == "lpips_alex")
-        .or_else(|| metrics.iter().find(|about| about.name == "psnr"));
+        .find(|about| about.name == LPIPS_ALEX.name)
+        .or_else(|| metrics.iter().find(|about| about.name == PSNR.name));
     let mut done: Vec<&Record> = run.done().collect();
     if let Some(judge) = judge {
         let value = |record: &Record| record.metrics.get(judge.name).copied().unwrap_or(f64::NAN);
