@@ -29,11 +29,14 @@ impl Mirrored {
         Self { circular, image, measured: [channels, height / scale, width / scale] }
     }
 
-    /// `f` of the extension of `x`, cropped to `[_, height, width]`.
-    fn through(x: Tensor<4>, [_, height, width]: [usize; 3], f: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
-        let rows = Tensor::cat(vec![x.clone(), x.flip([2])], 2);
-        let extended = Tensor::cat(vec![rows.clone(), rows.flip([3])], 3);
-        f(extended).narrow(2, 0, height).narrow(3, 0, width)
+    /// `f` of the extension of `x`, cropped to `[_, height, width]`; channel by channel, because spectra of it are large.
+    fn through(x: Tensor<4>, [_, height, width]: [usize; 3], f: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+        let of_channel = |x: Tensor<4>| {
+            let rows = Tensor::cat(vec![x.clone(), x.flip([2])], 2);
+            let extended = Tensor::cat(vec![rows.clone(), rows.flip([3])], 3);
+            f(extended).narrow(2, 0, height).narrow(3, 0, width)
+        };
+        Tensor::cat(x.split(1, 1).into_iter().map(of_channel).collect(), 1)
     }
 }
 

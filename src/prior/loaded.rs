@@ -105,10 +105,17 @@ impl Prior {
     }
 
     /// `x` mirrored beyond its right and lower border to the multiple that the network needs.
-    fn extended(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(super) fn extended(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, h, w] = x.dims();
         let multiple = self.network.multiple();
         extend(extend(x, 2, h.next_multiple_of(multiple)), 3, w.next_multiple_of(multiple))
+    }
+
+    /// The transpose of [`Prior::extended`], which is linear, on images of the shape of `x`.
+    pub(super) fn folded(&self, x: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
+        let x = x.autodiff().require_grad();
+        let gradients = (self.extended(x.clone()) * v.autodiff()).sum().backward();
+        x.grad(&gradients).expect("the extension depends on its image")
     }
 }
 
@@ -125,10 +132,9 @@ impl Denoiser for Prior {
     /// By the network's own derivative.
     fn differentiate(&self, x_t: Tensor<4>, call: &Call) -> Result<(Tensor<4>, Vjp<'_>)> {
         let [b, c, h, w] = x_t.dims();
-        let x = x_t.autodiff().require_grad();
-        let extended = self.extended(x.clone());
+        let extended = self.extended(x_t.clone());
         let [_, _, height, width] = extended.dims();
-        let (eps, vjp) = self.network.differentiate(extended.clone().inner(), call)?;
+        let (eps, vjp) = self.network.differentiate(extended, call)?;
         if [height, width] == [h, w] {
             return Ok((eps, vjp));
         }
@@ -137,8 +143,7 @@ impl Denoiser for Prior {
         let vjp = move |v: Tensor<4>| {
             let device = v.device();
             let filled = Tensor::<4>::zeros([b, c, height, width], &device).slice_assign([0..b, 0..c, 0..h, 0..w], v);
-            let gradients = (extended * vjp(filled)?.autodiff()).sum().backward();
-            Ok(x.grad(&gradients).expect("the extension depends on its image"))
+            Ok(self.folded(x_t, vjp(filled)?))
         };
         Ok((eps, Box::new(vjp)))
     }

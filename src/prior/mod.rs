@@ -17,6 +17,7 @@ mod loaded;
 pub mod schedule;
 mod shape;
 mod weights;
+mod windows;
 
 pub use crate::model::EMBEDDED;
 pub use architecture::{
@@ -29,3 +30,5 @@ pub use footprint::Footprint;
 pub use loaded::Prior;
 pub use shape::Published;
 pub use weights::Precision;
+pub(crate) use windows::SMALLEST as SMALLEST_WINDOW;
+pub use windows::Windowed;

@@ -13,7 +13,7 @@ use crate::device::Selected;
 use crate::error::{Error, Hint, Result, Setting};
 use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::Picture;
-use crate::prior::{Classifier, EMBEDDED, Precision, Prior, PriorFile, find_class};
+use crate::prior::{Classifier, EMBEDDED, Precision, Prior, PriorFile, Windowed, find_class};
 use crate::sampler::{ClassGuidance, Data, Problem, Run, signed_sigma};
 
 /// Which prior, and how it is used.
@@ -227,7 +227,7 @@ impl Restorer {
         measurement.check(data.y())?;
         let [height, width] = measurement.operator().image_size();
         let batch = data.y().dims()[0];
-        self.check(config, [height, width], batch)?;
+        let window = self.check(config, [height, width], batch)?;
         control::check(control, || "before the first step".into())?;
         let device = &self.device.device;
         let sigma_y = signed_sigma(config.sigma);
@@ -252,8 +252,9 @@ impl Restorer {
             class: guide.class,
             scale: guide.scale,
         });
+        let windowed = Windowed::new(&self.prior, window);
         let run = Run {
-            prior: &self.prior,
+            prior: &windowed,
             guidance: guidance.as_ref(),
             problem: &problem,
             timeline: &timeline,
@@ -286,9 +287,9 @@ impl Restorer {
 
     /// How many images of a measurement fit the memory at once, at most `wanted` and at least one.
     pub fn batch_that_fits(&self, config: &RestoreConfig, measurement: &Measurement, wanted: usize) -> usize {
-        let [height, width] = measurement.operator().image_size();
+        let size = measurement.operator().image_size();
         let budget = self.budget(config);
-        (1..=wanted).rev().find(|&batch| budget.fits(height.saturating_mul(width), batch)).unwrap_or(1)
+        (1..=wanted).rev().find(|&batch| budget.fits(size, batch)).unwrap_or(1)
     }
 
     fn budget(&self, config: &RestoreConfig) -> Budget<'_> {
@@ -297,7 +298,8 @@ impl Restorer {
     }
 
     /// Refuses images that do not fit the memory, or that the classifier does not take.
-    fn check(&self, config: &RestoreConfig, [height, width]: [usize; 2], batch: usize) -> Result<()> {
+    /// The side of the windows that the others are restored in.
+    fn check(&self, config: &RestoreConfig, [height, width]: [usize; 2], batch: usize) -> Result<usize> {
         if let Some(side) = self.guide.as_ref().map(|guide| guide.classifier.config().side())
             && [height, width] != [side, side]
         {
@@ -309,7 +311,7 @@ impl Restorer {
                 .or(Hint::Omit(Setting::CLASSIFIER));
             return Err(Error::mismatch(Setting::CLASSIFIER, fact, hint));
         }
-        self.budget(config).check([height, width], batch)
+        self.budget(config).window_for([height, width], batch)
     }
 }
 

@@ -12,13 +12,13 @@ use fdgr::degradation::{
 use fdgr::error::{Error, Result};
 use fdgr::noise::{Seeded, Stream};
 use fdgr::picture::Picture;
-use fdgr::prior::{Call, Denoiser, Prior};
+use fdgr::prior::{Call, Denoiser, Network, Prior, Windowed};
 use fdgr::restore::{Measurement, Method, PriorChoice, RestoreConfig, Restorer, Source};
 use fdgr::sampler::{Data, Problem, Run, Timeline, Travel, schedule::Betas};
 use fdgr::{device, metrics::psnr};
 use image::{Rgb, Rgb32FImage};
 
-use crate::support::{GaussianPrior, random, values};
+use crate::support::{GaussianPrior, assert_close, random, values};
 
 /// Every second pixel of each axis.
 struct EverySecond {
@@ -207,4 +207,63 @@ fn runs_refuse_what_does_not_fit() {
     let mut noise = Seeded::new(1, Stream::Sampling);
     let at = fdgr::sampler::Moment { step: timeline.first(), problem: &problem, noise: &mut noise };
     assert_eq!(sampler.step(at, x.clone(), estimate).map_or(x.dims(), |next| next.dims()), x.dims());
+}
+
+/// `eps` from the pixel and its neighbours to the left and above, black beyond the border.
+struct Local;
+
+impl Denoiser for Local {
+    fn predict_noise(&self, x_t: Tensor<4>, _: &Call) -> Result<Tensor<4>> {
+        let [_, _, h, w] = x_t.dims();
+        let left = x_t.clone().pad([(0, 0), (1, 0)], 0.0).narrow(3, 0, w);
+        let above = x_t.clone().pad([(1, 0), (0, 0)], 0.0).narrow(2, 0, h);
+        Ok(x_t * 0.5 + left * 0.3 - above * 0.2)
+    }
+}
+
+impl Network for Local {
+    fn multiple(&self) -> usize {
+        16
+    }
+}
+
+#[test]
+fn windows_are_the_whole_where_a_network_looks_near() {
+    let device = Device::flex();
+    let prior = Prior::custom("local", Box::new(Local));
+    let windowed = Windowed::new(&prior, 192);
+    let x = random([1, 3, 410, 250], 1, &device);
+    for index in 0..4 {
+        let call = Call { index, ..Call::at(500) };
+        let (whole, of_whole) = prior.differentiate(x.clone(), &call).unwrap();
+        let (parts, of_parts) = windowed.differentiate(x.clone(), &call).unwrap();
+        assert_close("eps", &values(parts), &values(whole), 1e-5);
+        let v = random(x.dims(), 2, &device);
+        assert_close("its derivative", &values(of_parts(v.clone()).unwrap()), &values(of_whole(v).unwrap()), 1e-5);
+    }
+    // What fits one window is the same to the last bit.
+    let small = random([1, 3, 100, 192], 3, &device);
+    let call = Call::at(200);
+    let (one, whole) =
+        (windowed.predict_noise(small.clone(), &call).unwrap(), prior.predict_noise(small, &call).unwrap());
+    assert_eq!(values(one), values(whole));
+}
+
+#[test]
+fn windows_cost_no_quality() {
+    let restorer = restorer();
+    let device = &restorer.device().device;
+    let original = Picture::read("assets/samples/10_otter.png".as_ref()).unwrap();
+    let x = original.to_tensor(device);
+    // One call as a denoiser, at the time that has the noise of the picture.
+    let call = Call::at(100);
+    let noise = random(x.dims(), 4, device);
+    let state = x * call.a.sqrt() + noise * (1.0 - call.a).sqrt();
+    let quality = |denoiser: &dyn Denoiser| {
+        let eps = denoiser.predict_noise(state.clone(), &call).unwrap();
+        let x0 = (state.clone() - eps * (1.0 - call.a).sqrt()) / call.a.sqrt();
+        psnr(Picture::from_tensor(x0).unwrap().pixels(), original.pixels())
+    };
+    let (whole, parts) = (quality(restorer.prior()), quality(&Windowed::new(restorer.prior(), 192)));
+    assert!(parts > whole - 0.05, "whole {whole} dB, in windows {parts} dB");
 }
