@@ -38,14 +38,17 @@ struct Span {
     weights: Vec<f32>,
 }
 
-/// Along one axis, windows of `side` that cover `n` pixels, moved by `offset` of at most [`JITTER`]; the weights at each pixel add up
+/// Along one axis, windows of at most `side` that cover `n` pixels, moved by `offset` of at most [`JITTER`]; the weights at each pixel add up
 /// to 1.
 fn spans(n: usize, side: usize, offset: usize) -> Vec<Span> {
     if n <= side {
         return vec![Span { start: 0, length: n, weights: vec![1.0; n] }];
     }
-    let stride = side - 2 * MARGIN - RAMP;
-    let count = (n - side + JITTER).div_ceil(stride) + 1;
+    let overlap = 2 * MARGIN + RAMP;
+    let count = (n - side + JITTER).div_ceil(side - overlap) + 1;
+    // As small as so many windows may be.
+    let side = (n + JITTER + (count - 1) * overlap).div_ceil(count).next_multiple_of(GRID).min(side);
+    let stride = side - overlap;
     let mut starts: Vec<usize> = (0..count).map(|k| (k * stride).saturating_sub(offset).min(n - side)).collect();
     starts.dedup();
     let mut spans: Vec<Span> = starts
