@@ -122,6 +122,8 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
     };
     // From 0 for clean measurements to 1 for noise of 0.05 of a [0, 1] image.
     let noisy = (signed_sigma(*sigma) / 0.1).min(1.0);
+    // From 0 for that noise to 1 for 0.2, where the prior has to say more.
+    let strong = ((signed_sigma(*sigma) - 0.1) / 0.3).clamp(0.0, 1.0);
     let some = Hqs { calls: by(4, 8, 16), symmetries: by(1, 4, 8), ..Hqs::TUNED };
     let some = match channels {
         Channels::Independent => some,
@@ -140,11 +142,16 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         Some(Family::Noise) => Hqs { calls: by(1, 1, 2), symmetries: by(1, 4, 8), ..some },
         Some(Family::Sensing) => Hqs { sigma_1: 1.0, calls: by(10, 20, 40), ..some },
         Some(Family::Resolution) => {
-            Hqs { sigma_1: 2.0 * some.sigma_1, lambda: 0.15 * (1.0 + noisy), zeta: 0.85 * noisy, ..some }
+            let (lambda, zeta) = (0.15 * (1.0 + noisy) + 0.2 * strong, 0.85 * noisy);
+            Hqs { sigma_1: 2.0 * some.sigma_1.max(signed_sigma(*sigma)), lambda, zeta, ..some }
         }
         // Holes start from their borders, far from what was there.
         Some(Family::Holes) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
-        Some(Family::Blur { .. }) => Hqs { sigma_1: 1.75 * some.sigma_1, lambda: 0.3, zeta: 0.7 * noisy, ..some },
+        Some(Family::Blur { .. }) => {
+            let (lambda, zeta) = (0.3 + 0.25 * strong, 0.7 * noisy + 0.2 * (2.0 * strong).min(1.0));
+            let sigma_1 = (1.75 * some.sigma_1).max(2.0 * signed_sigma(*sigma));
+            Hqs { sigma_1, lambda, zeta, ..some }
+        }
         Some(Family::Colors) | None => some,
     }
 }
