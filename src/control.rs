@@ -40,7 +40,7 @@ pub enum Event<'a> {
     },
     /// The estimate of the clean image after a step, `[b, 3, h, w]` in `[-1, 1]`, still on the device and with its margin.
     Estimate(&'a Tensor<4>),
-    /// The same as a picture of the restored size; sent at most once in [`Control::preview_interval`].
+    /// The same as a picture of the restored size, without bars at its border that stay as they are; sent at most once in [`Control::preview_interval`].
     Preview(&'a Picture),
     /// Bytes of a file are fetched, copied or checked, and how many there are where that is known.
     Bytes {

@@ -75,11 +75,11 @@ def deblur(y, original, case):
         filtered = transfer.conj() * spectrum / (abs(transfer) ** 2 + ratio)
         return np.fft.ifft2(filtered, axes=(0, 1)).real[inner]
 
-    sigma = max(case["sigma"], ROUNDING)
-    return {
-        "Wiener, best": best(original, map(wiener, WIENER_RATIOS)),
-        "BM3D": np.stack([bm3d.bm3d_deblurring(plane, sigma, kernel) for plane in np.moveaxis(extended, 2, 0)], 2)[inner],
-    }
+    answers = {"Wiener, best": best(original, map(wiener, WIENER_RATIOS))}
+    if not case["quick"]:
+        sigma, planes = max(case["sigma"], ROUNDING), np.moveaxis(extended, 2, 0)
+        answers["BM3D"] = np.stack([bm3d.bm3d_deblurring(plane, sigma, kernel) for plane in planes], 2)[inner]
+    return answers
 
 
 def fill(y, original, case):
@@ -123,6 +123,7 @@ def read(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="what `cargo bench --bench quality -- --write FOLDER` wrote")
+    parser.add_argument("--quick", action="store_true", help="leave out BM3D deblurring, half a minute a picture")
     arguments = parser.parse_args()
     cases = sorted(arguments.folder.glob("*/*/case.json"))
     if not cases:
@@ -131,6 +132,7 @@ def main():
     qualities = defaultdict(lambda: defaultdict(list))
     for path in cases:
         case, y, original = read(path.parent)
+        case["quick"] = arguments.quick
         row = qualities[case["case"], case["sigma"]]
         for name, picture in CLASSICAL.get(case["task"], lambda *_: {})(y, original, case).items():
             row[name].append(compared(picture, original))

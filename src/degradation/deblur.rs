@@ -133,7 +133,9 @@ fn looks_inverted(values: &[f32], [height, width]: [usize; 2]) -> bool {
         some.iter().sum::<f32>() / some.len().max(1) as f32
     };
     let brightest = values.iter().copied().fold(0.0, f32::max);
-    height.min(width) > 2 && mean(true) > 0.25 * brightest && mean(true) > 1.02 * mean(false)
+    let darkest = (0..values.len()).filter(|&i| !at_border(i)).map(|i| values[i]).fold(f32::INFINITY, f32::min);
+    let border = mean(true);
+    height.min(width) > 2 && border > 0.25 * brightest && border > mean(false) && darkest < 0.5 * border
 }
 
 /// The point spread function of a description such as `gauss:1.6`, or of a picture of it.

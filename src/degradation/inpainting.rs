@@ -127,9 +127,10 @@ pub fn holes(photo: &Picture) -> Option<Mask> {
     Some(Mask::from_fn(photo.height(), photo.width(), |y, x| !transparent[y * photo.width() + x]))
 }
 
-/// Marks that are stronger than this share of the strongest one are holes: soft edges belong to them, and the noise of a compressed
-/// file does not.
+/// Marks that are stronger than this share of the strongest one are holes: soft edges belong to them.
 const MARKED: f32 = 0.1;
+/// The noise of a compressed file marks nothing.
+const FAINTEST: f32 = 8.0 / 255.0;
 
 /// Reads a mask from a picture of the same size: holes are bright, or dark if `inverted`.
 fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result<Mask> {
@@ -144,7 +145,7 @@ fn read_mask(path: &Path, [height, width]: [usize; 2], inverted: bool) -> Result
     }
     let marks: Vec<f32> = picture.marks().into_iter().map(|mark| if inverted { 1.0 - mark } else { mark }).collect();
     let strongest = marks.iter().copied().fold(0.0, f32::max);
-    let known = |i: usize| marks[i] <= MARKED * strongest;
+    let known = |i: usize| marks[i] <= (MARKED * strongest).max(FAINTEST);
     let invert = Hint::Give(Setting::INVERT_MASK);
     if (0..marks.len()).all(known) {
         return refuse("the mask marks nothing to fill in".into(), Hint::from("paint the holes white").or(invert));

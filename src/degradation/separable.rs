@@ -17,7 +17,7 @@ const NEGLIGIBLE: f64 = 0.03;
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     /// Singular values of separable matrices; reflective border for super-resolution (above 512 pixels a side its Fourier transform,
-    /// which is the same operator), zero border for blur.
+    /// the same operator, of which less counts as zero), zero border for blur.
     Svd,
     /// Circular convolution through the Fourier transform.
     Fft,

@@ -196,6 +196,7 @@ impl ModelFolder {
     /// Those of processes that were killed are removed.
     pub(super) fn staging(&self) -> Result<Staged> {
         self.create()?;
+        let _folder = self.hold_all()?;
         for entry in std::fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let left = entry.file_name().to_string_lossy().starts_with(STAGING)
                 && File::open(entry.path().join(HELD)).is_ok_and(|lock| lock.try_lock().is_ok());
@@ -213,8 +214,9 @@ impl ModelFolder {
     /// Gives a complete folder its name.
     pub(super) fn install(&self, staged: Staged, name: &str, record: ModelRecord) -> Result<Installed> {
         let Staged { folder: staged, lock } = staged;
-        drop(lock);
+        // In this order: what is not held is a left-over for others.
         _ = std::fs::remove_file(staged.path().join(HELD));
+        drop(lock);
         let folder = self.root.join(name);
         let text = serde_json::to_string_pretty(&record).writing(&folder)?;
         write_atomically(&staged.path().join(RECORD), text.as_bytes())?;

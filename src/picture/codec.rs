@@ -174,6 +174,9 @@ impl Picture {
         }
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let reader = reader.map_err(|e| refuse(format!("it cannot be decoded ({e})"), READABLE))?;
+        if foreign::named(bytes).is_some_and(|name| name.starts_with("a raw")) {
+            return Err(refuse("it is a raw photo of a camera, which is not read".into(), CONVERT));
+        }
         let format = reader.format().ok_or_else(|| match foreign::named(bytes) {
             Some(name) => refuse(format!("it is {name}, which is not read"), CONVERT),
             None => refuse("it is not a picture".into(), READABLE),
@@ -208,7 +211,9 @@ impl Picture {
             _ => decoder.icc_profile(),
         };
         let icc = icc.ok().flatten();
-        let mut exif = decoder.exif_metadata().ok().flatten();
+        // Some writers keep the name of a JPEG's segment.
+        let unnamed = |exif: Vec<u8>| exif.strip_prefix(b"Exif\0\0").map_or_else(|| exif.clone(), <[u8]>::to_vec);
+        let mut exif = decoder.exif_metadata().ok().flatten().map(unnamed);
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         if let Some(exif) = &mut exif {
             _ = Orientation::remove_from_exif_chunk(exif);
@@ -223,8 +228,9 @@ impl Picture {
         let float = matches!(color, ColorType::Rgb32F | ColorType::Rgba32F);
         let deep = float || matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
         let extras = Extras { alpha, gray: !color.has_color(), deep, icc, exif };
-        let pixels = image.into_rgb32f();
+        let mut pixels = image.into_rgb32f();
         let beyond = float && pixels.iter().any(|v| !(0.0..=1.0).contains(v));
+        pixels.iter_mut().for_each(|v| *v = if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) });
         let remarks = [
             structure
                 .is_some_and(|structure| !structure.complete)
@@ -261,13 +267,10 @@ impl Picture {
             return Err(Error::picture(path, fact, format!("write a {}", Format::listed(suits))));
         }
         let extras = &self.extras;
-        let exif = extras.exif.as_deref().and_then(|exif| exif::renewed(exif, [1, 1], None));
+        let kept = |exif: &Vec<u8>| exif::renewed(exif, [1, 1], None).is_some_and(|exif| exif.len() <= format.exif);
         let lost = [
-            (
-                "its EXIF",
-                exif.is_some_and(|exif| exif.len() > format.exif) || extras.exif.is_some() && format.exif == 0,
-            ),
-            ("its colour profile", extras.icc.is_some() && !format.icc),
+            ("its EXIF", extras.exif.as_ref().is_some_and(|exif| !kept(exif))),
+            ("its colour profile", extras.icc.is_some() && !(format.icc && self.is_gray_in(format) == extras.gray)),
             ("its 16 bits", extras.deep && !format.deep),
         ];
         Ok(lost
@@ -323,11 +326,15 @@ impl Picture {
         Ok(bytes)
     }
 
+    /// Whether a file of that format holds it as a grey picture.
+    fn is_gray_in(&self, format: &Format) -> bool {
+        let holds = if self.extras.alpha.is_some() { format.transparent_gray } else { format.gray };
+        self.extras.gray && holds
+    }
+
     /// EXIF with this picture's size, and a thumbnail of it in the place of another.
-    fn renewed(&self, exif: &[u8]) -> Option<Vec<u8>> {
+    fn renewed(&self, exif: &[u8], most: usize) -> Option<Vec<u8>> {
         const SIDE: u32 = 160;
-        // With its name it must fit one segment of a JPEG.
-        const MOST: usize = 65_527;
         let thumbnail = || {
             let small = self.to_image(false, false).thumbnail(SIDE, SIDE).into_rgb8();
             let mut bytes = Vec::new();
@@ -336,7 +343,7 @@ impl Picture {
         let thumbnail = exif::has_thumbnail(exif).then(thumbnail).flatten();
         let size = [self.pixels.width(), self.pixels.height()];
         let whole = exif::renewed(exif, size, thumbnail.as_deref())?;
-        if whole.len() <= MOST { Some(whole) } else { exif::renewed(exif, size, None) }
+        if whole.len() <= most { Some(whole) } else { exif::renewed(exif, size, None) }
     }
 
     /// The pixels in the number type of a file.
@@ -373,8 +380,7 @@ struct Held<'a> {
 
 impl<'a> Held<'a> {
     fn of(picture: &'a Picture, format: &Format) -> Self {
-        let extras = &picture.extras;
-        let gray = extras.gray && if extras.alpha.is_some() { format.transparent_gray } else { format.gray };
+        let (extras, gray) = (&picture.extras, picture.is_gray_in(format));
         Self {
             image: picture.to_image(gray, extras.deep && format.deep),
             // A profile is for grey or for colour, not for both.
@@ -382,7 +388,7 @@ impl<'a> Held<'a> {
             exif: extras
                 .exif
                 .as_deref()
-                .and_then(|exif| picture.renewed(exif))
+                .and_then(|exif| picture.renewed(exif, format.exif))
                 .filter(|exif| exif.len() <= format.exif),
         }
     }

@@ -8,6 +8,9 @@ mod tag {
     pub const WIDTH: u16 = 0x100;
     pub const HEIGHT: u16 = 0x101;
     pub const COMPRESSION: u16 = 0x103;
+    pub const MAKER: u16 = 0x10f;
+    pub const SUB_DIRECTORIES: u16 = 0x14a;
+    pub const DNG_VERSION: u16 = 0xc612;
     pub const THUMBNAIL: u16 = 0x201;
     pub const THUMBNAIL_LENGTH: u16 = 0x202;
     pub const EXIF: u16 = 0x8769;
@@ -38,13 +41,22 @@ pub(super) fn renewed(exif: &[u8], [width, height]: [u32; 2], thumbnail: Option<
     Some(block.bytes)
 }
 
-/// Whether there is a thumbnail in it.
+/// Whether there is a directory after the picture's: of a thumbnail, or in a TIFF of another page.
 pub(super) fn has_thumbnail(exif: &[u8]) -> bool {
     let directory = || {
         let block = Block::read(exif)?;
         block.next(block.first()?)
     };
     directory().is_some_and(|next| next != 0)
+}
+
+/// Whether a TIFF is a raw photo: its picture is a preview, or it has sub-directories and the version of DNG.
+pub(super) fn is_raw(tiff: &[u8]) -> bool {
+    let has = |tag: u16| {
+        let block = Block::read(tiff)?;
+        block.entry(block.first()?, tag).map(drop)
+    };
+    has(tag::DNG_VERSION).is_some() || has(tag::SUB_DIRECTORIES).is_some() && has(tag::MAKER).is_some()
 }
 
 /// The bytes, and how they are read.
@@ -136,6 +148,10 @@ impl Block {
         let picture = self.value(directory, tag::THUMBNAIL).zip(self.value(directory, tag::THUMBNAIL_LENGTH));
         let own = self.link(directory).map(|link| (directory, link + 4 - directory));
         let pictures = picture.map(|(at, length)| (at as usize, length as usize));
+        // Neither may lie over the picture's own directory.
+        if own.into_iter().chain(pictures).any(|(at, _)| at < link + 4) {
+            return None;
+        }
         for (at, length) in own.into_iter().chain(pictures) {
             let end = at.saturating_add(length).min(self.bytes.len());
             if let Some(bytes) = self.bytes.get_mut(at..end) {
@@ -238,5 +254,9 @@ mod tests {
             _ = renewed(&damaged, [1, 1], Some(b"x"));
         }
         assert!(renewed(b"no exif", [1, 1], None).is_none());
+        // A thumbnail that lies over the picture's own directory.
+        let mut circular = exif.clone();
+        circular[8 + 2 + 3 * ENTRY..][..4].copy_from_slice(&8u32.to_le_bytes());
+        assert!(renewed(&circular, [1, 1], None).is_none());
     }
 }

@@ -5,6 +5,8 @@ use std::io::Cursor;
 use image::ImageFormat;
 use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 
+use super::exif;
+
 /// First bytes at an offset, and what they are of.
 const KINDS: &[(usize, &[u8], &str)] = &[
     (4, b"ftypheic", "a HEIC photo"),
@@ -30,6 +32,10 @@ const KINDS: &[(usize, &[u8], &str)] = &[
 
 /// What a file is of that is not read, if its first bytes tell.
 pub(super) fn named(bytes: &[u8]) -> Option<&'static str> {
+    // Raw photos are TIFFs whose first picture is a preview.
+    if exif::is_raw(bytes) {
+        return Some("a raw photo of a camera");
+    }
     let is = |&&(at, start, _): &&(usize, &[u8], &str)| bytes.get(at..).is_some_and(|bytes| bytes.starts_with(start));
     KINDS.iter().find(is).map(|(.., name)| *name)
 }
@@ -39,26 +45,35 @@ pub(super) fn has_more_frames(format: ImageFormat, bytes: &[u8]) -> bool {
     match format {
         ImageFormat::Png => PngDecoder::new(Cursor::new(bytes)).is_ok_and(|png| png.is_apng().unwrap_or(false)),
         ImageFormat::WebP => WebPDecoder::new(Cursor::new(bytes)).is_ok_and(|webp| webp.has_animation()),
-        ImageFormat::Tiff => has_second_directory(bytes).unwrap_or(false),
-        ImageFormat::Gif => image::codecs::gif::GifDecoder::new(Cursor::new(bytes))
-            .is_ok_and(|gif| image::AnimationDecoder::into_frames(gif).take(2).filter(Result::is_ok).count() == 2),
+        ImageFormat::Tiff => exif::has_thumbnail(bytes),
+        ImageFormat::Gif => gif_frames(bytes).is_some_and(|frames| frames > 1),
         _ => false,
     }
 }
 
-/// Whether a TIFF has a second directory of a picture.
-fn has_second_directory(bytes: &[u8]) -> Option<bool> {
-    let little_endian = bytes.starts_with(b"II");
-    let two = |at: usize| -> Option<usize> {
-        let bytes = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(usize::from(if little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }))
+/// Number of frames of a GIF, without decoding them.
+fn gif_frames(bytes: &[u8]) -> Option<usize> {
+    // The size of a colour table, by its flags.
+    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) };
+    let skip_blocks = |mut at: usize| loop {
+        match *bytes.get(at)? {
+            0 => return Some(at + 1),
+            length => at += 1 + usize::from(length),
+        }
     };
-    let four = |at: usize| -> Option<usize> {
-        let bytes = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) } as usize)
-    };
-    let first = four(4)?;
-    Some(four(first.checked_add(2 + 12 * two(first)?)?)? != 0)
+    let mut at = 13 + table(*bytes.get(10)?);
+    let mut frames = 0;
+    while let Some(&kind) = bytes.get(at) {
+        at = match kind {
+            0x21 => skip_blocks(at + 2)?,
+            0x2c => {
+                frames += 1;
+                skip_blocks(at + 11 + table(*bytes.get(at + 9)?))?
+            }
+            _ => break,
+        };
+    }
+    Some(frames)
 }
 
 #[cfg(test)]

@@ -15,7 +15,12 @@ pub(super) struct Structure {
 pub(super) fn structure(bytes: &[u8]) -> Structure {
     let mut found = Structure::default();
     let mut at = 2;
-    while let (Some(&0xff), Some(&marker)) = (bytes.get(at), bytes.get(at + 1)) {
+    while let (Some(&byte), Some(&marker)) = (bytes.get(at), bytes.get(at + 1)) {
+        // Decoders skip what lies between segments.
+        if byte != 0xff {
+            at += 1;
+            continue;
+        }
         let length = || Some(usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?])));
         match marker {
             0xff => at += 1,

@@ -3,7 +3,7 @@
 
 use image::{Rgb, imageops};
 
-use super::RestoreConfig;
+use super::{Border, RestoreConfig};
 use crate::picture::Picture;
 
 /// Colours of one bar differ by no more than this: rounding and compression.
@@ -25,7 +25,10 @@ pub(super) struct Frame {
 impl Frame {
     /// The bars around a photo, if it has any and the configuration does not depend on its size.
     pub fn around(photo: &Picture, config: &RestoreConfig) -> Option<Self> {
-        if config.degradation.holes().is_some() || !config.degradation.is_picture() {
+        let depends_on_all = config.degradation.holes().is_some() || !config.degradation.is_picture();
+        let wraps_around = config.border == Border::Periodic && config.degradation.has_border().unwrap_or(true);
+        // Transparent surroundings have colours of their own making.
+        if depends_on_all || wraps_around || photo.transparent().is_some() {
             return None;
         }
         let frame = Self::find(photo)?;

@@ -35,9 +35,9 @@ impl Budget<'_> {
             && self.device.max_tensor.is_none_or(|limit| largest <= limit)
     }
 
-    /// Whether `batch` images of `size` (height, width) fit.
+    /// Whether `batch` images of `size` (height, width) fit in windows as large as memory never divides.
     pub fn fits(&self, size: [usize; 2], batch: usize) -> bool {
-        self.window(size, batch).is_some()
+        self.fits_in(size, LARGEST_WINDOW, batch)
     }
 
     /// The side of the windows that a run has, which a whole image may be smaller than: the largest that fits.
@@ -57,7 +57,7 @@ impl Budget<'_> {
         }
         let pixels = height.checked_mul(width).unwrap_or(usize::MAX / 4096);
         let mut side = 16;
-        while self.fits([side + 16, side + 16], batch) {
+        while self.window([side + 16, side + 16], batch).is_some() {
             side += 16;
         }
         let largest = images(pixels, batch);

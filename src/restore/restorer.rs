@@ -156,7 +156,7 @@ impl Restorer {
     /// # Errors
     /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
     pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
-        if let Source::Photo(photo) = source
+        if let (Source::Photo(photo), None) = (source, &self.guide)
             && let Some(frame) = Frame::around(photo, config)
         {
             control.emit(Event::Found("bars of one colour at its border stay as they are"));
@@ -297,8 +297,8 @@ impl Restorer {
         Budget { prior: &self.prior, device: &self.device, derivatives }
     }
 
-    /// Refuses images that do not fit the memory, or that the classifier does not take.
-    /// The side of the windows that the others are restored in.
+    /// The side of the windows that images are evaluated in; refuses those that do not fit the memory, or that the classifier does not
+    /// take.
     fn check(&self, config: &RestoreConfig, [height, width]: [usize; 2], batch: usize) -> Result<usize> {
         if let Some(side) = self.guide.as_ref().map(|guide| guide.classifier.config().side())
             && [height, width] != [side, side]

@@ -612,6 +612,11 @@ fn helper_pictures_are_read_as_they_are_drawn() {
         "restore photo.png -o y.png --task deblur --kernel inverted.png",
         &["inverted.png", "invert the picture"],
     );
+    // A thin line on a large canvas.
+    let canvas =
+        Rgb32FImage::from_fn(31, 31, |x, y| Rgb([if y == 15 && (11..20).contains(&x) { 0.0 } else { 1.0 }; 3]));
+    Picture::new(canvas).write(&desk.path("canvas.png")).unwrap();
+    desk.fails("restore photo.png -o y.png --task deblur --kernel canvas.png", &["canvas.png", "invert the picture"]);
     desk.bar("line.png", 5, 1, 0..5);
     desk.bar("box.png", 3, 3, 0..3);
     for kernel in ["line.png", "box.png"] {
