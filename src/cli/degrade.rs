@@ -4,12 +4,9 @@ use std::path::PathBuf;
 
 use super::{note, say, task};
 use crate::degradation::{Context, inpainting::holes};
-use crate::device;
 use crate::error::{Error, Hint, Setting};
-use crate::noise::{Noise, Seeded, Stream};
 use crate::picture::Picture;
-use crate::restore::{Border, Measurement, RestoreConfig, Sensed, Source};
-use crate::sampler::signed_sigma;
+use crate::restore::{Border, RestoreConfig, Source};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -55,17 +52,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         };
         return Err(Error::mismatch(args.output.as_path(), fact, hint).into());
     }
-    let device = device::cpu("degrading is quick".into()).device;
-    let measurement = Measurement::new(&degradation, args.border, size, &device)?;
-    let y = measurement.measure(photo.to_tensor(&device));
-    let noise = Seeded::new(args.seed, Stream::Measurement).draw(y.dims(), &device);
-    let y = measurement.with_noise(y, noise, signed_sigma(sigma));
-    let written = if is_picture {
-        Picture::from_tensor(y)?.with_extras_of(&photo, true).write(&args.output)
-    } else {
-        Sensed::new(y, crate::restore::Description { size, degradation, sigma })?.write(&args.output)
-    };
-    written.map_err(Error::at_output)?;
+    let degraded = Source::degraded(&photo, &degradation, args.border, sigma, args.seed)?;
+    degraded.write(&args.output).map_err(Error::at_output)?;
     say(format!("{}: noise {sigma}, seed {}", args.output.display(), args.seed));
     Ok(())
 }

@@ -12,6 +12,7 @@ mod border;
 mod channels;
 mod config;
 mod defaults;
+mod degraded;
 mod fit;
 mod frame;
 mod measurement;
