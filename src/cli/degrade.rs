@@ -37,7 +37,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     super::restore::refuse_overwriting(&args.output, args.task.files().chain([args.photo.as_path()]))?;
     let photo = Picture::read(&args.photo)?;
-    photo.check_transparency(&args.output)?;
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];
     let degradation = args.task.degradation(&Context { size, seed: args.seed, holes: holes(&photo) })?;
@@ -51,6 +50,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             true => ("this degradation makes a picture", "end the output in .png, .jpg, .webp or .tiff"),
         };
         return Err(Error::mismatch(args.output.as_path(), fact, hint).into());
+    }
+    if is_picture {
+        let [_, height, width] = degradation.check(size)?;
+        for lost in photo.losses(&args.output, [height, width])? {
+            note(format!("{} will lack {lost}", args.output.display()));
+        }
     }
     let degraded = Source::degraded(&photo, &degradation, args.border, sigma, args.seed)?;
     degraded.write(&args.output).map_err(Error::at_output)?;

@@ -9,7 +9,9 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use super::operator::filter_flat;
-use super::{Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio, share, walsh_hadamard};
+use super::{
+    Family, Kind, LinearOperator, Preconditioner, Preset, Spectral, StageKind, check_ratio, share, walsh_hadamard,
+};
 use crate::error::Result;
 use crate::noise::{Stream, generator};
 
@@ -34,9 +36,7 @@ pub static KIND: Kind = Kind {
     parameters: &[walsh_hadamard::RATIO, walsh_hadamard::SENSING],
     presets: &[Preset { scale: Some("ratio"), ..Preset::new("cs_blockbased", "Random projections of blocks") }],
     usual_sigma: None,
-    parse: |values, context| {
-        Ok(BlockSensing { ratio: walsh_hadamard::ratio(values)?, seed: context.seed }.into())
-    },
+    parse: |values, context| Ok(BlockSensing { ratio: walsh_hadamard::ratio(values)?, seed: context.seed }.into()),
     examples: |_| vec![("cs_blockbased", BlockSensing { ratio: 0.25, seed: 3 }.into())],
 };
 
@@ -48,7 +48,8 @@ impl StageKind for BlockSensing {
     fn check(&self, [channels, height, width]: [usize; 3]) -> Result<[usize; 3]> {
         check_ratio(self.ratio)?;
         let of_row = |(_, down, block_height): (usize, usize, usize)| -> usize {
-            let of_blocks = spans(width).into_iter().map(|(_, across, block_width)| (across, block_height * block_width));
+            let of_blocks =
+                spans(width).into_iter().map(|(_, across, block_width)| (across, block_height * block_width));
             of_blocks.map(|(across, pixels)| down * across * share(self.ratio, pixels)).sum()
         };
         Ok([channels, 1, spans(height).into_iter().map(of_row).sum()])

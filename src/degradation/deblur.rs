@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::psf::Kernel;
-use super::{Convolution, Form, Family, Kind, LinearOperator, Preset, Psf, Separable, Stage, StageKind};
+use super::{Convolution, Family, Form, Kind, LinearOperator, Preset, Psf, Separable, Stage, StageKind};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::{self, Parameter, Values};
 use crate::picture::Picture;
@@ -66,7 +66,11 @@ pub static KIND: Kind = Kind {
             let hint = Hint::set(Setting::KERNEL, "gauss:1.6").or(Hint::set(Setting::KERNEL, "motion:15,30"));
             Error::mismatch(Setting::KERNEL, "deblurring needs to know the blur", hint)
         })?;
-        Ok(Deblur { psf: parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?, form: form(values)?.unwrap_or(Form::Fft) }.into())
+        Ok(Deblur {
+            psf: parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?,
+            form: form(values)?.unwrap_or(Form::Fft),
+        }
+        .into())
     },
     examples,
 };
@@ -192,4 +196,3 @@ fn parse_psf(text: &str) -> Result<Psf> {
     psf.kernel()?;
     Ok(psf)
 }
-

@@ -70,8 +70,7 @@ impl Mask {
 
     /// Known pixels as 1, unknown ones as 0.
     pub fn values(&self) -> Vec<f32> {
-        let run = |(i, &length): (usize, &usize)| std::iter::repeat_n(if i % 2 == 0 { 1.0 } else { 0.0 }, length);
-        self.runs.iter().enumerate().flat_map(run).collect()
+        self.unknown().into_iter().map(|unknown| if unknown { 0.0 } else { 1.0 }).collect()
     }
 }
 

@@ -46,16 +46,20 @@ impl Kernel {
         Self { height: vertical.len(), width: horizontal.len(), values }
     }
 
+    /// The outer product of `taps`, divided by their sum, with themselves.
+    fn squared(taps: Vec<f64>) -> Self {
+        let total: f64 = taps.iter().sum();
+        let taps: Vec<f64> = taps.into_iter().map(|tap| tap / total).collect();
+        Self::outer(&taps, &taps)
+    }
+
     /// Keys' kernel stretched by `scale`, on the `4 scale + 1` pixels it covers.
     ///
     /// # Panics
     /// If `scale` is 0.
     pub fn bicubic(scale: usize) -> Self {
         assert!(scale > 0, "a scale of at least 1");
-        let taps: Vec<f64> = (0..=4 * scale).map(|i| keys((i as f64 - 2.0 * scale as f64) / scale as f64)).collect();
-        let total: f64 = taps.iter().sum();
-        let taps: Vec<f64> = taps.into_iter().map(|t| t / total).collect();
-        Self::outer(&taps, &taps)
+        Self::squared((0..=4 * scale).map(|i| keys((i as f64 - 2.0 * scale as f64) / scale as f64)).collect())
     }
 
     /// The same centred on blocks of `scale` pixels instead of on their first one: for convolutions of which every `scale`-th pixel is
@@ -69,10 +73,7 @@ impl Kernel {
         let center = (scale - 1.0) / 2.0;
         let reach = (2.0 * scale + center).floor() as i64;
         // A convolution takes its taps in reverse.
-        let taps: Vec<f64> = (-reach..=reach).map(|i| keys((-i as f64 - center) / scale)).collect();
-        let total: f64 = taps.iter().sum();
-        let taps: Vec<f64> = taps.into_iter().map(|t| t / total).collect();
-        Self::outer(&taps, &taps)
+        Self::squared((-reach..=reach).map(|i| keys((-i as f64 - center) / scale)).collect())
     }
 }
 

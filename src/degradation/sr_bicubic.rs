@@ -3,7 +3,9 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Convolution, Form, Family, Kind, LinearOperator, Mirrored, Preset, Separable, StageKind, check_scale, deblur};
+use super::{
+    Convolution, Family, Form, Kind, LinearOperator, Mirrored, Preset, Separable, StageKind, check_scale, deblur,
+};
 use crate::error::Result;
 use crate::parameter::{self, Parameter, Values};
 use crate::picture::Picture;
@@ -42,9 +44,7 @@ pub static KIND: Kind = Kind {
     parameters: &[SCALE, REDUCTION, deblur::FORM],
     presets: &[Preset { scale: Some("scale"), ..Preset::new("sr_bicubic", "Bicubic reduction") }],
     usual_sigma: None,
-    parse: |values, _| {
-        Ok(SrBicubic { scale: scale(values)?, form: deblur::form(values)?.unwrap_or(Form::Svd) }.into())
-    },
+    parse: |values, _| Ok(SrBicubic { scale: scale(values)?, form: deblur::form(values)?.unwrap_or(Form::Svd) }.into()),
     examples: |_| {
         let stage = |scale, form| SrBicubic { scale, form }.into();
         vec![

@@ -50,13 +50,12 @@ type Encode = fn(&Held, &mut Vec<u8>, &Path) -> Result<()>;
 
 /// Formats that are read only.
 const fn read_only(name: &'static str, endings: &'static [&'static str]) -> Format {
-    let gray = false;
     Format {
         name,
         endings,
         transparency: true,
-        gray,
-        transparent_gray: gray,
+        gray: false,
+        transparent_gray: false,
         deep: false,
         icc: false,
         exif: 0,
@@ -172,21 +171,15 @@ impl Picture {
         if bytes.is_empty() {
             return Err(refuse("the file is empty".into(), READABLE));
         }
+        if let Some(name) = foreign::named(bytes) {
+            return Err(refuse(format!("it is {name}, which is not read"), CONVERT));
+        }
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
         let reader = reader.map_err(|e| refuse(format!("it cannot be decoded ({e})"), READABLE))?;
-        if foreign::named(bytes).is_some_and(|name| name.starts_with("a raw")) {
-            return Err(refuse("it is a raw photo of a camera, which is not read".into(), CONVERT));
-        }
-        let format = reader.format().ok_or_else(|| match foreign::named(bytes) {
-            Some(name) => refuse(format!("it is {name}, which is not read"), CONVERT),
-            None => refuse("it is not a picture".into(), READABLE),
-        })?;
-        let damaged = |e: ImageError| match (foreign::named(bytes), e) {
-            (Some(name), _) => refuse(format!("it is {name}, which is not read"), CONVERT),
-            (None, ImageError::Unsupported(e)) => {
-                refuse(format!("it is a kind of {format:?} that is not read ({e})"), CONVERT)
-            }
-            (None, e) => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
+        let format = reader.format().ok_or_else(|| refuse("it is not a picture".into(), READABLE))?;
+        let damaged = |e: ImageError| match e {
+            ImageError::Unsupported(e) => refuse(format!("it is a kind of {format:?} that is not read ({e})"), CONVERT),
+            e => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
         };
         let mut decoder = reader.into_decoder().map_err(damaged)?;
         let (width, height) = decoder.dimensions();
@@ -332,7 +325,7 @@ impl Picture {
         self.extras.gray && holds
     }
 
-    /// EXIF with this picture's size, and a thumbnail of it in the place of another.
+    /// EXIF of at most `most` bytes with this picture's size, and a thumbnail of it in the place of another where that fits.
     fn renewed(&self, exif: &[u8], most: usize) -> Option<Vec<u8>> {
         const SIDE: u32 = 160;
         let thumbnail = || {
@@ -340,10 +333,10 @@ impl Picture {
             let mut bytes = Vec::new();
             small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 75)).ok().map(|()| bytes)
         };
-        let thumbnail = exif::has_thumbnail(exif).then(thumbnail).flatten();
+        let thumbnail = exif::has_second_directory(exif).then(thumbnail).flatten();
         let size = [self.pixels.width(), self.pixels.height()];
-        let whole = exif::renewed(exif, size, thumbnail.as_deref())?;
-        if whole.len() <= most { Some(whole) } else { exif::renewed(exif, size, None) }
+        let with = |thumbnail| exif::renewed(exif, size, thumbnail).filter(|exif| exif.len() <= most);
+        with(thumbnail.as_deref()).or_else(|| with(None))
     }
 
     /// The pixels in the number type of a file.
@@ -385,11 +378,7 @@ impl<'a> Held<'a> {
             image: picture.to_image(gray, extras.deep && format.deep),
             // A profile is for grey or for colour, not for both.
             icc: extras.icc.as_ref().filter(|_| format.icc && gray == extras.gray),
-            exif: extras
-                .exif
-                .as_deref()
-                .and_then(|exif| picture.renewed(exif, format.exif))
-                .filter(|exif| exif.len() <= format.exif),
+            exif: extras.exif.as_deref().and_then(|exif| picture.renewed(exif, format.exif)),
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn renewed(exif: &[u8], [width, height]: [u32; 2], thumbnail: Option<
 }
 
 /// Whether there is a directory after the picture's: of a thumbnail, or in a TIFF of another page.
-pub(super) fn has_thumbnail(exif: &[u8]) -> bool {
+pub(super) fn has_second_directory(exif: &[u8]) -> bool {
     let directory = || {
         let block = Block::read(exif)?;
         block.next(block.first()?)
@@ -224,7 +224,7 @@ mod tests {
     fn sizes_and_thumbnails_are_renewed_and_the_rest_stays() {
         for little_endian in [true, false] {
             let exif = example(little_endian);
-            assert!(has_thumbnail(&exif));
+            assert!(has_second_directory(&exif));
             let renewed = renewed(&exif, [128, 70_000], Some(b"another one")).unwrap();
             let block = Block::read(&renewed).unwrap();
             let first = block.first().unwrap();
@@ -243,10 +243,10 @@ mod tests {
     fn thumbnails_are_dropped_and_damaged_blocks_survived() {
         let exif = example(true);
         let without = renewed(&exif, [1, 1], None).unwrap();
-        assert!(!has_thumbnail(&without) && without.len() < exif.len());
+        assert!(!has_second_directory(&without) && without.len() < exif.len());
         for length in 0..exif.len() {
             _ = renewed(&exif[..length], [1, 1], Some(b"x"));
-            _ = has_thumbnail(&exif[..length]);
+            _ = has_second_directory(&exif[..length]);
         }
         for at in 0..exif.len() {
             let mut damaged = exif.clone();

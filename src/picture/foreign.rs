@@ -45,7 +45,7 @@ pub(super) fn has_more_frames(format: ImageFormat, bytes: &[u8]) -> bool {
     match format {
         ImageFormat::Png => PngDecoder::new(Cursor::new(bytes)).is_ok_and(|png| png.is_apng().unwrap_or(false)),
         ImageFormat::WebP => WebPDecoder::new(Cursor::new(bytes)).is_ok_and(|webp| webp.has_animation()),
-        ImageFormat::Tiff => exif::has_thumbnail(bytes),
+        ImageFormat::Tiff => exif::has_second_directory(bytes),
         ImageFormat::Gif => gif_frames(bytes).is_some_and(|frames| frames > 1),
         _ => false,
     }

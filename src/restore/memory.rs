@@ -17,7 +17,12 @@ const LARGEST_WINDOW: usize = 1024;
 /// Images of the whole size that are alive at once beside the network: the state, the estimate, the measurement, spectra.
 const WHOLE_IMAGES: u64 = 12;
 
-/// Bytes of the image-sized tensors of a run.
+/// Large enough to be refused, small enough for the footprint's arithmetic.
+fn pixels([height, width]: [usize; 2]) -> usize {
+    height.checked_mul(width).unwrap_or(usize::MAX / 4096)
+}
+
+/// Bytes of one tensor of so many pixels for each of `batch` images.
 fn images(pixels: usize, batch: usize) -> u64 {
     (pixels as u64).saturating_mul(3 * size_of::<f32>() as u64).saturating_mul(batch as u64)
 }
@@ -25,8 +30,7 @@ fn images(pixels: usize, batch: usize) -> u64 {
 impl Budget<'_> {
     /// Whether `batch` images of `size` (height, width) fit in windows of at most `side`.
     fn fits_in(&self, size: [usize; 2], side: usize, batch: usize) -> bool {
-        // Large enough to be refused, small enough for the footprint's arithmetic.
-        let pixels = size[0].checked_mul(size[1]).unwrap_or(usize::MAX / 4096);
+        let pixels = pixels(size);
         let window = size[0].min(side).saturating_mul(size[1].min(side)).min(pixels);
         let network = self.prior.working_memory(window, batch, self.derivatives);
         let whole = if window < pixels { WHOLE_IMAGES.saturating_mul(images(pixels, batch)) } else { 0 };
@@ -55,19 +59,19 @@ impl Budget<'_> {
         if let Some(side) = self.window([height, width], batch) {
             return Ok(side);
         }
-        let pixels = height.checked_mul(width).unwrap_or(usize::MAX / 4096);
+        let pixels = pixels([height, width]);
         let mut side = 16;
         while self.window([side + 16, side + 16], batch).is_some() {
             side += 16;
         }
-        let largest = images(pixels, batch);
+        let window = (SMALLEST_WINDOW * SMALLEST_WINDOW).min(pixels);
+        let largest = self.prior.largest_tensor(window, batch).max(images(pixels, batch));
         let by_tensor = self.device.max_tensor.filter(|&limit| largest > limit);
         let (needed, available) = match by_tensor {
             Some(limit) => (largest, limit),
             None => {
-                let window = (SMALLEST_WINDOW * SMALLEST_WINDOW).min(pixels);
                 let network = self.prior.working_memory(window, batch, self.derivatives);
-                (network.saturating_add(WHOLE_IMAGES.saturating_mul(largest)), self.device.memory)
+                (network.saturating_add(WHOLE_IMAGES.saturating_mul(images(pixels, batch))), self.device.memory)
             }
         };
         Err(Error::TooLarge {

@@ -122,21 +122,16 @@ impl HqsSampler {
 
     /// Noise of standard deviation 1 in the directions that the measurement's noise, whitened to `sigma`, does not reach.
     fn missing(&self, sigma: f64, problem: &Problem, draw: impl FnOnce() -> Tensor<4>) -> Option<Tensor<4>> {
-        let zeta = self.0.zeta;
-        let open = |n: Tensor<4>| {
-            let rho = rho(1.0, sigma, problem);
-            (n.clone() - problem.operator.regularized_inverse(problem.operator.apply(n), rho)) * zeta
-        };
-        match problem.beyond {
-            None if zeta == 0.0 => None,
-            None => Some(open(draw())),
-            Some(colors) if zeta == 0.0 => Some(colors.apply(draw())),
-            Some(colors) => {
-                let n = draw();
-                let open = open(n.clone());
-                Some(colors.apply(n - open.clone()) + open)
-            }
+        if self.0.zeta == 0.0 {
+            return problem.beyond.map(|colors| colors.apply(draw()));
         }
+        let n = draw();
+        let said = problem.operator.regularized_inverse(problem.operator.apply(n.clone()), rho(1.0, sigma, problem));
+        let open = (n.clone() - said) * self.0.zeta;
+        Some(match problem.beyond {
+            Some(colors) => colors.apply(n - open.clone()) + open,
+            None => open,
+        })
     }
 }
 
