@@ -184,7 +184,8 @@ impl Made {
         let values = values.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
         let degradation = match task {
             "inpaint" => Degradation::from(Inpainting { mask: holes(name, size) }),
-            _ => degradation::of_task(task, &values, &degradation::Context { size, seed: 3, holes: None })?.into(),
+            _ => degradation::of_task(task, &values, &degradation::Context { size, seed: 3, ..Default::default() })?
+                .into(),
         };
         let device = &restorer.device().device;
         let channels = if photo.is_gray() { Channels::Gray } else { Channels::Independent };

@@ -45,6 +45,7 @@ settings! {
     GUIDANCE_SCALE "guidance_scale",
     INJECT_NOISE "inject_noise",
     INVERT_MASK "invert_mask",
+    JPEG_QUALITY "jpeg_quality",
     KERNEL "kernel",
     MASK "mask",
     METHOD "method",

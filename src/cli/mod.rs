@@ -6,6 +6,7 @@ mod devices;
 mod eval;
 mod experiment;
 mod flags;
+mod inspect;
 mod method;
 mod models;
 mod prior;
@@ -38,6 +39,8 @@ Examples:
   fdgr restore small.jpg -o big.png --task sr --scale 4           enlarge
   fdgr restore shaky.jpg -o sharp.png --task deblur --kernel motion:15,30
   fdgr restore noisy.jpg -o clean.png --task denoise
+  fdgr restore blocky.jpg -o smooth.png --task jpeg
+  fdgr inspect photo.jpg                                          what it shows of noise and compression
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr experiment --model photo --path_y photos/ --deg deblur_gauss -i blur        measure it on many pictures
   fdgr models list                                                list available priors
@@ -47,6 +50,8 @@ Examples:
 enum Command {
     /// Restore photos that are already degraded
     Restore(Box<restore::Args>),
+    /// Say what noise and compression a photo shows, and what would treat it
+    Inspect(inspect::Args),
     /// Degrade a photo, for trying things out
     Degrade(degrade::Args),
     /// Degrade and restore a sample photo, with numbers and a picture
@@ -85,6 +90,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Restore(args) => restore::run(*args),
         Command::Degrade(args) => degrade::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Experiment(args) => experiment::run(&args, &typed),
         Command::Eval(args) => eval::run(&args),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use walkdir::WalkDir;
 
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, task};
@@ -23,17 +24,22 @@ Examples:
   fdgr restore blurred.png -o sharp.png --task deblur --kernel gauss:1.6 --sigma 0.02
   fdgr restore shaken.jpg -o sharp.png --task deblur --kernel motion:15,30
   fdgr restore noisy.jpg -o clean.png --task denoise --sigma 0.1
+  fdgr restore blocky.jpg -o smooth.png --task jpeg
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr restore grey.jpg -o colour.png --task colorize
   fdgr restore soft.jpg -o big.png --task deblur,sr --kernel gauss:1 --scale 2
   fdgr restore *.jpg -o restored/ --task denoise
+  fdgr restore photos/ -o restored/ --task denoise --skip-existing
   fdgr restore --recipe big.png.recipe.json -o again.png")]
 pub(super) struct Args {
-    /// The photos
+    /// The photos; of a folder all pictures in it and below
     photos: Vec<PathBuf>,
     /// Where the picture goes; a folder for several [default: NAME-restored.png beside each photo]
     #[arg(short, long, value_name = "FILE|FOLDER")]
     output: Option<PathBuf>,
+    /// Leave photos out whose output is there already, such as those of a run that was stopped
+    #[arg(long)]
+    skip_existing: bool,
     /// Choose the photos in a dialog
     #[arg(long, conflicts_with = "photos")]
     pick: bool,
@@ -91,6 +97,9 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
         );
     }
     let jobs = plan(&args)?;
+    if jobs.is_empty() {
+        return Ok(());
+    }
     progress::stop_on_ctrl_c();
     let mut failed = 0;
     let mut ready = Vec::new();
@@ -185,6 +194,7 @@ fn request(args: &Args, source: &Source) -> Result<Request> {
         size: source.measured_size(),
         seed: args.seed.or(made.and_then(Degradation::seed)).unwrap_or(0),
         holes: source.photo().and_then(holes),
+        compression: source.photo().and_then(|photo| photo.compression.clone()),
     };
     let named = made.is_some_and(|made| args.task.tasks == [made.name()]) && !args.task.has_values();
     let degradation = match args.task.tasks.is_empty() || named {
@@ -236,50 +246,83 @@ fn load_recipe(args: &Args, path: &Path) -> Result<Repeated> {
     Ok((Recipe::read(path)?, path.into()))
 }
 
+/// What the names of outputs beside their photos end in.
+const RESTORED: &str = "-restored.png";
+
+/// The photos that were named, and where they lie below the folders that were.
+fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut all = Vec::new();
+    for named in &args.photos {
+        if !named.is_dir() {
+            all.push((named.clone(), named.file_name().unwrap_or_default().into()));
+            continue;
+        }
+        // What an earlier run wrote is no photo.
+        let is_output = |path: &Path| match &args.output {
+            Some(output) => path.starts_with(output) && output != named,
+            None => path.to_string_lossy().ends_with(RESTORED),
+        };
+        let before = all.len();
+        for entry in WalkDir::new(named).sort_by_file_name() {
+            let entry = entry.map_err(|e| Error::unreadable(named, e))?;
+            let path = entry.path();
+            if entry.file_type().is_file() && picture::has_known_ending(path) && !is_output(path) {
+                let below = path.strip_prefix(named).unwrap_or(path).to_path_buf();
+                all.push((path.to_path_buf(), below));
+            }
+        }
+        if all.len() == before {
+            let fact = "there is no picture in it or below";
+            return Err(Error::mismatch(named.as_path(), fact, "name a folder with pictures"));
+        }
+    }
+    Ok(all)
+}
+
 /// Pairs photos with outputs, and refuses what cannot be written before anything is computed.
 fn plan(args: &Args) -> Result<Vec<Job>> {
+    let found = found(args)?;
+    let has_folders = args.photos.iter().any(|photo| photo.is_dir());
     let into_folder = args.output.as_ref().is_some_and(|output| {
-        args.photos.len() > 1 || output.is_dir() || output.as_os_str().to_string_lossy().ends_with(['/', '\\'])
+        let named_folder = output.as_os_str().to_string_lossy().ends_with(['/', '\\']);
+        found.len() > 1 || has_folders || output.is_dir() || named_folder
     });
-    if let (Some(output), true) = (&args.output, args.photos.len() > 1)
+    if let (Some(output), true) = (&args.output, found.len() > 1 || has_folders)
         && (output.is_file() || Picture::has_picture_ending(output))
     {
         let fact = "it is the name of one picture, but there are several photos";
         return Err(Error::mismatch(output.as_path(), fact, "pass a folder with -o"));
     }
-    let job = |photo: &PathBuf| {
-        let stem = photo.file_stem().unwrap_or_default();
+    let job = |(photo, below): &(PathBuf, PathBuf)| {
         let named = |end: &str| {
-            let mut name = stem.to_owned();
+            let mut name = photo.file_stem().unwrap_or_default().to_owned();
             name.push(end);
             name
         };
         let output = match &args.output {
-            Some(folder) if into_folder => folder.join(named(".png")),
+            Some(folder) if into_folder => folder.join(below.with_file_name(named(".png"))),
             Some(file) => file.clone(),
-            None => photo.with_file_name(named("-restored.png")),
+            None => photo.with_file_name(named(RESTORED)),
         };
         Job { photo: photo.clone(), output }
     };
-    let jobs: Vec<Job> = args.photos.iter().map(job).collect();
-    for photo in &args.photos {
-        if photo.is_dir() {
-            return Err(Error::mismatch(
-                photo.as_path(),
-                "it is a folder",
-                "name the photos in it, such as FOLDER/*.jpg",
-            ));
-        }
-    }
-    if let (Some(folder), true) = (&args.output, into_folder) {
-        std::fs::create_dir_all(folder).writing(folder).map_err(Error::at_output)?;
+    let mut jobs: Vec<Job> = found.iter().map(job).collect();
+    if args.skip_existing {
+        // The recipe is written last.
+        let is_done = |job: &Job| job.output.exists() && Recipe::path_for(&job.output).exists();
+        let all = jobs.len();
+        jobs.retain(|job| !is_done(job));
+        note(format!("{} of {all} photos have their output already", all - jobs.len()));
     }
     if let Some(output) = files::collision(jobs.iter().map(|job| job.output.as_path())) {
         let hint = "give each photo a name of its own, or restore them one by one";
         return Err(Error::mismatch(output, "two photos would be restored to it", hint));
     }
     for job in &jobs {
-        let inputs = args.photos.iter().map(PathBuf::as_path).chain(args.task.files());
+        if let (true, Some(folder)) = (into_folder, job.output.parent()) {
+            std::fs::create_dir_all(folder).writing(folder).map_err(Error::at_output)?;
+        }
+        let inputs = found.iter().map(|(photo, _)| photo.as_path()).chain(args.task.files());
         let inputs: Vec<&Path> = inputs.chain(args.recipe.as_deref()).chain(args.prior.files()).collect();
         let recipe = Recipe::path_for(&job.output);
         refuse_overwriting(&job.output, inputs.iter().copied())?;

@@ -174,6 +174,10 @@ impl StageKind for Inpainting {
         true
     }
 
+    fn is_uniform(&self) -> bool {
+        false
+    }
+
     fn holes(&self) -> Option<&Mask> {
         Some(&self.mask)
     }

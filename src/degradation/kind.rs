@@ -2,9 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::{LinearOperator, Mask, Stage, psf};
+use super::{ConvexSet, LinearOperator, Mask, Stage, psf};
 use crate::error::Result;
 use crate::parameter::{Parameter, Values};
+use crate::picture::Compression;
 
 /// What a stage says of itself.
 pub trait StageKind {
@@ -38,6 +39,26 @@ pub trait StageKind {
         false
     }
 
+    /// What a file keeps of a measurement `y`.
+    fn recorded(&self, y: Tensor<4>) -> Tensor<4> {
+        y
+    }
+
+    /// The set that the true measurement is known to lie in, where what was recorded says no more.
+    fn set_of(&self, _recorded: &Tensor<4>) -> Option<Box<dyn ConvexSet>> {
+        None
+    }
+
+    /// Whether other stages may come after it.
+    fn may_be_followed(&self) -> bool {
+        true
+    }
+
+    /// Whether it treats all places of an image alike.
+    fn is_uniform(&self) -> bool {
+        true
+    }
+
     /// The pixels that it loses, of what it measures.
     fn holes(&self) -> Option<&Mask> {
         None
@@ -67,7 +88,7 @@ pub trait StageKind {
 }
 
 /// What undoing a stage asks for: the defaults of methods follow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
     /// Noise is removed.
     Noise,
@@ -77,6 +98,11 @@ pub enum Family {
     Blur {
         /// Whether the kernel is narrow across and long along a path.
         shaken: bool,
+    },
+    /// Values were rounded by steps.
+    Quantized {
+        /// Standard deviation of an error that is spread evenly over a step, of a `[-1, 1]` image.
+        step: f64,
     },
     /// Holes are filled in.
     Holes,
@@ -140,4 +166,6 @@ pub struct Context {
     pub seed: u64,
     /// Holes of the picture that need no mask: its fully transparent pixels.
     pub holes: Option<Mask>,
+    /// How the picture's file was compressed, where it says so.
+    pub compression: Option<Compression>,
 }

@@ -33,7 +33,7 @@ pub use crop::Crop;
 pub use kind::{Context, Family, Kind, Preset, StageKind};
 pub use mirrored::Mirrored;
 pub use mixed::Mixed;
-pub use operator::{LinearOperator, Preconditioner, Spectral, conjugate_gradients};
+pub use operator::{ConvexSet, LinearOperator, Preconditioner, Spectral, conjugate_gradients};
 pub use psf::Psf;
 pub use separable::{Form, Separable};
 
@@ -91,6 +91,8 @@ stages! {
     average_pooling AveragePooling "sr_averagepooling",
     /// Convolution with a point spread function.
     deblur Deblur "deblur",
+    /// Cells of quantisation.
+    jpeg Jpeg "jpeg",
     /// Walsh-Hadamard coefficients.
     walsh_hadamard WalshHadamard "cs_walshhadamard",
     /// Random measurements of blocks.
@@ -234,6 +236,16 @@ impl Degradation {
         self.0.iter().any(|stage| stage.kind_of().family() == family)
     }
 
+    /// Whether it treats all places of an image alike.
+    pub fn is_uniform(&self) -> bool {
+        self.0.iter().all(|stage| stage.kind_of().is_uniform())
+    }
+
+    /// Whether what a file recorded says no more of the measurement than a set that it lies in.
+    pub fn is_quantized(&self) -> bool {
+        matches!(self.0.last().map(|stage| stage.kind_of().family()), Some(Family::Quantized { .. }))
+    }
+
     /// The pixels of a photo that are filled in.
     pub fn holes(&self) -> Option<&Mask> {
         self.0.last().and_then(|stage| stage.kind_of().holes())
@@ -249,6 +261,10 @@ impl Degradation {
     /// # Errors
     /// Sizes that do not fit a stage, and parameters outside their range.
     pub fn check(&self, [height, width]: [usize; 2]) -> Result<[usize; 3]> {
+        if let Some(early) = self.0.iter().rev().skip(1).find(|stage| !stage.kind_of().may_be_followed()) {
+            let fact = format!("{} is how the file was written, after everything else", early.kind().task);
+            return Err(Error::mismatch(Setting::DEGRADATION, fact, "put it last"));
+        }
         self.0.iter().try_fold([3, height, width], |shape, stage| stage.kind_of().check(shape))
     }
 

@@ -82,6 +82,12 @@ pub(super) fn filter_flat(a: &dyn LinearOperator, s: f64, x: Tensor<4>, f: &dyn 
     if f(0.0) == 0.0 { seen } else { seen + x * f(0.0) }
 }
 
+/// A closed convex set of measurements.
+pub trait ConvexSet: std::fmt::Debug + Send + Sync {
+    /// The member that is closest to a measurement `A x`, or in a metric close to it.
+    fn nearest(&self, ax: Tensor<4>) -> Tensor<4>;
+}
+
 /// An approximation of `(A Aᵀ + eta I)⁻¹ y` after some iterations from 0, one system a picture, preconditioned by
 /// `precondition`. Nothing is read from the device.
 pub fn conjugate_gradients<A: LinearOperator + ?Sized>(

@@ -86,7 +86,7 @@ impl NamedDegradation {
         }
         // The reference also seeds the kernel of a picture with ten times its index.
         let seed = if preset.per_picture { 10 * index as u64 } else { seed };
-        Ok((kind.parse)(&values, &Context { size: [side; 2], seed, holes: None })?.into())
+        Ok((kind.parse)(&values, &Context { size: [side; 2], seed, ..Context::default() })?.into())
     }
 
     /// Whether each picture has its own degradation, so that pictures cannot share a batch.

@@ -129,6 +129,12 @@ pub fn endings() -> Vec<&'static str> {
     FORMATS.iter().flat_map(|format| format.endings).copied().collect()
 }
 
+/// Whether a name ends as those of picture files do.
+pub fn has_known_ending(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| endings().contains(&ending.as_str()))
+}
+
 /// Every format that is written.
 pub fn formats() -> impl Iterator<Item = &'static Format> {
     FORMATS.iter().filter(|format| format.encode.is_some())
@@ -194,7 +200,8 @@ impl Picture {
         }
         let original = decoder.original_color_type();
         let structure = (format == ImageFormat::Jpeg).then(|| jpeg::structure(bytes));
-        let four_inks = structure.is_some_and(|structure| structure.components == Some(4));
+        let components = structure.as_ref().and_then(|structure| structure.components.as_ref());
+        let four_inks = components.is_some_and(|components| components.len() == 4);
         if four_inks || matches!(original, ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
             return Err(refuse("its colours are CMYK".into(), "convert it to RGB"));
         }
@@ -226,16 +233,20 @@ impl Picture {
         pixels.iter_mut().for_each(|v| *v = if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) });
         let remarks = [
             structure
+                .as_ref()
                 .is_some_and(|structure| !structure.complete)
                 .then_some("its end is missing, so that its lower part may be wrong"),
             structure
+                .as_ref()
                 .is_some_and(|structure| structure.has_more)
                 .then_some("only its first picture is used, without what others add to it, such as a gain map"),
             foreign::has_more_frames(format, bytes).then_some("only the first of its pictures is used"),
             beyond.then_some("values outside 0 to 1 are cut off"),
         ];
         let remarks = remarks.into_iter().flatten().map(ToOwned::to_owned).collect();
-        Ok(Self { remarks, extras, ..Self::new(pixels) })
+        let size = [height as usize, width as usize];
+        let compression = structure.and_then(|structure| structure.compression(orientation, size));
+        Ok(Self { remarks, extras, compression, ..Self::new(pixels) })
     }
 
     /// Writes the picture in the format of the name's ending: beside its place first, then renamed into it.

@@ -13,7 +13,8 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
 
-pub use codec::{Format, MAX_PIXELS, endings, formats};
+pub use codec::{Format, MAX_PIXELS, endings, formats, has_known_ending};
+pub use jpeg::{BLOCK, Compression, QuantizationTable};
 
 /// A picture in the colour space of its file.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Picture {
     pub extras: Extras,
     /// What of its file is not in it, in sentences.
     pub remarks: Vec<String>,
+    /// How its file was compressed, where that is known.
+    pub compression: Option<Compression>,
 }
 
 /// What a picture's file holds beside its colours; a restored picture keeps it.
@@ -43,7 +46,7 @@ pub struct Extras {
 impl Picture {
     /// A picture of RGB pixels in `[0, 1]`.
     pub fn new(pixels: Rgb32FImage) -> Self {
-        Self { pixels, extras: Extras::default(), remarks: Vec::new() }
+        Self { pixels, extras: Extras::default(), remarks: Vec::new(), compression: None }
     }
 
     /// Width in pixels.

@@ -145,6 +145,11 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
             let (lambda, zeta) = (0.15 * (1.0 + noisy) + 0.2 * strong, 0.85 * noisy);
             Hqs { sigma_1: 2.0 * some.sigma_1.max(signed_sigma(*sigma)), lambda, zeta, ..some }
         }
+        Some(Family::Quantized { step }) => {
+            let (sigma_1, sigma_end) = ((2.5 * step).clamp(0.02, 0.2), (0.5 * step).clamp(0.004, 0.03));
+            let zeta = if channels.are_independent() { 0.5 } else { 0.0 };
+            Hqs { sigma_1: sigma_1 * channels.strongest(), sigma_end, zeta, ..some }
+        }
         // Holes start from their borders, far from what was there.
         Some(Family::Holes) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
         Some(Family::Blur { .. }) => {
@@ -196,7 +201,7 @@ fn tuned(degradation: &Degradation, sigma: f64) -> Tuned {
     };
     let ddpg = |zeta| Method::ddpg(Guidance { zeta, inject_noise: true, ..Guidance::DEFAULT });
     let (method, start, evaluations) = match degradation.first_family() {
-        Family::Noise => (Method::DiffPir(DiffPir::DEFAULT), 0.3, [10, 30, 50]),
+        Family::Noise | Family::Quantized { .. } => (Method::DiffPir(DiffPir::DEFAULT), 0.3, [10, 30, 50]),
         Family::Resolution => (fdgr(16.0, 0.2, Regularization::g_plus(2.0)), 0.2, [10, 20, 20]),
         Family::Blur { shaken: true } => (deblur(12.0, 0.9), 0.3, [5, 20, 20]),
         Family::Blur { shaken: false } => (deblur(8.0, 0.6), 0.3, [5, 20, 20]),

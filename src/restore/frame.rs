@@ -25,7 +25,7 @@ pub(super) struct Frame {
 impl Frame {
     /// The bars around a photo, if it has any and the configuration does not depend on its size.
     pub fn around(photo: &Picture, config: &RestoreConfig) -> Option<Self> {
-        let depends_on_all = config.degradation.holes().is_some() || !config.degradation.is_picture();
+        let depends_on_all = !config.degradation.is_uniform() || !config.degradation.is_picture();
         let wraps_around = config.border == Border::Periodic && config.degradation.has_border().unwrap_or(true);
         // Transparent surroundings have colours of their own making.
         if depends_on_all || wraps_around || photo.transparent().is_some() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::{Border, DataModel, RestoreConfig, border};
-use crate::degradation::{ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, psf::Kernel};
+use crate::degradation::{
+    ChannelMix, Convolution, Crop, Degradation, LinearOperator, Mixed, Stage, StageKind, psf::Kernel,
+};
 use crate::error::{Error, Result};
 use crate::sampler::Data;
 
@@ -238,11 +240,15 @@ impl Measurement {
         Ok(self.masked(y))
     }
 
+    fn last_stage(&self) -> Option<&dyn StageKind> {
+        let degradation = self.degradation.as_ref()?;
+        degradation.stages().last().map(Stage::kind_of)
+    }
+
     /// The same where something is measured, and 0 in holes that the last stage makes.
     fn masked(&self, y: Tensor<4>) -> Tensor<4> {
-        let last = self.degradation.as_ref().and_then(|degradation| degradation.stages().last());
         match self.operator.stages().last() {
-            Some(mask) if last.is_some_and(|stage| stage.kind_of().masks_noise()) => {
+            Some(mask) if self.last_stage().is_some_and(StageKind::masks_noise) => {
                 let batch = y.dims()[0];
                 self.operator.joined(mask.apply(self.operator.split(y)), batch)
             }
@@ -250,13 +256,21 @@ impl Measurement {
         }
     }
 
-    /// A measurement `y` with `noise` of standard deviation `sigma_y` of a `[-1, 1]` image, which does not fall into holes.
+    /// A measurement `y` with `noise` of standard deviation `sigma_y` of a `[-1, 1]` image, which does not fall into holes, as it is
+    /// recorded.
     pub fn with_noise(&self, y: Tensor<4>, noise: Tensor<4>, sigma_y: f64) -> Tensor<4> {
-        y + self.masked(noise) * sigma_y
+        let y = y + self.masked(noise) * sigma_y;
+        match self.last_stage() {
+            Some(stage) => stage.recorded(y),
+            None => y,
+        }
     }
 
     /// What `y` says of the true measurement.
     pub fn data(&self, y: Tensor<4>, model: DataModel) -> Data {
+        if let Some(set) = self.last_stage().and_then(|stage| stage.set_of(&y)) {
+            return Data::Set { y, set: set.into() };
+        }
         match model {
             DataModel::Exact => Data::Exact(y),
             DataModel::Intervals => intervals(y),

@@ -16,13 +16,13 @@
 //! A denoiser that knows white noise only takes any other noise for texture. The noise that `x` inherits from the measurement
 //! is not white where the channels share it (a grey photo has one noise in three) or where `A` discards a part of the spectrum, so
 //! the state gets noise in the directions that are missing: those of colour in full, and with the weight `zeta` those that the
-//! measurement leaves open, `sigma_k (n - Aᵀ (A Aᵀ + sigma_y² / sigma_k²)⁻¹ A n)` of white noise `n`.
+//! measurement leaves open (of data that are a set those of colour, too), `sigma_k (n - Aᵀ (A Aᵀ + sigma_y² / sigma_k²)⁻¹ A n)` of white noise `n`.
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Estimate, Moment, Parameters, Problem, Sampler, Step, Symmetry, Timeline,
+    Data, Estimate, Moment, Parameters, Problem, Sampler, Step, Symmetry, Timeline,
     schedule::{Betas, noise_level},
 };
 use crate::degradation::LinearOperator;
@@ -126,8 +126,15 @@ impl HqsSampler {
             return problem.beyond.map(|colors| colors.apply(draw()));
         }
         let n = draw();
-        let said = problem.operator.regularized_inverse(problem.operator.apply(n.clone()), rho(1.0, sigma, problem));
-        let open = (n.clone() - said) * self.0.zeta;
+        let open = match problem.data {
+            Data::Exact(_) | Data::Interval { .. } => {
+                let measured = problem.operator.apply(n.clone());
+                n.clone() - problem.operator.regularized_inverse(measured, rho(1.0, sigma, problem))
+            }
+            // What is wrong inside a set is mostly luma, which the channels share.
+            Data::Set { .. } => n.clone() - n.clone().mean_dim(1),
+        };
+        let open = open * self.0.zeta;
         Some(match problem.beyond {
             Some(colors) => colors.apply(n - open.clone()) + open,
             None => open,

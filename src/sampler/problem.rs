@@ -1,8 +1,10 @@
 //! What a sampler is asked: an operator, data and their noise.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 
-use crate::degradation::{ChannelMix, LinearOperator};
+use crate::degradation::{ChannelMix, ConvexSet, LinearOperator};
 
 /// Standard deviation of noise in units of a `[-1, 1]` image, from `sigma` in units of a `[0, 1]` image.
 pub fn signed_sigma(sigma: f64) -> f64 {
@@ -24,13 +26,20 @@ pub enum Data {
         /// Upper bounds.
         high: Tensor<4>,
     },
+    /// Another convex set around `y`.
+    Set {
+        /// The recorded values.
+        y: Tensor<4>,
+        /// What the true ones lie in.
+        set: Arc<dyn ConvexSet>,
+    },
 }
 
 impl Data {
     /// The measured values.
     pub fn y(&self) -> &Tensor<4> {
         match self {
-            Self::Exact(y) | Self::Interval { y, .. } => y,
+            Self::Exact(y) | Self::Interval { y, .. } | Self::Set { y, .. } => y,
         }
     }
 
@@ -39,13 +48,14 @@ impl Data {
         match self {
             Self::Exact(y) => y.clone(),
             Self::Interval { low, high, .. } => ax.max_pair(low.clone()).min_pair(high.clone()),
+            Self::Set { set, .. } => set.nearest(ax),
         }
     }
 
     /// Whether bounds have the shape of the values.
     pub(super) fn is_of_one_shape(&self) -> bool {
         match self {
-            Self::Exact(_) => true,
+            Self::Exact(_) | Self::Set { .. } => true,
             Self::Interval { y, low, high } => [low.dims(), high.dims()] == [y.dims(); 2],
         }
     }

@@ -266,7 +266,7 @@ fn bad_files_get_a_sentence() {
         desk.fails(&format!("restore {file} -o x.png --task denoise --device cpu"), words);
         desk.fails(&format!("degrade {file} -o x.png --task denoise"), words);
     }
-    desk.fails("restore folder.png -o x.png --task denoise --device cpu", &["folder.png", "it is a folder"]);
+    desk.fails("restore folder.png -o x.png --task denoise --device cpu", &["folder.png", "no picture"]);
     desk.fails("degrade folder.png -o x.png --task denoise", &["folder.png", "cannot be read"]);
     for (file, word) in [
         ("cmyk.jpg", "CMYK"),
@@ -398,6 +398,59 @@ fn no_adapter_is_a_sentence() {
             assert!(!errors.contains("internal error"), "{errors}");
         }
     }
+}
+
+#[test]
+fn folders_are_restored_with_what_is_in_them_and_gone_on_with() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path("album/2023/deep")).unwrap();
+    desk.picture("album/a.png", 16, 16);
+    desk.picture("album/2023/b.png", 16, 16);
+    desk.picture("album/2023/deep/b.png", 16, 16);
+    std::fs::write(desk.path("album/notes.txt"), b"no picture").unwrap();
+    let command = "restore album -o album/out --task denoise --sigma 0.1 --quality draft --device cpu";
+    desk.succeeds(command);
+    let outputs = ["a.png", "2023/b.png", "2023/deep/b.png"].map(|name| desk.path(&format!("album/out/{name}")));
+    assert!(outputs.iter().all(|output| output.exists()));
+    // What is complete stays; a picture without its recipe is not.
+    std::fs::remove_file(&outputs[0]).unwrap();
+    std::fs::remove_file(desk.path("album/out/2023/b.png.recipe.json")).unwrap();
+    let said = desk.succeeds(&format!("{command} --skip-existing"));
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert_eq!(desk.succeeds(&format!("{command} --skip-existing")), "");
+    desk.fails("restore album -o x.png --task denoise --device cpu", &["x.png", "one picture"]);
+}
+
+#[test]
+fn compressed_photos_stay_in_the_cells_of_their_file() {
+    let desk = Desk::new();
+    desk.picture("photo.png", 45, 38);
+    let said = desk.succeeds("degrade photo.png -o low.png --task jpeg --jpeg-quality 20");
+    assert!(said.contains("low.png"), "{said}");
+    desk.succeeds("restore low.png -o better.png --task jpeg --jpeg-quality 20 --device cpu");
+    let read = |name: &str| Picture::read(&desk.path(name)).unwrap();
+    let [original, low, better] = ["photo.png", "low.png", "better.png"].map(read);
+    let distance = |a: &Picture| fdgr::metrics::psnr(a.pixels(), original.pixels());
+    assert!(distance(&better) > distance(&low), "{:.2} dB become {:.2} dB", distance(&low), distance(&better));
+    desk.fails("restore low.png -o x.png --task jpeg --device cpu", &["--jpeg-quality", "no JPEG"]);
+    desk.fails("restore low.png -o x.png --task jpeg,sr --jpeg-quality 20 --device cpu", &["put it last"]);
+    desk.fails("restore low.png -o x.png --task jpeg --jpeg-quality 20 --method ddrm --device cpu", &["ddrm", "cells"]);
+    desk.fails("restore low.png -o x.png --task jpeg --jpeg-quality 0 --device cpu", &["--jpeg-quality", "1"]);
+}
+
+#[test]
+fn inspection_says_what_would_help() {
+    let desk = Desk::new();
+    desk.picture("photo.png", 96, 80);
+    let image = image::open(desk.path("photo.png")).unwrap().into_rgb8();
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 30);
+    image.write_with_encoder(encoder).unwrap();
+    std::fs::write(desk.path("low.jpg"), bytes).unwrap();
+    let said = desk.succeeds("inspect low.jpg photo.png");
+    assert!(said.contains("quality of about 30") && said.contains("fdgr restore low.jpg --task jpeg"), "{said}");
+    assert!(said.contains("photo.png: 96x80 pixels") && !said.contains("restore photo.png --task jpeg"), "{said}");
+    desk.fails("inspect nothing.jpg", &["nothing.jpg", "cannot be read"]);
 }
 
 #[test]

@@ -49,7 +49,9 @@ impl Case {
             return Inpainting { mask: Mask::from_fn(size[0], size[1], known) }.into();
         }
         let values = self.parameters.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
-        degradation::of_task(&self.task, &values, &Context { size, seed: 3, holes: None }).expect("a task").into()
+        degradation::of_task(&self.task, &values, &Context { size, seed: 3, ..Default::default() })
+            .expect("a task")
+            .into()
     }
 }
 
