@@ -422,9 +422,11 @@ fn folders_are_restored_with_what_is_in_them_and_gone_on_with() {
 }
 
 #[test]
-fn compressed_photos_stay_in_the_cells_of_their_file() {
+fn compressed_photos_are_restored_by_their_quality() {
     let desk = Desk::new();
-    desk.picture("photo.png", 45, 38);
+    let sample = Picture::read(Path::new("assets/samples/10_otter.png")).unwrap();
+    // Sides that are no multiples of a block's.
+    sample.cropped(40, 60, 93, 70).write(&desk.path("photo.png")).unwrap();
     let said = desk.succeeds("degrade photo.png -o low.png --task jpeg --jpeg-quality 20");
     assert!(said.contains("low.png"), "{said}");
     desk.succeeds("restore low.png -o better.png --task jpeg --jpeg-quality 20 --device cpu");
