@@ -20,7 +20,7 @@ impl Words for Flags {
             (Self::Experiment, "degradation" | "kernel" | "reduction" | "sensing") => "--deg",
             (Self::Experiment, "sigma") => "--sigma_y",
             (Self::Experiment, "form") => "--operator_imp",
-            (Self::Experiment, "scale" | "ratio") => "--deg_scale",
+            (Self::Experiment, "scale" | "ratio" | "jpeg_quality") => "--deg_scale",
             (Self::Experiment, "pictures") => "--path_y",
             (Self::Experiment, "results") => "-i",
             (Self::Experiment, "subset") => "--subset_start and --subset_end",

@@ -35,7 +35,7 @@ pub static KIND: Kind = Kind {
     title: "Compressed by JPEG",
     chosen_by: None,
     parameters: &[QUALITY],
-    presets: &[Preset { values: &[("jpeg_quality", "10")], ..Preset::new("jpeg", "JPEG of quality 10") }],
+    presets: &[Preset { scale: Some("jpeg_quality"), ..Preset::new("jpeg", "JPEG, its quality as scale") }],
     usual_sigma: Some(0.0),
     parse: |values, context| {
         let given = values.get(QUALITY.name).map(|text| QUALITY.parse(text)).transpose()?;

@@ -22,7 +22,7 @@ const FORM: &str = "form";
 pub struct NamedDegradation {
     /// Name of a [`Preset`], such as `deblur_gauss`.
     pub deg: String,
-    /// Factor of super-resolution, or sampling ratio of compressed sensing; unused by the others.
+    /// Factor of super-resolution, sampling ratio of compressed sensing, or quality of JPEG; unused by the others.
     pub deg_scale: f64,
     /// How the operator is inverted.
     pub operator_imp: Form,
