@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Where the picture goes; a folder for several [default: NAME-restored.png beside each photo]
     #[arg(short, long, value_name = "FILE|FOLDER")]
     output: Option<PathBuf>,
-    /// Leave photos out whose output is there already, such as those of a run that was stopped
+    /// Leave photos out whose output and recipe are there already, such as those of a run that was stopped
     #[arg(long)]
     skip_existing: bool,
     /// Choose the photos in a dialog

@@ -11,6 +11,11 @@ impl RestoreConfig {
     pub fn check_for(&self, size: [usize; 2]) -> Result<()> {
         self.check()?;
         self.degradation.check(size)?;
+        if self.degradation.is_quantized() && self.degradation.magnifies() {
+            let fact = "cells of JPEG do not say how far a blur or noise before them can be undone";
+            let hint = Hint::from("leave jpeg out of the tasks, and give the strength of its noise");
+            return Err(Error::mismatch(Setting::DEGRADATION, fact, hint));
+        }
         let extent = Measurement::extent(&self.degradation, self.border, size)?;
         if !self.method.needs(self.sigma).spectrum {
             return Ok(());

@@ -436,6 +436,8 @@ fn compressed_photos_are_restored_by_their_quality() {
     assert!(distance(&better) > distance(&low), "{:.2} dB become {:.2} dB", distance(&low), distance(&better));
     desk.fails("restore low.png -o x.png --task jpeg --device cpu", &["--jpeg-quality", "no JPEG"]);
     desk.fails("restore low.png -o x.png --task jpeg,sr --jpeg-quality 20 --device cpu", &["put it last"]);
+    let blurred = "restore low.png -o x.png --task deblur,jpeg --kernel gauss:1 --jpeg-quality 20 --device cpu";
+    desk.fails(blurred, &["--task", "leave jpeg out"]);
     desk.fails("restore low.png -o x.png --task jpeg --jpeg-quality 20 --method ddrm --device cpu", &["ddrm", "cells"]);
     desk.fails("restore low.png -o x.png --task jpeg --jpeg-quality 0 --device cpu", &["--jpeg-quality", "1"]);
 }
