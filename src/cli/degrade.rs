@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let photo = Picture::read(&args.photo)?;
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];
-    let context = Context { size, seed: args.seed, holes: holes(&photo), compression: photo.compression.clone() };
+    let context = Context { size, seed: args.seed, holes: holes(&photo), compression: None };
     let degradation = args.task.degradation(&context)?;
     let usual = degradation.single().and_then(|stage| stage.kind().usual_sigma).unwrap_or(0.0);
     let sigma = args.task.sigma.unwrap_or(usual);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::words::Flags;
 use super::{note, say};
 use crate::estimate;
 use crate::picture::Picture;
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for path in &args.photos {
         let photo = match Picture::read(path) {
             Err(error) if args.photos.len() > 1 => {
-                note(error);
+                note(error.sentence(&Flags::Common));
                 failed += 1;
                 continue;
             }

@@ -107,7 +107,7 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     for job in &jobs {
         match prepare(&args, job, repeated.as_ref(), &progress::Terminal::new(&job.photo.display().to_string())) {
             Err(error) if jobs.len() > 1 && !progress::stopped() => {
-                note(error.sentence(&Flags::Common));
+                note_of(&job.photo, &error);
                 failed += 1;
             }
             prepared => {
@@ -128,7 +128,7 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     for (job, prepared) in ready {
         match restore(&args, job, prepared, &choice, repeated.as_ref(), &restorer) {
             Err(error) if jobs.len() > 1 && !progress::stopped() => {
-                note(error.sentence(&Flags::Common));
+                note_of(&job.photo, &error);
                 failed += 1;
             }
             done => done?,
@@ -136,6 +136,12 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     }
     anyhow::ensure!(failed == 0, "{failed} of {} pictures were not restored", jobs.len());
     Ok(())
+}
+
+/// Says what is wrong with a photo of several, and which one it is.
+fn note_of(photo: &Path, error: &Error) {
+    let (name, sentence) = (photo.display().to_string(), error.sentence(&Flags::Common));
+    note(if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") });
 }
 
 /// Opens the device and loads the prior.

@@ -24,7 +24,7 @@ pub struct Jpeg {
 
 const QUALITY: Parameter = Parameter::new(
     "jpeg_quality",
-    "quality that a picture was compressed with whose file is no JPEG any more, 1 to 100",
+    "quality of the compression, 1 to 100, where the file does not say it",
     parameter::Kind::Whole { low: 1, high: 100 },
 );
 
@@ -44,7 +44,7 @@ pub static KIND: Kind = Kind {
             (Some(quality), _) => Compression::standard(quality as u32),
             (None, Some(compression)) => compression.clone(),
             (None, None) => {
-                let fact = "the file is no JPEG in YCbCr or grey, so that its quantisation is not known";
+                let fact = "it is missing, and the photo's file does not say it, which a JPEG in YCbCr or grey would";
                 return Err(Error::mismatch(Setting::JPEG_QUALITY, fact, Hint::set(Setting::JPEG_QUALITY, "50")));
             }
         };

@@ -39,11 +39,13 @@ fn compression(photo: &Picture) -> Option<Finding> {
     })
 }
 
-/// What JPEG left of a picture has noise of its own, which its own task treats.
+/// The noise of a compressed picture is what JPEG made of it, which its own task treats.
 fn of_noise(estimate: &NoiseEstimate, compressed: bool) -> Finding {
-    let task = (!estimate.is_clean() && !compressed).then_some("denoise");
-    let compression = if !estimate.is_clean() && compressed { ", or what the compression left" } else { "" };
-    Finding { fact: format!("{}{compression}", estimate.describe()), task }
+    if compressed {
+        let fact = format!("its noise after compression is about {:.1}/255", estimate.sigma * 255.0);
+        return Finding { fact, task: None };
+    }
+    Finding { fact: estimate.describe(), task: (!estimate.is_clean()).then_some("denoise") }
 }
 
 fn cut_off(photo: &Picture) -> Option<Finding> {

@@ -129,10 +129,14 @@ pub fn endings() -> Vec<&'static str> {
     FORMATS.iter().flat_map(|format| format.endings).copied().collect()
 }
 
+/// The ending of a name in lower case.
+fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_lowercase())
+}
+
 /// Whether a name ends as those of picture files do.
 pub fn has_known_ending(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| endings().contains(&ending.as_str()))
+    ending(path).is_some_and(|ending| endings().contains(&ending.as_str()))
 }
 
 /// Every format that is written.
@@ -143,7 +147,7 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
 impl Format {
     /// The format that is written under the ending of a name.
     pub fn of(path: &Path) -> Option<&'static Self> {
-        let ending = path.extension()?.to_str()?.to_lowercase();
+        let ending = ending(path)?;
         formats().find(|format| format.endings.contains(&ending.as_str()))
     }
 

@@ -90,22 +90,21 @@ impl RestoreConfig {
             let fact = "measurements of compressed sensing are not rounded or cut off as pixels are";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
-        if self.degradation.is_quantized() && self.method.needs(self.sigma).exact_data {
-            let method = Subject::given(Setting::METHOD, self.method.name());
-            return Err(Error::mismatch(
-                method,
-                "it needs measured values that are points, and a JPEG gives cells",
-                "choose another method",
-            ));
-        }
-        if self.degradation.is_quantized() && self.data == DataModel::Intervals {
+        let quantized = self.degradation.is_quantized();
+        if quantized && self.data == DataModel::Intervals {
             let fact = "a JPEG says already in which cells its values lie";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
-        if self.data == DataModel::Intervals && self.method.needs(self.sigma).exact_data {
+        if (quantized || self.data == DataModel::Intervals) && self.method.needs(self.sigma).exact_data {
             let method = Subject::given(Setting::METHOD, self.method.name());
-            let hint = Hint::set(Setting::DATA, "exact").or("choose another method");
-            return Err(Error::mismatch(method, "it needs measured values that are points, not intervals", hint));
+            let (fact, hint) = match quantized {
+                true => ("it needs measured values that are points, not cells", "choose another method".into()),
+                false => (
+                    "it needs measured values that are points, not intervals",
+                    Hint::set(Setting::DATA, "exact").or("choose another method"),
+                ),
+            };
+            return Err(Error::mismatch(method, fact, hint));
         }
         if !self.travel.is_none() && !self.method.travels() {
             return Err(Error::mismatch(

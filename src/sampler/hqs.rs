@@ -16,7 +16,8 @@
 //! A denoiser that knows white noise only takes any other noise for texture. The noise that `x` inherits from the measurement
 //! is not white where the channels share it (a grey photo has one noise in three) or where `A` discards a part of the spectrum, so
 //! the state gets noise in the directions that are missing: those of colour in full, and with the weight `zeta` those that the
-//! measurement leaves open (of data that are a set those of colour, too), `sigma_k (n - Aᵀ (A Aᵀ + sigma_y² / sigma_k²)⁻¹ A n)` of white noise `n`.
+//! measurement leaves open, `sigma_k (n - Aᵀ (A Aᵀ + sigma_y² / sigma_k²)⁻¹ A n)` of white noise `n`; of data that are a set, whose error is
+//! mostly luma, those of colour.
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};

@@ -434,8 +434,11 @@ fn compressed_photos_are_restored_by_their_quality() {
     let [original, low, better] = ["photo.png", "low.png", "better.png"].map(read);
     let distance = |a: &Picture| fdgr::metrics::psnr(a.pixels(), original.pixels());
     assert!(distance(&better) > distance(&low), "{:.2} dB become {:.2} dB", distance(&low), distance(&better));
-    desk.fails("restore low.png -o x.png --task jpeg --device cpu", &["--jpeg-quality", "no JPEG"]);
+    desk.fails("restore low.png -o x.png --task jpeg --device cpu", &["--jpeg-quality", "does not say it"]);
     desk.fails("restore low.png -o x.png --task jpeg,sr --jpeg-quality 20 --device cpu", &["put it last"]);
+    let several = desk.run("restore photo.png low.png -o out --task jpeg --device cpu");
+    let said = String::from_utf8_lossy(&several.stderr);
+    assert!(!several.status.success() && said.contains("photo.png: --jpeg-quality"), "{said}");
     let blurred = "restore low.png -o x.png --task deblur,jpeg --kernel gauss:1 --jpeg-quality 20 --device cpu";
     desk.fails(blurred, &["--task", "leave jpeg out"]);
     desk.fails("restore low.png -o x.png --task jpeg --jpeg-quality 20 --method ddrm --device cpu", &["ddrm", "cells"]);
