@@ -219,6 +219,7 @@ impl Made {
                 sigma: options.known.then_some(self.config.sigma).into(),
                 seed: self.config.seed,
                 overrides,
+                ..Request::default()
             };
             let config = changed(&request.resolve(&source, &Silent)?, &options.settings)?;
             compared(restorer.restore(&source, &config, &Silent)?.picture, photo)

@@ -41,6 +41,7 @@ settings! {
     DEGRADATION "degradation",
     DEG_SCALE "deg_scale",
     DEVICE "device",
+    ENLARGED "enlarged",
     FORM "form",
     GUIDANCE_SCALE "guidance_scale",
     INJECT_NOISE "inject_noise",
@@ -255,11 +256,16 @@ pub enum Error {
     Device { device: String, fact: String, hint: Hint },
     /// An estimate that must not become a picture.
     BadEstimate { step: usize, fact: String, hint: Hint },
+    /// Nothing was found in a photo that a restoration would improve.
+    NotNeeded,
     /// The work was cancelled; `during` reads after "stopped".
     Stopped { during: String },
     /// A configuration, recipe or folder of results that cannot be used.
     Document { path: PathBuf, fact: String, hint: Hint },
 }
+
+/// What helps where nothing was found.
+static NAME_THE_DAMAGE: Hint = Hint::Give(Setting::DEGRADATION);
 
 impl Error {
     /// A value outside its range; the fact reads after "but".
@@ -337,6 +343,7 @@ impl Error {
             | Self::Device { hint, .. }
             | Self::BadEstimate { hint, .. }
             | Self::Document { hint, .. } => Some(hint),
+            Self::NotNeeded => Some(&NAME_THE_DAMAGE),
             Self::Unreadable { .. } | Self::Parameter { .. } | Self::TooLarge { .. } | Self::Stopped { .. } => None,
         }
     }
@@ -373,6 +380,7 @@ impl Error {
             | Self::Document { path, fact, .. } => format!("{}: {fact}", path.display()),
             Self::Device { device, fact, .. } => format!("{device}: {fact}"),
             Self::BadEstimate { step, fact, .. } => format!("step {step}: the estimate {fact}, so the run was stopped"),
+            Self::NotNeeded => "already clean: nothing was found that a restoration would improve".into(),
             Self::Stopped { during } => format!("stopped {during}"),
         };
         match self.hint() {

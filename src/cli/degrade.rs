@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{note, say, task};
-use crate::degradation::{Context, inpainting::holes};
+use crate::degradation::Context;
 use crate::error::{Error, Hint, Setting};
 use crate::picture::Picture;
 use crate::restore::{Border, RestoreConfig, Source};
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let photo = Picture::read(&args.photo)?;
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];
-    let context = Context { size, seed: args.seed, holes: holes(&photo), compression: None };
+    let context = Context { size, seed: args.seed, photo: Some(&photo) };
     let degradation = args.task.degradation(&context)?;
     let usual = degradation.single().and_then(|stage| stage.kind().usual_sigma).unwrap_or(0.0);
     let sigma = args.task.sigma.unwrap_or(usual);

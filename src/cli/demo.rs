@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use font8x8::UnicodeFonts;
-use image::{Rgb, Rgb32FImage, imageops};
+use image::{Rgb32FImage, imageops};
 
-use super::{DeviceArgs, prior, progress, say};
+use super::{DeviceArgs, prior, progress, say, sheet};
 use crate::degradation::{Degradation, Form, sr_bicubic::SrBicubic};
 use crate::device;
 use crate::error::{Error, PathContext};
@@ -23,8 +22,6 @@ const RESTORED: &str = "restored.png";
 const COMPARISON: &str = "comparison.png";
 const SCALE: usize = 4;
 const SIGMA: f64 = 0.05;
-/// Height of the strip that holds a label.
-const STRIP: u32 = 28;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -100,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (format!("{}, {after}", config.method.name()), restored.pixels().clone()),
     ];
     let comparison = args.output.join(COMPARISON);
-    Picture::new(side_by_side(&panels)).write(&comparison)?;
+    Picture::new(sheet::side_by_side(&panels)).write(&comparison)?;
 
     say(format!("task        super-resolution x{SCALE}, noise {SIGMA}, {}x{}", size[1], size[0]));
     say(format!("degraded    {raw}"));
@@ -114,40 +111,4 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 /// The measured pixels as blocks of the original's size.
 fn blocks(degraded: &Picture, [height, width]: [usize; 2]) -> Rgb32FImage {
     imageops::resize(degraded.pixels(), width as u32, height as u32, imageops::FilterType::Nearest)
-}
-
-/// Pictures of one size in a row, each under its label; small ones are enlarged so that labels fit.
-fn side_by_side(panels: &[(String, Rgb32FImage)]) -> Rgb32FImage {
-    const GAP: u32 = 4;
-    let (width, height) = panels.first().map_or((1, 1), |(_, picture)| picture.dimensions());
-    let zoom = (512 / width.max(1)).max(1);
-    let (width, height) = (width * zoom, height * zoom);
-    let count = panels.len() as u32;
-    let mut sheet = Rgb32FImage::from_pixel(count * (width + GAP) - GAP, height + STRIP, Rgb([1.0; 3]));
-    let longest = panels.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let letter_zoom = if longest as u32 * 16 <= width { 2 } else { 1 };
-    for (i, (label, picture)) in panels.iter().enumerate() {
-        let left = i as u32 * (width + GAP);
-        write_label(&mut sheet, label, left + 4, letter_zoom);
-        let picture = imageops::resize(picture, width, height, imageops::FilterType::Nearest);
-        imageops::replace(&mut sheet, &picture, left.into(), STRIP.into());
-    }
-    sheet
-}
-
-fn write_label(sheet: &mut Rgb32FImage, label: &str, left: u32, zoom: u32) {
-    let top = (STRIP - 8 * zoom) / 2;
-    for (i, glyph) in label.chars().filter_map(|c| font8x8::BASIC_FONTS.get(c)).enumerate() {
-        for (row, bits) in glyph.into_iter().enumerate() {
-            for column in (0..8u32).filter(|column| bits >> column & 1 == 1) {
-                for (dy, dx) in (0..zoom * zoom).map(|k| (k / zoom, k % zoom)) {
-                    let x = left + (i as u32 * 8 + column) * zoom + dx;
-                    let y = top + row as u32 * zoom + dy;
-                    if x < sheet.width() {
-                        sheet.put_pixel(x, y, Rgb([0.0; 3]));
-                    }
-                }
-            }
-        }
-    }
 }

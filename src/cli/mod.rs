@@ -13,6 +13,7 @@ mod prior;
 mod progress;
 mod report;
 mod restore;
+mod sheet;
 mod sweep;
 mod task;
 mod words;

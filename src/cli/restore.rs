@@ -9,20 +9,22 @@ use walkdir::WalkDir;
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, task};
 use crate::control::{Control, Silent};
-use crate::degradation::{Context, Degradation, inpainting::holes};
+use crate::degradation::{Context, Degradation};
 use crate::device;
 use crate::error::{Error, Hint, PathContext, Result, Setting};
 use crate::files;
 use crate::picture::{self, Picture};
 use crate::recipe::{Input, Recipe, check_hash};
-use crate::restore::{Auto, PriorChoice, Request, RestoreConfig, Restorer, Source};
+use crate::restore::{Auto, PriorChoice, Request, RestoreConfig, Restorer, Source, TargetSize};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
+  fdgr restore photo.jpg -o better.png
   fdgr restore small.jpg -o big.png --task sr --scale 4
+  fdgr restore small.jpg -o wide.png --task sr --width 3000
   fdgr restore blurred.png -o sharp.png --task deblur --kernel gauss:1.6 --sigma 0.02
-  fdgr restore shaken.jpg -o sharp.png --task deblur --kernel motion:15,30
+  fdgr restore shaken.jpg -o sharp.png --task deblur --kernel auto
   fdgr restore noisy.jpg -o clean.png --task denoise --sigma 0.1
   fdgr restore blocky.jpg -o smooth.png --task jpeg
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
@@ -40,6 +42,18 @@ pub(super) struct Args {
     /// Leave photos out whose output and recipe are there already, such as those of a run that was stopped
     #[arg(long)]
     skip_existing: bool,
+    /// Factor by which the photo was enlarged by interpolation: it is reduced by that first
+    #[arg(long, value_name = "FACTOR")]
+    enlarged: Option<f64>,
+    /// Width of the result in pixels
+    #[arg(long, value_name = "PIXELS", conflicts_with = "height")]
+    width: Option<usize>,
+    /// Height of the result in pixels
+    #[arg(long, value_name = "PIXELS")]
+    height: Option<usize>,
+    /// Denoise a photo without --task even if nothing is found that would be improved
+    #[arg(long, conflicts_with = "task")]
+    force: bool,
     /// Choose the photos in a dialog
     #[arg(long, conflicts_with = "photos")]
     pick: bool,
@@ -101,11 +115,15 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
         return Ok(());
     }
     progress::stop_on_ctrl_c();
-    let mut failed = 0;
+    let (mut failed, mut left) = (0, 0);
     let mut ready = Vec::new();
     // Bad input is found before a device is opened and a prior loaded; one bad picture does not cost the others.
     for job in &jobs {
         match prepare(&args, job, repeated.as_ref(), &progress::Terminal::new(&job.photo.display().to_string())) {
+            Err(error @ Error::NotNeeded) => {
+                note_of(&job.photo, &error);
+                left += 1;
+            }
             Err(error) if jobs.len() > 1 && !progress::stopped() => {
                 note_of(&job.photo, &error);
                 failed += 1;
@@ -123,7 +141,10 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
             }
         }
     }
-    anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", jobs.len());
+    if ready.is_empty() && failed == 0 {
+        return Ok(());
+    }
+    anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", jobs.len() - left);
     let (restorer, choice) = load(&args, repeated.as_ref())?;
     for (job, prepared) in ready {
         match restore(&args, job, prepared, &choice, repeated.as_ref(), &restorer) {
@@ -178,8 +199,8 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         Some((recipe, _)) => recipe.config.clone(),
         None => request(args, &source)?.resolve(&source, control)?,
     };
-    let size = source.image_size(&config.degradation);
-    config.check_for(size)?;
+    config.check_for(config.image_size(&source))?;
+    let size = config.result_size(&source);
     let mut remarks = Vec::new();
     if let Some(photo) = source.photo() {
         remarks.clone_from(&photo.remarks);
@@ -195,19 +216,23 @@ fn request(args: &Args, source: &Source) -> Result<Request> {
         Source::Photo(_) => None,
         Source::Sensed(sensed) => Some(&sensed.description.degradation),
     };
+    // Masks and the like are of the photo before it was enlarged.
+    let reduced = args.enlarged.and_then(|factor| Some(source.photo()?.before_enlargement(factor)));
+    let photo = reduced.as_ref().or(source.photo());
+    let size = photo.map_or(source.measured_size(), |photo| [photo.height(), photo.width()]);
     let seed = args.seed.unwrap_or(0);
-    let context = Context {
-        size: source.measured_size(),
-        seed: args.seed.or(made.and_then(Degradation::seed)).unwrap_or(0),
-        holes: source.photo().and_then(holes),
-        compression: source.photo().and_then(|photo| photo.compression.clone()),
-    };
-    let named = made.is_some_and(|made| args.task.tasks == [made.name()]) && !args.task.has_values();
-    let degradation = match args.task.tasks.is_empty() || named {
+    let made_with = args.seed.or(made.and_then(Degradation::seed));
+    let context = Context { size, seed: made_with.unwrap_or(0), photo };
+    let given = args.width.map(TargetSize::Width).or(args.height.map(TargetSize::Height));
+    let (task, target) = args.task.sized(given, size)?;
+    let named = made.is_some_and(|made| task.tasks == [made.name()]) && !task.has_values();
+    let is_open = task.tasks.is_empty() && (made.is_some() || !task.has_values());
+    let degradation = match is_open || named {
         true => Auto::Auto,
-        false => Auto::Given(args.task.degradation(&context)?),
+        false => Auto::Given(task.degradation(&context)?),
     };
-    Ok(Request { degradation, sigma: args.task.sigma.into(), seed, overrides: args.method.overrides() })
+    let (sigma, overrides) = (task.sigma.into(), args.method.overrides());
+    Ok(Request { degradation, sigma, seed, enlarged: args.enlarged, size: target, force: args.force, overrides })
 }
 
 fn restore(
@@ -223,7 +248,7 @@ fn restore(
         Some(prepared) => prepared,
         None => prepare(args, job, repeated, &Silent)?,
     };
-    prior::hint(restorer.prior(), source.image_size(&config.degradation));
+    prior::hint(restorer.prior(), config.image_size(&source));
     let terminal = progress::Terminal::new(&job.photo.display().to_string());
     let restored = restorer.restore(&source, &config, &terminal)?;
     drop(terminal);

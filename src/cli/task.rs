@@ -8,6 +8,7 @@ use super::flags;
 use crate::degradation::{self, Context, Degradation};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::{Kind, Parameter, Values};
+use crate::restore::TargetSize;
 
 const HEADING: &str = "What happened to the picture";
 
@@ -23,7 +24,7 @@ pub(super) struct Args {
 
 impl Args {
     /// The degradation of a picture, whose image or measurement has the context's size.
-    pub fn degradation(&self, context: &Context) -> Result<Degradation> {
+    pub fn degradation(&self, context: &Context<'_>) -> Result<Degradation> {
         for (name, _) in self.values.iter() {
             let owners = degradation::owners(name);
             if !self.tasks.iter().any(|task| owners.contains(&task.as_str())) {
@@ -39,6 +40,17 @@ impl Args {
             degradation::of_task(task, &own, context)
         };
         Ok(Degradation::new(self.tasks.iter().map(stage).collect::<Result<_>>()?))
+    }
+
+    /// The same with a whole factor of super-resolution, and the size that the result of a photo of `size` is to have, if it is not
+    /// that factor's.
+    pub fn sized(&self, given: Option<TargetSize>, size: [usize; 2]) -> Result<(Self, Option<TargetSize>)> {
+        let mut task = self.clone();
+        let fraction = TargetSize::take(&mut task.values)?;
+        if let (Some(target), true, None) = (given, task.tasks.iter().any(|task| task == "sr"), task.values.get("scale")) {
+            task.values.insert("scale", target.whole_scale(size).to_string());
+        }
+        Ok((task, given.or(fraction)))
     }
 
     /// Whether any flag was given.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::psf::Kernel;
 use super::{Convolution, Family, Form, Kind, LinearOperator, Preset, Psf, Separable, Stage, StageKind};
-use crate::error::{Error, Hint, Result, Setting};
+use crate::error::{Error, Hint, Result, Setting, Subject};
+use crate::estimate::{self, Confidence};
 use crate::parameter::{self, Parameter, Values};
 use crate::picture::Picture;
 
@@ -33,9 +34,12 @@ pub(super) fn form(values: &Values) -> Result<Option<Form>> {
     Ok(given.map(|form| if form == "svd" { Form::Svd } else { Form::Fft }))
 }
 
+/// The kernel that is to be found in the photo.
+const AUTO: &str = "auto";
+
 const KERNEL: Parameter = Parameter::new(
     "kernel",
-    "blur: gauss:SIGMA[,SIZE], motion:LENGTH,ANGLE (degrees counter-clockwise), uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, \
+    "blur: auto (found in the photo), gauss:SIGMA[,SIZE], motion:LENGTH,ANGLE (degrees counter-clockwise), uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, \
      random:SIZE,INTENSITY,SEED, or a picture of the kernel",
     parameter::Kind::Text("KERNEL"),
 );
@@ -44,7 +48,7 @@ const KERNEL: Parameter = Parameter::new(
 pub static KIND: Kind = Kind {
     name: "deblur",
     task: "deblur",
-    title: "Blurred by a known kernel",
+    title: "Blurred",
     chosen_by: None,
     parameters: &[KERNEL, FORM],
     presets: &[
@@ -63,11 +67,15 @@ pub static KIND: Kind = Kind {
     usual_sigma: None,
     parse: |values, context| {
         let kernel = values.get("kernel").ok_or_else(|| {
-            let hint = Hint::set(Setting::KERNEL, "gauss:1.6").or(Hint::set(Setting::KERNEL, "motion:15,30"));
+            let hint = Hint::set(Setting::KERNEL, AUTO).or(Hint::set(Setting::KERNEL, "gauss:1.6"));
             Error::mismatch(Setting::KERNEL, "deblurring needs to know the blur", hint)
         })?;
+        let psf = match (kernel, context.photo) {
+            (AUTO, Some(photo)) => estimated(photo)?,
+            _ => parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?,
+        };
         Ok(Deblur {
-            psf: parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?,
+            psf,
             form: form(values)?.unwrap_or(Form::Fft),
         }
         .into())
@@ -122,6 +130,25 @@ impl StageKind for Deblur {
         match self.form {
             Form::Fft => self.psf.kernel().map(Some),
             Form::Svd => Ok(None),
+        }
+    }
+}
+
+/// The blur that a photo shows.
+fn estimated(photo: &Picture) -> Result<Psf> {
+    let inside = estimate::Inside::find(photo).map(|inside| inside.of(photo));
+    let photo = inside.as_ref().unwrap_or(photo);
+    let given = |hint: Hint| hint.or(Hint::set(Setting::KERNEL, "motion:15,30"));
+    let subject = Subject::given(Setting::KERNEL, AUTO);
+    match estimate::blur(photo, &estimate::noise(photo)) {
+        Some(found) if found.confidence == Confidence::High => parse_psf(&found.kernel()),
+        Some(found) => {
+            let hint = given(Hint::set(Setting::KERNEL, found.kernel()));
+            Err(Error::mismatch(subject, format!("the photo is {}", found.describe()), hint))
+        }
+        None => {
+            let fact = "no blur was found that could be undone: the photo is sharp, too small, or blurred otherwise";
+            Err(Error::mismatch(subject, fact, given(Hint::set(Setting::KERNEL, "gauss:1.6"))))
         }
     }
 }

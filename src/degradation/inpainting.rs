@@ -100,7 +100,7 @@ pub static KIND: Kind = Kind {
     },
 };
 
-fn parse(values: &Values, context: &Context) -> Result<Stage> {
+fn parse(values: &Values, context: &Context<'_>) -> Result<Stage> {
     if let Some(path) = values.get("mask") {
         let inverted = values.get("invert_mask") == Some("1");
         return Ok(Inpainting { mask: read_mask(Path::new(path), context.size, inverted)? }.into());
@@ -109,8 +109,8 @@ fn parse(values: &Values, context: &Context) -> Result<Stage> {
         let hint = Hint::Give(Setting::MASK).or(Hint::Omit(Setting::INVERT_MASK));
         return Err(Error::mismatch(Setting::INVERT_MASK, "there is no mask to invert", hint));
     }
-    match &context.holes {
-        Some(mask) => Ok(Inpainting { mask: mask.clone() }.into()),
+    match context.photo.and_then(holes) {
+        Some(mask) => Ok(Inpainting { mask }.into()),
         None => {
             let hint = Hint::set(Setting::MASK, "FILE")
                 .or("the file is a picture that is white where to fill in")
@@ -121,7 +121,7 @@ fn parse(values: &Values, context: &Context) -> Result<Stage> {
 }
 
 /// The fully transparent pixels of a photo as holes, if there are any.
-pub fn holes(photo: &Picture) -> Option<Mask> {
+fn holes(photo: &Picture) -> Option<Mask> {
     let transparent = photo.transparent()?;
     Some(Mask::from_fn(photo.height(), photo.width(), |y, x| !transparent[y * photo.width() + x]))
 }

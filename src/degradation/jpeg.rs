@@ -40,7 +40,7 @@ pub static KIND: Kind = Kind {
     parse: |values, context| {
         let given = values.get(QUALITY.name).map(|text| QUALITY.parse(text)).transpose()?;
         let quality = given.and_then(|value| value.as_u64());
-        let compression = match (quality, &context.compression) {
+        let compression = match (quality, context.photo.and_then(|photo| photo.compression.as_ref())) {
             (Some(quality), _) => Compression::standard(quality as u32),
             (None, Some(compression)) => compression.clone(),
             (None, None) => {
@@ -55,7 +55,7 @@ pub static KIND: Kind = Kind {
 
 impl StageKind for Jpeg {
     fn family(&self) -> Family {
-        Family::Quantized { step: self.step() }
+        Family::Quantized { step: 2.0 * self.compression.step() }
     }
 
     fn check(&self, image: [usize; 3]) -> Result<[usize; 3]> {
@@ -89,16 +89,6 @@ impl StageKind for Jpeg {
 
     fn classical_estimate(&self, _: &dyn LinearOperator, y: Tensor<4>, _: f64) -> Result<Tensor<4>> {
         Ok(y)
-    }
-}
-
-impl Jpeg {
-    /// Standard deviation of an error that is spread evenly over a step, the root mean square over the ten lowest frequencies of luma, of
-    /// a `[-1, 1]` image.
-    fn step(&self) -> f64 {
-        let low = (0..BLOCK * BLOCK).map(|i| [i / BLOCK, i % BLOCK]).filter(|[i, j]| i + j < 4);
-        let squares: Vec<f64> = low.map(|[i, j]| f64::from(self.compression.tables[0][i][j]).powi(2)).collect();
-        (squares.iter().sum::<f64>() / squares.len() as f64 / 12.0).sqrt() / LEVELS
     }
 }
 

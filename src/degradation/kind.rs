@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::{ConvexSet, LinearOperator, Mask, Stage, psf};
 use crate::error::Result;
 use crate::parameter::{Parameter, Values};
-use crate::picture::Compression;
+use crate::picture::Picture;
 
 /// What a stage says of itself.
 pub trait StageKind {
@@ -130,7 +130,7 @@ pub struct Kind {
     /// Standard deviation of the noise that is assumed where none is given or estimated, of a `[0, 1]` image.
     pub usual_sigma: Option<f64>,
     /// The stage of these values.
-    pub parse: fn(&Values, &Context) -> Result<Stage>,
+    pub parse: fn(&Values, &Context<'_>) -> Result<Stage>,
     /// Stages for images of height and width (multiples of 4) that show every form of it; the laws run over these.
     pub examples: fn([usize; 2]) -> Vec<(&'static str, Stage)>,
 }
@@ -158,14 +158,12 @@ impl Preset {
 }
 
 /// What a stage may depend on beside its parameters.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
     /// Height and width of the image, or of the measurement where only that is known.
     pub size: [usize; 2],
     /// Fixes sampling patterns and random kernels.
     pub seed: u64,
-    /// Holes of the picture that need no mask: its fully transparent pixels.
-    pub holes: Option<Mask>,
-    /// How the picture's file was compressed, where it says so.
-    pub compression: Option<Compression>,
+    /// The photo that is restored, if it is one: it may show what is not given.
+    pub photo: Option<&'a Picture>,
 }

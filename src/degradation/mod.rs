@@ -115,7 +115,7 @@ pub fn preset_names() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// Unknown tasks, parameters of other tasks, and values outside their range.
-pub fn of_task(task: &str, values: &Values, context: &Context) -> Result<Stage> {
+pub fn of_task(task: &str, values: &Values, context: &Context<'_>) -> Result<Stage> {
     let own: Vec<&&Kind> = kinds().iter().filter(|kind| kind.task == task).collect();
     let known: Vec<&str> = tasks().map(|(task, _)| task).collect();
     let Some(first) = own.first() else {

@@ -1,30 +1,110 @@
-//! What a photo and its file show of what happened to it.
+//! What a photo and its file show of what happened to it, and what would undo it.
 
-use super::{NoiseEstimate, noise};
+use super::{BlurEstimate, Confidence, Inside, NoiseEstimate, blur, enlargement, noise};
+use crate::parameter::Values;
 use crate::picture::Picture;
 
 /// Compression at this quality or better leaves nothing that a restoration would gain.
 const GOOD_QUALITY: u32 = 85;
 /// A smaller share of pixels without a value is that of lamps and pupils.
 const MUCH: f64 = 0.01;
+/// Half a step of 8 bits.
+const HALF_STEP: f32 = 0.5 / 255.0;
 
-/// One thing that was looked for.
+/// Everything that was looked for and found in a photo.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// What was found, what should be treated first first.
+    pub findings: Vec<Finding>,
+    /// Its noise.
+    pub noise: NoiseEstimate,
+    /// Its blur.
+    pub blur: Option<BlurEstimate>,
+    /// What is inside bars of one colour around it.
+    pub inside: Option<Inside>,
+}
+
+/// One thing that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// What was found, in one clause.
     pub fact: String,
-    /// The task that would treat it.
-    pub task: Option<&'static str>,
+    /// What would undo it.
+    pub treatment: Option<Treatment>,
+    /// How far it is to be trusted.
+    pub confidence: Confidence,
 }
 
-/// What is found of noise, of compression and of pixels without a value. A blur, an enlargement and lost colours are not looked for.
-pub fn diagnosis(photo: &Picture) -> Vec<Finding> {
-    let compressed = compression(photo);
-    let noise = of_noise(&noise(photo), compressed.as_ref().is_some_and(|found| found.task.is_some()));
-    compressed.into_iter().chain([noise]).chain(cut_off(photo)).collect()
+/// A task with its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Treatment {
+    /// The task.
+    pub task: &'static str,
+    /// Its parameters.
+    pub values: Values,
+    /// The factor by which the photo has to be reduced first, where it was enlarged.
+    pub enlarged: Option<f64>,
 }
 
-fn compression(photo: &Picture) -> Option<Finding> {
+impl Treatment {
+    fn of(task: &'static str) -> Self {
+        Self { task, values: Values::default(), enlarged: None }
+    }
+}
+
+impl Finding {
+    fn remark(fact: String) -> Self {
+        Self { fact, treatment: None, confidence: Confidence::High }
+    }
+}
+
+impl Diagnosis {
+    /// Looks for bars, a blur, an enlargement, compression, noise, and pixels without a value; not for lost colours and scratches.
+    pub fn of(photo: &Picture) -> Self {
+        let inside = Inside::find(photo);
+        let content = inside.as_ref().map(|inside| inside.of(photo));
+        let whole = photo;
+        let photo = content.as_ref().unwrap_or(photo);
+        let noise = noise(photo);
+        let enlarged = enlargement(photo);
+        // Interpolation blurs, too.
+        let blur = if enlarged.is_some() { None } else { blur(photo, &noise) };
+        let blurred = blur.as_ref().map(of_blur);
+        let is_treated = blurred.as_ref().is_some_and(|found| found.confidence == Confidence::High);
+        let compressed = compression(whole, is_treated);
+        let noisy = of_noise(&noise, compressed.as_ref().is_some_and(|found| found.treatment.is_some()), is_treated);
+        let found = blurred.into_iter().chain(enlarged.map(of_enlargement)).chain(compressed).chain([noisy]);
+        let findings = found.chain(inside.as_ref().map(|inside| of_bars(whole, inside))).chain(cut_off(photo));
+        Self { findings: findings.collect(), noise, blur, inside }
+    }
+
+    /// What should be done first, if anything is surely wrong.
+    pub fn treatment(&self) -> Option<(&Finding, &Treatment)> {
+        let sure = self.findings.iter().filter(|found| found.confidence != Confidence::None);
+        // An uncertain level of noise does little harm; an uncertain blur does.
+        let trusted = |found: &&Finding| {
+            found.confidence == Confidence::High || found.treatment.as_ref().is_some_and(|t| t.task == "denoise")
+        };
+        sure.filter(trusted).find_map(|found| Some((found, found.treatment.as_ref()?)))
+    }
+}
+
+fn of_blur(blur: &BlurEstimate) -> Finding {
+    let values = Values::default().with("kernel", blur.kernel());
+    let treatment = Treatment { values, ..Treatment::of("deblur") };
+    Finding { fact: blur.describe(), treatment: Some(treatment), confidence: blur.confidence }
+}
+
+fn of_enlargement(factor: f64) -> Finding {
+    let values = Values::default().with("scale", factor.ceil());
+    Finding {
+        fact: format!("enlarged by interpolation, by a factor of {factor:.2}"),
+        treatment: Some(Treatment { values, enlarged: Some(factor), ..Treatment::of("sr") }),
+        confidence: Confidence::High,
+    }
+}
+
+fn compression(photo: &Picture, is_deblurred: bool) -> Option<Finding> {
     let compression = photo.compression.as_ref()?;
     let quality = compression.quality();
     let share = match compression.sampling {
@@ -32,33 +112,47 @@ fn compression(photo: &Picture) -> Option<Finding> {
         [rows, columns] => format!(", colours for {rows}x{columns} pixels at a time"),
     };
     let is_low = quality < GOOD_QUALITY;
-    let gain = if is_low { "" } else { ": good enough to be left alone" };
+    let gain = match is_low {
+        false => ": good enough to be left alone",
+        true if is_deblurred => ": deblurring takes it for noise",
+        true => "",
+    };
     Some(Finding {
         fact: format!("compressed by JPEG at a quality of about {quality}{share}{gain}"),
-        task: is_low.then_some("jpeg"),
+        treatment: (is_low && !is_deblurred).then(|| Treatment::of("jpeg")),
+        confidence: Confidence::High,
     })
 }
 
-/// The noise of a compressed picture is what JPEG made of it, which its own task treats.
-fn of_noise(estimate: &NoiseEstimate, compressed: bool) -> Finding {
-    if compressed {
+/// The noise of a compressed picture is what JPEG made of it, which its own task treats, as deblurring treats noise.
+fn of_noise(estimate: &NoiseEstimate, is_compressed: bool, is_deblurred: bool) -> Finding {
+    if is_compressed {
         let fact = format!("its noise after compression is about {:.1}/255", estimate.sigma * 255.0);
-        return Finding { fact, task: None };
+        return Finding { confidence: estimate.confidence, ..Finding::remark(fact) };
     }
-    Finding { fact: estimate.describe(), task: (!estimate.is_clean()).then_some("denoise") }
+    let treatment = (!estimate.is_clean() && !is_deblurred).then(|| Treatment::of("denoise"));
+    Finding { fact: estimate.describe(), treatment, confidence: estimate.confidence }
+}
+
+fn of_bars(photo: &Picture, inside: &Inside) -> Finding {
+    Finding::remark(format!(
+        "bars of one colour around {}x{} pixels of its {}x{}: they are left as they are",
+        inside.width,
+        inside.height,
+        photo.width(),
+        photo.height()
+    ))
 }
 
 fn cut_off(photo: &Picture) -> Option<Finding> {
-    const HALF_STEP: f32 = 0.5 / 255.0;
     let is_lost = |pixel: &&image::Rgb<f32>| pixel.0.iter().all(|v| *v <= HALF_STEP || *v >= 1.0 - HALF_STEP);
     let count = photo.pixels().pixels().filter(is_lost).count();
     let share = count as f64 / (photo.width() * photo.height()) as f64;
-    (share >= MUCH).then(|| Finding {
-        fact: format!(
-            "{:.0}% of its pixels are black, white or of a pure colour, and say nothing of their light",
-            100.0 * share
-        ),
-        task: None,
+    (share >= MUCH).then(|| {
+        let percent = 100.0 * share;
+        Finding::remark(format!(
+            "{percent:.0}% of its pixels are black, white or of a pure colour, and say nothing of their light"
+        ))
     })
 }
 
@@ -79,7 +173,7 @@ mod tests {
 
     #[test]
     fn noise_is_treated_where_there_is_some() {
-        let tasks = |photo: &Picture| diagnosis(photo).into_iter().filter_map(|found| found.task).collect::<Vec<_>>();
+        let tasks = |photo: &Picture| Diagnosis::of(photo).findings.into_iter().filter_map(|found| Some(found.treatment?.task)).collect::<Vec<_>>();
         assert_eq!(tasks(&noisy(0.3)), ["denoise"]);
         assert_eq!(tasks(&noisy(0.0)), [""; 0]);
         let with = |quality| {
@@ -96,6 +190,6 @@ mod tests {
         let half = Picture::new(Rgb32FImage::from_fn(40, 40, |x, y| {
             Rgb(if x < 20 { [1.0; 3] } else { [0.3, 0.4, 0.01 * y as f32 + 0.1] })
         }));
-        assert!(diagnosis(&half).iter().any(|found| found.fact.starts_with("50%")));
+        assert!(Diagnosis::of(&half).findings.iter().any(|found| found.fact.starts_with("50%")));
     }
 }

@@ -1,7 +1,15 @@
 //! What happened to a photo, from the photo alone.
 
+mod bars;
+mod blur;
 mod diagnosis;
+mod enlargement;
+mod evidence;
 mod noise;
+mod spectrum;
 
-pub use diagnosis::{Finding, diagnosis};
+pub use bars::Inside;
+pub use blur::{Blur, BlurEstimate, blur};
+pub use diagnosis::{Diagnosis, Finding, Treatment};
+pub use enlargement::enlargement;
 pub use noise::{Confidence, Grain, NoiseEstimate, noise};

@@ -61,6 +61,28 @@ impl Compression {
         (1..=100).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(100)
     }
 
+    /// Standard deviation of an error that is spread evenly over a step, the root mean square over the ten lowest frequencies of luma, of
+    /// a `[0, 1]` image.
+    pub fn step(&self) -> f64 {
+        let low = (0..BLOCK * BLOCK).map(|i| [i / BLOCK, i % BLOCK]).filter(|[i, j]| i + j < 4);
+        let squares: Vec<f64> = low.map(|[i, j]| f64::from(self.tables[0][i][j]).powi(2)).collect();
+        (squares.iter().sum::<f64>() / squares.len() as f64 / 12.0).sqrt() / 255.0
+    }
+
+    /// Standard deviation of the white noise, of a `[0, 1]` image, that deblurring has to take compression for: what gave the best
+    /// pictures for qualities from 30 to 95. It is more than the error of the pixels, since that is not white.
+    pub fn noise(&self) -> f64 {
+        2.0 / 255.0 + 1.3 * self.step()
+    }
+
+    /// The same where rows and columns were cut off at the top and the left.
+    pub(super) fn cropped(mut self, [top, left]: [usize; 2]) -> Self {
+        for (d, cut) in [top, left].into_iter().enumerate() {
+            self.origin[d] = (self.origin[d] + cut) % (BLOCK * self.sampling[d]);
+        }
+        self
+    }
+
     /// Whether its numbers are those of a file.
     pub fn is_plausible(&self) -> bool {
         let mut steps = self.tables.iter().flatten().flatten();

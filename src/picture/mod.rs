@@ -114,7 +114,8 @@ impl Picture {
     pub fn cropped(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
         let mut extras = self.extras.clone();
         extras.alpha = extras.alpha.map(|alpha| crop_imm(&alpha, left, top, width, height).to_image());
-        Self { extras, ..Self::new(crop_imm(&self.pixels, left, top, width, height).to_image()) }
+        let compression = self.compression.clone().map(|compression| compression.cropped([top as usize, left as usize]));
+        Self { extras, compression, ..Self::new(crop_imm(&self.pixels, left, top, width, height).to_image()) }
     }
 
     /// The picture as files of 8 bits hold it.

@@ -3,11 +3,14 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::Channels;
+use super::{Channels, Source};
 use crate::degradation::Degradation;
 use crate::error::{Error, Hint, Result, Setting, Subject};
+use crate::picture::{MAX_PIXELS, Picture};
 use crate::sampler::{Method, Sampler, Timeline, Travel, schedule::Betas, signed_sigma};
 
+/// Larger factors leave hardly anything of a photo.
+const LARGEST_ENLARGEMENT: f64 = 16.0;
 /// Largest noise that is accepted, of a `[0, 1]` image.
 const MAX_SIGMA: f64 = 1.0;
 
@@ -69,6 +72,12 @@ pub struct RestoreConfig {
     /// What measured values say.
     #[serde(default, skip_serializing_if = "DataModel::is_exact")]
     pub data: DataModel,
+    /// Factor by which the photo was enlarged before: it is reduced by that first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enlarged: Option<f64>,
+    /// Height and width that the result is resampled to, in place of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
     /// Seed of all noise.
     pub seed: u64,
 }
@@ -83,6 +92,16 @@ impl RestoreConfig {
                 self.sigma,
                 "it must be between 0 and 1 (of a [0, 1] picture)",
             ));
+        }
+        if let Some(factor) = self.enlarged
+            && !(1.0..=LARGEST_ENLARGEMENT).contains(&factor)
+        {
+            let fact = format!("it must be between 1 and {LARGEST_ENLARGEMENT}");
+            return Err(Error::parameter(Setting::ENLARGED, factor, fact));
+        }
+        if self.size.is_some_and(|[height, width]| !(1..=MAX_PIXELS).contains(&(height.saturating_mul(width) as u64))) {
+            let fact = "it is empty or larger than any picture that is read";
+            return Err(Error::mismatch("the size of the result", fact, "choose another"));
         }
         self.method.check()?;
         self.check_channels()?;
@@ -153,6 +172,21 @@ impl RestoreConfig {
     /// Whether a run starts from the classical estimate, and not from noise alone as in the papers.
     pub(crate) fn starts_late(&self) -> bool {
         self.start < 1.0 || self.method.starts_from_estimate()
+    }
+
+    /// Height and width of the image that is sought, before its size is changed.
+    pub fn image_size(&self, source: &Source) -> [usize; 2] {
+        match (source, self.enlarged) {
+            (Source::Photo(photo), Some(factor)) => {
+                self.degradation.image_size(Picture::size_before_enlargement([photo.height(), photo.width()], factor))
+            }
+            _ => source.image_size(&self.degradation),
+        }
+    }
+
+    /// Height and width of the result.
+    pub fn result_size(&self, source: &Source) -> [usize; 2] {
+        self.size.unwrap_or_else(|| self.image_size(source))
     }
 
     /// Network evaluations (NFE) of one image.

@@ -176,6 +176,8 @@ fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreC
         travel: Travel::NONE,
         border: Border::Extend,
         data: DataModel::Exact,
+        enlarged: None,
+        size: None,
         seed: 0,
     };
     with_quality(config, Quality::Normal)

@@ -13,7 +13,7 @@ impl RestoreConfig {
         self.degradation.check(size)?;
         if self.degradation.is_quantized() && self.degradation.magnifies() {
             let fact = "cells of JPEG do not say how far a blur or noise before them can be undone";
-            let hint = Hint::from("leave jpeg out of the tasks, and give the strength of its noise");
+            let hint = "leave jpeg out of the tasks: the others take compression for noise";
             return Err(Error::mismatch(Setting::DEGRADATION, fact, hint));
         }
         let extent = Measurement::extent(&self.degradation, self.border, size)?;

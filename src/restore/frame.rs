@@ -1,92 +1,39 @@
-//! Bars of one colour around a photo: letterboxes, margins of scans. No light of the scene reached them, so they are no part of
-//! what is restored.
+//! Photos with bars around them: the bars are no part of what is restored.
 
-use image::{Rgb, imageops};
+use image::imageops;
 
 use super::{Border, RestoreConfig};
+use crate::estimate::Inside;
 use crate::picture::Picture;
 
-/// Colours of one bar differ by no more than this: rounding and compression.
-const SAME: f32 = 4.0 / 255.0;
-/// Fewer lines are no bar.
-const THINNEST: u32 = 2;
-/// Less inside is no photo.
-const SMALLEST: u32 = 16;
-
-/// The rectangle inside the bars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    left: u32,
-    top: u32,
-    width: u32,
-    height: u32,
+/// What is inside the bars around a photo, if it has any and the configuration does not depend on its size.
+pub(super) fn inside(photo: &Picture, config: &RestoreConfig) -> Option<Inside> {
+    let depends_on_all = !config.degradation.is_uniform() || !config.degradation.is_picture();
+    let wraps_around = config.border == Border::Periodic && config.degradation.has_border().unwrap_or(true);
+    // Transparent surroundings have colours of their own making.
+    if depends_on_all || wraps_around || photo.transparent().is_some() {
+        return None;
+    }
+    let inside = Inside::find(photo)?;
+    // The scale must divide what is measured again.
+    config.check_for(config.degradation.image_size([inside.height as usize, inside.width as usize])).ok()?;
+    Some(inside)
 }
 
-impl Frame {
-    /// The bars around a photo, if it has any and the configuration does not depend on its size.
-    pub fn around(photo: &Picture, config: &RestoreConfig) -> Option<Self> {
-        let depends_on_all = !config.degradation.is_uniform() || !config.degradation.is_picture();
-        let wraps_around = config.border == Border::Periodic && config.degradation.has_border().unwrap_or(true);
-        // Transparent surroundings have colours of their own making.
-        if depends_on_all || wraps_around || photo.transparent().is_some() {
-            return None;
-        }
-        let frame = Self::find(photo)?;
-        // The scale must divide what is measured again.
-        config.check_for(config.degradation.image_size([frame.height as usize, frame.width as usize])).ok()?;
-        Some(frame)
-    }
-
-    fn find(photo: &Picture) -> Option<Self> {
-        let pixels = photo.pixels();
-        let (width, height) = pixels.dimensions();
-        let close = |a: &Rgb<f32>, b: &Rgb<f32>| a.0.iter().zip(b.0).all(|(a, b)| (a - b).abs() <= SAME);
-        // Lines in a row, from a corner on, that have the corner's colour all along.
-        let bar = |corner: (u32, u32), lines: u32, is: &dyn Fn(u32, &Rgb<f32>) -> bool| -> u32 {
-            let color = pixels.get_pixel(corner.0, corner.1);
-            let count = (0..lines).take_while(|&line| is(line, color)).count() as u32;
-            if count < THINNEST { 0 } else { count }
-        };
-        let row = |y: u32, color: &Rgb<f32>| (0..width).all(|x| close(pixels.get_pixel(x, y), color));
-        let top = bar((0, 0), height, &|i, color| row(i, color));
-        if top == height {
-            return None;
-        }
-        let bottom = bar((0, height - 1), height, &|i, color| row(height - 1 - i, color));
-        let between = top..height.checked_sub(bottom)?;
-        let column = |x: u32, color: &Rgb<f32>| between.clone().all(|y| close(pixels.get_pixel(x, y), color));
-        let left = bar((0, top), width, &|i, color| column(i, color));
-        let right = bar((width - 1, top), width, &|i, color| column(width - 1 - i, color));
-        let (inner_width, inner_height) = (width.checked_sub(left + right)?, height.checked_sub(top + bottom)?);
-        let is_framed = inner_width < width || inner_height < height;
-        (is_framed && inner_width.min(inner_height) >= SMALLEST).then_some(Self {
-            left,
-            top,
-            width: inner_width,
-            height: inner_height,
-        })
-    }
-
-    /// The photo inside.
-    pub fn content(&self, photo: &Picture) -> Picture {
-        photo.cropped(self.left, self.top, self.width, self.height)
-    }
-
-    /// The restored inside with the bars around it.
-    pub fn around_restored(&self, photo: &Picture, inside: Picture, config: &RestoreConfig) -> Picture {
-        let [height, width] = config.degradation.image_size([photo.height(), photo.width()]);
-        let scale = inside.pixels().width() / self.width.max(1);
-        let (wide, high) = (width as u32, height as u32);
-        let mut whole = imageops::resize(photo.pixels(), wide, high, imageops::FilterType::Nearest);
-        imageops::replace(&mut whole, inside.pixels(), (self.left * scale).into(), (self.top * scale).into());
-        let keeps_gray = inside.extras.gray || !config.degradation.discards_colors();
-        Picture::new(whole).with_extras_of(photo, keeps_gray)
-    }
+/// What was restored of the inside, with the bars around it again.
+pub(super) fn framed(photo: &Picture, inside: &Inside, restored: &Picture, config: &RestoreConfig) -> Picture {
+    let [height, width] = config.degradation.image_size([photo.height(), photo.width()]);
+    let scale = restored.pixels().width() / inside.width.max(1);
+    let (wide, high) = (width as u32, height as u32);
+    let mut whole = imageops::resize(photo.pixels(), wide, high, imageops::FilterType::Nearest);
+    imageops::replace(&mut whole, restored.pixels(), (inside.left * scale).into(), (inside.top * scale).into());
+    let keeps_gray = restored.extras.gray || !config.degradation.discards_colors();
+    Picture::new(whole).with_extras_of(photo, keeps_gray)
 }
 
 #[cfg(test)]
 mod tests {
-    use image::Rgb32FImage;
+    use image::{Rgb, Rgb32FImage};
 
     use super::*;
     use crate::degradation::{Form, denoising::Denoising, sr_bicubic::SrBicubic};
@@ -100,29 +47,16 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_found_and_nothing_else() {
-        let found = |width, height, bars| Frame::find(&letterboxed(width, height, bars));
-        let frame = |left, top, width, height| Some(Frame { left, top, width, height });
-        assert_eq!(found(60, 50, [0, 9, 0, 12]), frame(0, 9, 60, 29));
-        assert_eq!(found(60, 50, [5, 0, 0, 0]), frame(5, 0, 55, 50));
-        assert_eq!(found(60, 50, [5, 6, 7, 8]), frame(5, 6, 48, 36));
-        assert_eq!(found(60, 50, [0; 4]), None);
-        assert_eq!(found(60, 50, [0, 1, 0, 0]), None, "one line");
-        assert_eq!(found(60, 50, [0, 20, 0, 20]), None, "hardly anything inside");
-        assert_eq!(Frame::find(&Picture::new(Rgb32FImage::new(40, 40))), None, "a flat picture");
-    }
-
-    #[test]
     fn bars_come_back_around_what_was_inside() {
         let photo = letterboxed(64, 48, [0, 8, 0, 8]);
         let config = RestoreConfig::new(SrBicubic { scale: 2, form: Form::Svd }, 0.0);
-        let frame = Frame::around(&photo, &config).unwrap();
-        let inside = Picture::new(Rgb32FImage::from_pixel(128, 64, Rgb([0.9; 3])));
-        let whole = frame.around_restored(&photo, inside, &config);
+        let found = inside(&photo, &config).unwrap();
+        let restored = Picture::new(Rgb32FImage::from_pixel(128, 64, Rgb([0.9; 3])));
+        let whole = framed(&photo, &found, &restored, &config);
         assert_eq!((whole.width(), whole.height()), (128, 96));
         assert_eq!(whole.pixels().get_pixel(5, 15).0, [0.01; 3]);
         assert_eq!(whole.pixels().get_pixel(5, 16).0, [0.9; 3]);
         assert_eq!(whole.pixels().get_pixel(127, 80).0, [0.01; 3]);
-        assert!(Frame::around(&photo, &RestoreConfig::new(Denoising {}, 0.1)).is_some());
+        assert!(inside(&photo, &RestoreConfig::new(Denoising {}, 0.1)).is_some());
     }
 }

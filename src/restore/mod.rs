@@ -20,6 +20,7 @@ mod memory;
 mod preview;
 mod request;
 mod restorer;
+mod size;
 mod source;
 
 pub use channels::Channels;
@@ -28,6 +29,7 @@ pub use defaults::{Preference, Quality};
 pub use measurement::Measurement;
 pub use request::{Auto, Overrides, Request};
 pub use restorer::{PriorChoice, Receipt, Restored, Restorer};
+pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};
 
 pub use crate::sampler::Method;

@@ -1,12 +1,12 @@
 //! What a user asks for, and how the rest is found out.
 
-use super::{Border, Channels, DataModel, Preference, Quality, RestoreConfig, Source, defaults};
+use super::{Border, Channels, DataModel, Preference, Quality, RestoreConfig, Source, TargetSize, defaults};
 use crate::control::{self, Control, Event};
-use crate::degradation::Degradation;
+use crate::degradation::{self, Context, Degradation};
 use crate::error::{Error, Hint, Result, Setting};
-use crate::estimate;
+use crate::estimate::{self, Diagnosis, Treatment};
 use crate::parameter::Values;
-use crate::picture::Picture;
+use crate::picture::{Compression, Picture};
 use crate::sampler::Method;
 
 /// A value, or the wish to have it found out.
@@ -34,6 +34,12 @@ pub struct Request {
     pub sigma: Auto<f64>,
     /// Seed of all noise.
     pub seed: u64,
+    /// Factor by which the photo was enlarged by interpolation, if it was.
+    pub enlarged: Option<f64>,
+    /// Size of the result, in place of the one that the degradation asks for.
+    pub size: Option<TargetSize>,
+    /// Whether a photo in which nothing is found to be wrong is restored all the same, by denoising.
+    pub force: bool,
     /// What is to differ from the defaults of the task.
     pub overrides: Overrides,
 }
@@ -77,9 +83,21 @@ impl Request {
     /// Requests that contradict themselves or the source, parameters outside their range, and being cancelled.
     pub fn resolve(&self, source: &Source, control: &dyn Control) -> Result<RestoreConfig> {
         control::check(control, || "before anything was estimated".into())?;
+        let (mut enlarged, mut size) = (self.enlarged, self.size);
         let (degradation, sigma, channels) = match source {
             Source::Photo(photo) => {
-                let degradation = self.degradation_of_photo()?;
+                let degradation = match &self.degradation {
+                    Auto::Given(degradation) => degradation.clone(),
+                    Auto::Auto => {
+                        let found = self.diagnosed(photo, control)?;
+                        enlarged = enlarged.or(found.enlarged);
+                        size = size.or(found.size);
+                        found.degradation
+                    }
+                };
+                check_is_picture(&degradation)?;
+                let reduced = enlarged.map(|factor| photo.before_enlargement(factor));
+                let photo = reduced.as_ref().unwrap_or(photo);
                 let (sigma, channels) = self.noise_of_photo(photo, &degradation, control);
                 (degradation, sigma, channels)
             }
@@ -104,7 +122,9 @@ impl Request {
                 (made.degradation.clone(), sigma, Channels::Independent)
             }
         };
-        let mut config = RestoreConfig { seed: self.seed, ..RestoreConfig::of(degradation, sigma, channels) };
+        let size = size.map(|size| size.of(source.measured_size())).transpose()?;
+        let config = RestoreConfig::of(degradation, sigma, channels);
+        let mut config = RestoreConfig { enlarged, size, seed: self.seed, ..config };
         self.overrides.apply(&mut config)?;
         Ok(config)
     }
@@ -123,6 +143,7 @@ impl Request {
         }
         control.emit(Event::Estimating("the noise"));
         let estimate = estimate::noise(photo);
+        let quantized = photo.compression.as_ref().filter(|_| degradation.magnifies()).map(Compression::noise);
         if known.is_none() {
             control.emit(Event::Found(&estimate.describe()));
         }
@@ -136,26 +157,42 @@ impl Request {
         } else {
             Channels::Independent
         };
-        (known.unwrap_or(rounded(estimate.sigma)), channels)
+        (known.unwrap_or(rounded(estimate.sigma.max(quantized.unwrap_or(0.0)))), channels)
     }
 
-    fn degradation_of_photo(&self) -> Result<Degradation> {
-        let Auto::Given(degradation) = &self.degradation else {
-            return Err(Error::mismatch(
-                Setting::DEGRADATION,
-                "it is missing: what happened to the photo is not known",
-                Hint::Give(Setting::DEGRADATION),
-            ));
+    /// What a photo itself shows of what happened to it.
+    fn diagnosed(&self, photo: &Picture, control: &dyn Control) -> Result<Found> {
+        control.emit(Event::Estimating("what happened to the photo"));
+        let diagnosis = Diagnosis::of(photo);
+        let context = Context { size: [photo.height(), photo.width()], seed: self.seed, photo: Some(photo) };
+        let (degradation, enlarged) = match diagnosis.treatment() {
+            Some((finding, Treatment { task, values, enlarged })) => {
+                control.emit(Event::Found(&finding.fact));
+                (degradation::of_task(task, values, &context)?.into(), *enlarged)
+            }
+            None if self.force => (Degradation::new(Vec::new()), None),
+            None => return Err(Error::NotNeeded),
         };
-        if !degradation.is_picture() {
-            return Err(Error::mismatch(
-                Setting::DEGRADATION,
-                "a picture is not a file of measurements of compressed sensing",
-                "pass a .safetensors file of measurements",
-            ));
-        }
-        Ok(degradation.clone())
+        // Detail is put where interpolation had put none: the size stays.
+        Ok(Found { degradation, enlarged, size: enlarged.map(|_| TargetSize::Scale(1.0)) })
     }
+}
+
+/// What a photo shows of what happened to it.
+struct Found {
+    degradation: Degradation,
+    enlarged: Option<f64>,
+    size: Option<TargetSize>,
+}
+
+/// # Errors
+/// Degradations whose measurement no photo can be.
+fn check_is_picture(degradation: &Degradation) -> Result<()> {
+    if degradation.is_picture() {
+        return Ok(());
+    }
+    let fact = "a picture is not a file of measurements of compressed sensing";
+    Err(Error::mismatch(Setting::DEGRADATION, fact, "pass a .safetensors file of measurements"))
 }
 
 /// The noise of tasks whose pictures are taken to have none.

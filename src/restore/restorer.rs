@@ -3,10 +3,9 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::frame::Frame;
 use super::memory::Budget;
 use super::preview::Previews;
-use super::{Measurement, RestoreConfig, Source};
+use super::{Measurement, frame, RestoreConfig, Source};
 use crate::control::{self, Control, Event};
 use crate::degradation::Mask;
 use crate::device::Selected;
@@ -156,13 +155,25 @@ impl Restorer {
     /// # Errors
     /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
     pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
+        config.check()?;
+        let reduced = config.enlarged.and_then(|factor| Some(Source::Photo(source.photo()?.before_enlargement(factor))));
+        let restored = self.restore_framed(reduced.as_ref().unwrap_or(source), config, control)?;
+        let picture = match config.size {
+            Some(size) => restored.picture.resampled(size),
+            None => restored.picture,
+        };
+        Ok(Restored { picture, ..restored })
+    }
+
+    /// The same of a photo as it was before it was enlarged, in its own size.
+    fn restore_framed(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
         if let (Source::Photo(photo), None) = (source, &self.guide)
-            && let Some(frame) = Frame::around(photo, config)
+            && let Some(inside) = frame::inside(photo, config)
         {
             control.emit(Event::Found("bars of one colour at its border stay as they are"));
-            let inside = self.restore_whole(&Source::Photo(frame.content(photo)), config, control)?;
-            let picture = frame.around_restored(photo, inside.picture, config);
-            return Ok(Restored { picture, ..inside });
+            let restored = self.restore_whole(&Source::Photo(inside.of(photo)), config, control)?;
+            let picture = frame::framed(photo, &inside, &restored.picture, config);
+            return Ok(Restored { picture, ..restored });
         }
         self.restore_whole(source, config, control)
     }

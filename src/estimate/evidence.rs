@@ -1,0 +1,93 @@
+//! Pictures of what a diagnosis was read from.
+
+use image::{Rgb, Rgb32FImage, imageops};
+
+use super::spectrum::Spectrum;
+use super::{Blur, Diagnosis};
+use crate::picture::Picture;
+
+/// Side of every picture.
+const SIDE: u32 = 512;
+/// Decades that a spectrum shows.
+const DECADES: f64 = 9.0;
+/// What noise and fine detail are multiplied by.
+const MAGNIFIED: f32 = 8.0;
+
+impl Diagnosis {
+    /// Square pictures of a photo, of its fine detail, of its spectrum and of its blur, where there are any, with a label for each.
+    pub fn evidence(&self, photo: &Picture) -> Vec<(String, Rgb32FImage)> {
+        let inside = self.inside.as_ref().map(|inside| inside.of(photo));
+        let content = inside.as_ref().unwrap_or(photo);
+        let mut all = vec![
+            (format!("photo, {}x{}", photo.width(), photo.height()), fitted(photo.pixels())),
+            (format!("fine detail x{MAGNIFIED}"), detail(content)),
+        ];
+        if let Some(spectrum) = Spectrum::of(content, &self.noise) {
+            all.push(("spectrum of its luminance".into(), shown(&spectrum)));
+        }
+        if let Some(found) = &self.blur {
+            all.push((found.kernel(), of_blur(&found.blur)));
+        }
+        all
+    }
+}
+
+/// The whole, as large as fits, on grey.
+fn fitted(pixels: &Rgb32FImage) -> Rgb32FImage {
+    let (width, height) = pixels.dimensions();
+    let scale = f64::from(SIDE) / f64::from(width.max(height));
+    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).clamp(1, SIDE);
+    let small = imageops::resize(pixels, side(width), side(height), imageops::FilterType::Triangle);
+    let mut sheet = Rgb32FImage::from_pixel(SIDE, SIDE, Rgb([0.5; 3]));
+    let middle = |side: u32| i64::from((SIDE - side) / 2);
+    imageops::replace(&mut sheet, &small, middle(small.width()), middle(small.height()));
+    sheet
+}
+
+/// The middle of a photo, each pixel twice as large, less the mean of its neighbourhood.
+fn detail(photo: &Picture) -> Rgb32FImage {
+    let (width, height) = photo.pixels().dimensions();
+    let (wide, high) = (width.min(SIDE / 2), height.min(SIDE / 2));
+    let middle = photo.cropped((width - wide) / 2, (height - high) / 2, wide, high);
+    let smooth = imageops::blur(middle.pixels(), 1.5);
+    let mut detail = middle.pixels().clone();
+    for (pixel, smooth) in detail.pixels_mut().zip(smooth.pixels()) {
+        (0..3).for_each(|c| pixel[c] = (0.5 + MAGNIFIED * (pixel[c] - smooth[c])).clamp(0.0, 1.0));
+    }
+    fitted(&imageops::resize(&detail, 2 * wide, 2 * high, imageops::FilterType::Nearest))
+}
+
+/// The logarithm of a spectrum, the mean in the middle.
+fn shown(spectrum: &Spectrum) -> Rgb32FImage {
+    let side = spectrum.side;
+    let strongest = spectrum.power.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let at = |x: u32, y: u32| {
+        let centered = |i: u32| (i as usize + side / 2) % side;
+        let power = spectrum.power[centered(y) * side + centered(x)];
+        (1.0 + (power / strongest).max(f64::MIN_POSITIVE).log10() / DECADES).clamp(0.0, 1.0) as f32
+    };
+    let picture = Rgb32FImage::from_fn(side as u32, side as u32, |x, y| Rgb([at(x, y); 3]));
+    imageops::resize(&picture, SIDE, SIDE, imageops::FilterType::Nearest)
+}
+
+/// The light of a point under a blur, in a square that it fills half of.
+fn of_blur(blur: &Blur) -> Rgb32FImage {
+    let reach = match blur {
+        Blur::Gaussian { sigma } => 3.0 * sigma,
+        Blur::Motion { length, .. } => length / 2.0,
+    };
+    let side = (4.0 * reach).ceil().max(8.0);
+    let at = |i: u32| (f64::from(i) + 0.5) / f64::from(SIDE) * side - side / 2.0;
+    Rgb32FImage::from_fn(SIDE, SIDE, |column, row| {
+        let (x, y) = (at(column), at(row));
+        let light = match *blur {
+            Blur::Gaussian { sigma } => (-0.5 * (x * x + y * y) / (sigma * sigma)).exp(),
+            Blur::Motion { length, angle } => {
+                let (sin, cos) = angle.to_radians().sin_cos();
+                let (along, across) = (x * cos - y * sin, x * sin + y * cos);
+                if along.abs() <= length / 2.0 && across.abs() <= 0.5 { 1.0 } else { 0.0 }
+            }
+        };
+        Rgb([light as f32; 3])
+    })
+}

@@ -1,0 +1,148 @@
+//! The power spectrum of a photo's luminance, and how much of it is noise.
+
+use rustfft::num_complex::Complex64;
+use rustfft::{Fft, FftPlanner};
+
+use super::NoiseEstimate;
+use crate::picture::{BLOCK, Picture};
+
+/// Sides of a window; the larger one is taken where it fits.
+const SIDES: [usize; 2] = [256, 128];
+/// No more windows than about this are averaged.
+const ENOUGH: usize = 100;
+/// A window in which more is black or white says little.
+const MOST_CUT_OFF: f64 = 0.3;
+/// Half a step of 8 bits.
+const HALF_STEP: f32 = 0.5 / 255.0;
+
+/// The mean periodogram of windows of a photo, its luminance in `[0, 1]`.
+pub(super) struct Spectrum {
+    /// Side of the windows, and of what follows.
+    pub side: usize,
+    /// Power at every frequency, row by row, the mean first.
+    pub power: Vec<f64>,
+    /// The part of it that noise, rounding and compression are to be blamed for.
+    pub floor: Vec<f64>,
+}
+
+impl Spectrum {
+    /// Of a photo with that noise, unless it is too small, transparent or flat.
+    pub fn of(photo: &Picture, noise: &NoiseEstimate) -> Option<Self> {
+        let (height, width) = (photo.height(), photo.width());
+        let side = SIDES.into_iter().find(|&side| height >= side && width >= side)?;
+        let luminance = photo.luminance();
+        let opaque = photo.transparent();
+        let count = |stride: usize| ((height - side) / stride + 1) * ((width - side) / stride + 1);
+        let stride = (1..).map(|i| i * side / 4).find(|&stride| count(stride) <= ENOUGH)?;
+        let hann: Vec<f64> =
+            (0..side).map(|i| 0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / side as f64).cos()).collect();
+        let weight: f64 = hann.iter().sum::<f64>().powi(2);
+        let transform = FftPlanner::new().plan_fft_forward(side);
+        let (mut power, mut windows) = (vec![0.0; side * side], 0);
+        for (top, left) in starts(height, side, stride)
+            .flat_map(|top| starts(width, side, stride).map(move |left| (top, left)))
+        {
+            let at = |i: usize| (top + i / side) * width + left + i % side;
+            let values: Vec<f64> = (0..side * side).map(|i| f64::from(luminance[at(i)])).collect();
+            let is_cut_off = |v: &&f64| **v <= f64::from(HALF_STEP) || **v >= 1.0 - f64::from(HALF_STEP);
+            let cut_off = values.iter().filter(is_cut_off).count() as f64 / values.len() as f64;
+            let is_hidden = opaque.as_ref().is_some_and(|transparent| (0..side * side).any(|i| transparent[at(i)]));
+            if cut_off > MOST_CUT_OFF || is_hidden {
+                continue;
+            }
+            let window = |i: usize| hann[i / side] * hann[i % side];
+            let mean = values.iter().enumerate().map(|(i, v)| v * window(i)).sum::<f64>() / weight;
+            let mut values: Vec<Complex64> =
+                values.iter().enumerate().map(|(i, v)| Complex64::new((v - mean) * window(i), 0.0)).collect();
+            if values.iter().all(|v| v.norm_sqr() < 1e-12) {
+                continue;
+            }
+            transform_square(&mut values, side, transform.as_ref());
+            power.iter_mut().zip(&values).for_each(|(sum, v)| *sum += v.norm_sqr());
+            windows += 1;
+        }
+        if windows == 0 {
+            return None;
+        }
+        power.iter_mut().for_each(|v| *v /= f64::from(windows));
+        // What white noise of a variance of 1 would have.
+        let white = hann.iter().map(|v| v * v).sum::<f64>().powi(2);
+        let floor = noise_of_luminance(photo, noise, side).into_iter().map(|variance| variance * white).collect();
+        let mut spectrum = Self { side, power, floor };
+        spectrum.raise_floor();
+        Some(spectrum)
+    }
+
+    /// Frequencies across and down at an index, in cycles a pixel.
+    pub fn frequency(&self, index: usize) -> [f64; 2] {
+        let signed = |i: usize| (if i > self.side / 2 { i as f64 - self.side as f64 } else { i as f64 }) / self.side as f64;
+        [signed(index % self.side), signed(index / self.side)]
+    }
+
+    /// The ring around the mean that an index lies in, in frequencies of the window.
+    pub fn ring(&self, index: usize) -> usize {
+        let [x, y] = self.frequency(index);
+        (x.hypot(y) * self.side as f64).round() as usize
+    }
+
+    /// The geometric mean of values over every whole ring, from the mean outwards.
+    pub fn rings(&self, values: &[f64]) -> Vec<f64> {
+        let (mut sums, mut counts) = (vec![0.0; self.side], vec![0.0; self.side]);
+        for (i, value) in values.iter().enumerate() {
+            let ring = self.ring(i);
+            sums[ring] += value.max(f64::MIN_POSITIVE).ln();
+            counts[ring] += 1.0;
+        }
+        (0..=self.side / 2).map(|ring| f64::exp(sums[ring] / counts[ring])).collect()
+    }
+
+    /// Where the spectrum is flat there is nothing but noise: the floor is not below that.
+    fn raise_floor(&mut self) {
+        let rings = self.rings(&self.power);
+        let (from, wide) = (self.side * 35 / 100, self.side / 50);
+        let mean = |start: usize| rings[start..start + wide].iter().sum::<f64>() / wide as f64;
+        let plateau = (from..=self.side / 2 - wide).map(mean).fold(f64::INFINITY, f64::min);
+        self.floor.iter_mut().for_each(|floor| *floor = floor.max(plateau));
+    }
+}
+
+/// Where windows begin: evenly, the first at the start, the last at the end.
+fn starts(length: usize, side: usize, stride: usize) -> impl Iterator<Item = usize> + Clone {
+    let room = length - side;
+    let gaps = room / stride;
+    (0..=gaps).map(move |i| (room * i).checked_div(gaps).unwrap_or(room / 2))
+}
+
+/// The variance of the luminance at every frequency that is not the scene's.
+fn noise_of_luminance(photo: &Picture, noise: &NoiseEstimate, side: usize) -> Vec<f64> {
+    let mixed: f64 = noise.covariance.iter().flatten().sum::<f64>() / 9.0;
+    let rounding = if photo.extras.deep { 0.0 } else { 1.0 / (12.0 * 255.0 * 255.0) };
+    let channels = if photo.is_gray() { 1.0 } else { 3.0 };
+    let white = noise.sigma * noise.sigma * mixed + rounding / channels;
+    let steps = photo.compression.as_ref().map(|compression| &compression.tables[0]);
+    let of = |index: usize| {
+        let quantized = steps.map_or(0.0, |steps| {
+            // The cosine transform of blocks has half a cycle a block in each step of its frequencies.
+            let at = |i: usize| {
+                let cycles = i.min(side - i) as f64 / side as f64;
+                ((cycles * 2.0 * BLOCK as f64).round() as usize).min(BLOCK - 1)
+            };
+            let step = f64::from(steps[at(index / side)][at(index % side)]) / 255.0;
+            step * step / 12.0
+        });
+        white.max(quantized)
+    };
+    (0..side * side).map(of).collect()
+}
+
+/// The Fourier transform of a square, in place but turned over: rows and columns are exchanged twice.
+fn transform_square(values: &mut [Complex64], side: usize, transform: &dyn Fft<f64>) {
+    for _ in 0..2 {
+        transform.process(values);
+        for i in 0..side {
+            for j in 0..i {
+                values.swap(i * side + j, j * side + i);
+            }
+        }
+    }
+}
