@@ -258,13 +258,14 @@ fn restore(
     let recipe = Recipe::new(input, &restored, restorer, choice);
     recipe.write(&Recipe::path_for(&job.output)).map_err(Error::at_output)?;
     say(format!(
-        "{}: {}x{} from {}, noise {sigma:.3}, {} with {evaluations} network evaluations (NFE), {:.1} s",
+        "{}: {}x{} from {}, noise {sigma:.3}, {} with {evaluations} network evaluations (NFE), {:.1} s; {}",
         job.output.display(),
         restored.picture.width(),
         restored.picture.height(),
         job.photo.display(),
         recipe.config.method.name(),
         begun.elapsed().as_secs_f64(),
+        restored.receipt.describe(sigma),
     ));
     Ok(())
 }

@@ -243,6 +243,9 @@ const FOUND: f64 = 0.2;
 /// 30 and 50. It leaves room for rounding to 8 bits, too.
 const NARROW: f64 = 0.25;
 
+/// Coefficients this far from their cells, in levels of 8 bits, are in them: pixels are rounded.
+const ROUNDED: f64 = 0.5;
+
 impl Cells {
     /// The cells that hold the coefficients of a decoded picture.
     fn around(blocks: Blocks, y: &Tensor<4>) -> Self {
@@ -268,6 +271,18 @@ impl ConvexSet for Cells {
             inside - c
         });
         ax + self.blocks.image(moved.collect())
+    }
+
+    /// The share of the coefficients outside the cells of the file, not of their narrower ones.
+    fn outside(&self, ax: Tensor<4>) -> Tensor<1> {
+        let found = self.blocks.coefficients(ax).into_iter().zip(self.low.iter().zip(&self.high));
+        let (mut outside, mut all) = (Tensor::zeros([1], &self.low[0].device()), 0.0);
+        for ((c, (low, high)), step) in found.zip(&self.blocks.steps) {
+            let off = (c - (low.clone() + high.clone()) / 2.0).abs();
+            all += off.shape().num_elements() as f64;
+            outside = outside + (off - step.clone() / 2.0).greater_elem(ROUNDED).float().sum();
+        }
+        outside / all
     }
 }
 

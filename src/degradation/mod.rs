@@ -246,6 +246,11 @@ impl Degradation {
         matches!(self.0.last().map(|stage| stage.kind_of().family()), Some(Family::Quantized { .. }))
     }
 
+    /// Whether it blurs.
+    pub(crate) fn is_blur(&self) -> bool {
+        self.0.iter().any(|stage| matches!(stage.kind_of().family(), Family::Blur { .. }))
+    }
+
     /// Whether undoing it magnifies what the measurement has wrong, by more than a reduction does.
     pub(crate) fn magnifies(&self) -> bool {
         self.0.iter().any(|stage| matches!(stage.kind_of().family(), Family::Blur { .. } | Family::Noise))

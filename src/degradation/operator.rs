@@ -86,6 +86,9 @@ pub(super) fn filter_flat(a: &dyn LinearOperator, s: f64, x: Tensor<4>, f: &dyn 
 pub trait ConvexSet: std::fmt::Debug + Send + Sync {
     /// The member that is closest to a measurement `A x`, or in a metric close to it.
     fn nearest(&self, ax: Tensor<4>) -> Tensor<4>;
+
+    /// The share of what is known of a measurement that `A x` contradicts.
+    fn outside(&self, ax: Tensor<4>) -> Tensor<1>;
 }
 
 /// An approximation of `(A Aᵀ + eta I)⁻¹ y` after some iterations from 0, one system a picture, preconditioned by

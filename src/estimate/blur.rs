@@ -87,6 +87,11 @@ const CLEAR: f64 = 2.5;
 /// Photographs that nothing happened to were found to reach this, in pixels.
 const SHARP: f64 = 0.8;
 
+/// Narrower ones are no reason to do anything.
+const SURELY: f64 = 0.9;
+/// Soft photos fall faster than others, but not by more than this, as a logarithm.
+const DIMMED: f64 = 1.3;
+
 /// The fit of a Gaussian.
 fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
     let (power, floor) = (spectrum.rings(&spectrum.power), spectrum.rings(&spectrum.floor));
@@ -113,7 +118,9 @@ fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
     if sigma.is_nan() || sigma <= SHARP {
         return None;
     }
-    let is_sure = narrowest > 0.8 * sigma && widest < 1.2 * sigma;
+    // How far it dims the finest detail that can be seen.
+    let dimmed = (2.0 * std::f64::consts::PI * sigma * rings.last().map_or(0.0, |&k| frequency(k))).powi(2);
+    let is_sure = narrowest > 0.8 * sigma && widest < 1.2 * sigma && sigma > SURELY && dimmed > DIMMED;
     let confidence = if is_sure { Confidence::High } else { Confidence::Low };
     Some(BlurEstimate { blur: Blur::Gaussian { sigma }, confidence })
 }

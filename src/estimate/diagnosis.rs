@@ -8,6 +8,8 @@ use crate::picture::Picture;
 const GOOD_QUALITY: u32 = 85;
 /// A smaller share of pixels without a value is that of lamps and pupils.
 const MUCH: f64 = 0.01;
+/// Weaker noise may be fine texture.
+const NOISY: f64 = 2.0 / 255.0;
 /// Half a step of 8 bits.
 const HALF_STEP: f32 = 0.5 / 255.0;
 
@@ -81,9 +83,11 @@ impl Diagnosis {
     /// What should be done first, if anything is surely wrong.
     pub fn treatment(&self) -> Option<(&Finding, &Treatment)> {
         let sure = self.findings.iter().filter(|found| found.confidence != Confidence::None);
-        // An uncertain level of noise does little harm; an uncertain blur does.
+        // An uncertain level of noise does little harm unless it is texture; an uncertain blur does.
+        let noisy = self.noise.sigma >= NOISY;
         let trusted = |found: &&Finding| {
-            found.confidence == Confidence::High || found.treatment.as_ref().is_some_and(|t| t.task == "denoise")
+            let is_noise = found.treatment.as_ref().is_some_and(|treatment| treatment.task == "denoise");
+            found.confidence == Confidence::High || is_noise && noisy
         };
         sure.filter(trusted).find_map(|found| Some((found, found.treatment.as_ref()?)))
     }

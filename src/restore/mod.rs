@@ -18,6 +18,7 @@ mod frame;
 mod measurement;
 mod memory;
 mod preview;
+mod receipt;
 mod request;
 mod restorer;
 mod size;
@@ -28,7 +29,8 @@ pub use config::{Border, DataModel, RestoreConfig};
 pub use defaults::{Preference, Quality};
 pub use measurement::Measurement;
 pub use request::{Auto, Overrides, Request};
-pub use restorer::{PriorChoice, Receipt, Restored, Restorer};
+pub use receipt::Receipt;
+pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};
 

@@ -143,7 +143,8 @@ impl Request {
         }
         control.emit(Event::Estimating("the noise"));
         let estimate = estimate::noise(photo);
-        let quantized = photo.compression.as_ref().filter(|_| degradation.magnifies()).map(Compression::noise);
+        // Deblurring magnifies what compression left out.
+        let quantized = photo.compression.as_ref().filter(|_| degradation.is_blur()).map(Compression::noise);
         if known.is_none() {
             control.emit(Event::Found(&estimate.describe()));
         }

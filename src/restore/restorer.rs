@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::Budget;
 use super::preview::Previews;
-use super::{Measurement, frame, RestoreConfig, Source};
+use super::{Measurement, Receipt, frame, RestoreConfig, Source};
 use crate::control::{self, Control, Event};
 use crate::degradation::Mask;
 use crate::device::Selected;
@@ -72,15 +72,6 @@ pub struct Restored {
     pub config: RestoreConfig,
     /// How far it agrees with the measurement.
     pub receipt: Receipt,
-}
-
-/// How far a restored picture agrees with its measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Root mean square of `A x - nearest(A x)`, of pixels in `[0, 1]`; with the true picture it would be the noise.
-    pub residual: f64,
-    /// Network evaluations (NFE) of the run.
-    pub evaluations: usize,
 }
 
 impl Restorer {
@@ -196,8 +187,7 @@ impl Restorer {
         let data = measurement.data(y, config.data);
         let mut noise = Seeded::new(config.seed, Stream::Sampling);
         let x = self.run(&measurement, &data, config, &mut noise, control)?;
-        let receipt =
-            Receipt { residual: residual(&measurement, &data, x.clone())?, evaluations: config.evaluations()? };
+        let receipt = Receipt::of(&measurement, &data, x.clone(), config.evaluations()?)?;
         let picture = Picture::from_tensor(measurement.crop(x))?;
         let picture = match source {
             Source::Photo(photo) => {
@@ -324,14 +314,4 @@ impl Restorer {
         }
         self.budget(config).window_for([height, width], batch)
     }
-}
-
-/// Root mean square of `A x - nearest(A x)` of an image with its margin, of pixels in `[0, 1]`.
-fn residual(measurement: &Measurement, data: &Data, x: Tensor<4>) -> Result<f64> {
-    let device = x.device();
-    let ax = measurement.operator().apply(x);
-    let residual = ax.clone() - data.nearest(ax);
-    let rms = residual.square().mean().sqrt() / 2.0;
-    let rms = rms.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
-    Ok(rms.first().copied().unwrap_or(f32::NAN).into())
 }

@@ -11,6 +11,9 @@ pub fn signed_sigma(sigma: f64) -> f64 {
     2.0 * sigma
 }
 
+/// Values this close to an interval lie in it, of a `[-1, 1]` image.
+const SLACK: f64 = 1e-3;
+
 /// What is known of the measurement without its noise: a point, or a set.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one in a run")]
@@ -49,6 +52,18 @@ impl Data {
             Self::Exact(y) => y.clone(),
             Self::Interval { low, high, .. } => ax.max_pair(low.clone()).min_pair(high.clone()),
             Self::Set { set, .. } => set.nearest(ax),
+        }
+    }
+
+    /// The share of the values of `ax` that lie outside of what is known of them, where that is no point.
+    pub fn outside(&self, ax: Tensor<4>) -> Option<Tensor<1>> {
+        match self {
+            Self::Exact(_) => None,
+            Self::Interval { .. } => {
+                let moved = self.nearest(ax.clone()) - ax;
+                Some(moved.abs().greater_elem(SLACK).float().mean())
+            }
+            Self::Set { set, .. } => Some(set.outside(ax)),
         }
     }
 

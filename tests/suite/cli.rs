@@ -298,7 +298,8 @@ fn bad_tasks_get_a_sentence() {
     let hostile = [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &data].concat();
     std::fs::write(desk.path("hostile.safetensors"), hostile).unwrap();
     for (command, words) in [
-        ("restore photo.png -o x.png", vec!["--task", "missing"]),
+        ("degrade photo.png -o x.png", vec!["--task", "missing"]),
+        ("restore photo.png -o x.png --kernel gauss:1", vec!["--kernel"]),
         ("restore -o x.png --task denoise", vec!["photo", "missing"]),
         ("restore photo.png -o x.png --task deblur", vec!["--kernel"]),
         ("restore photo.png -o x.png --task inpaint", vec!["--mask"]),
@@ -445,6 +446,105 @@ fn compressed_photos_are_restored_by_their_quality() {
     desk.fails("restore low.png -o x.png --task jpeg --jpeg-quality 0 --device cpu", &["--jpeg-quality", "1"]);
 }
 
+impl Desk {
+    /// A sample that some command degraded, as `name`.
+    fn degraded(&self, name: &str, flags: &str) {
+        let sample = Picture::read(Path::new("assets/samples/21_citrus.png")).unwrap();
+        sample.write(&self.path("sample.png")).unwrap();
+        self.succeeds(&format!("degrade sample.png -o {name} {flags}"));
+    }
+
+    /// Decibels of a picture against the sample.
+    fn quality(&self, name: &str) -> f64 {
+        let read = |name: &str| Picture::read(&self.path(name)).unwrap();
+        fdgr::metrics::psnr(read(name).pixels(), read("sample.png").pixels())
+    }
+}
+
+#[test]
+fn photos_are_restored_by_what_they_show() {
+    let desk = Desk::new();
+    for (flags, word) in [
+        ("--task denoise --sigma 0.08", "denoising"),
+        ("--task deblur --kernel gauss:2 --sigma 0.01", "deblur"),
+        ("--task deblur --kernel motion:14,40 --sigma 0.01", "deblur"),
+    ] {
+        desk.degraded("bad.png", flags);
+        desk.succeeds("restore bad.png -o good.png --device cpu");
+        let (before, after) = (desk.quality("bad.png"), desk.quality("good.png"));
+        assert!(after > before + 2.0, "{flags}: {before:.2} dB became {after:.2} dB");
+        let recipe = std::fs::read_to_string(desk.path("good.png.recipe.json")).unwrap();
+        assert!(recipe.contains(word), "{flags}: {recipe}");
+        // What was found is in the recipe, which finds the same without looking.
+        desk.succeeds("restore --recipe good.png.recipe.json -o again.png");
+        assert_eq!(std::fs::read(desk.path("good.png")).unwrap(), std::fs::read(desk.path("again.png")).unwrap());
+    }
+    // Nothing is wrong: nothing is written, and nothing failed.
+    let clean = desk.run("restore sample.png -o clean.png --device cpu");
+    let said = String::from_utf8_lossy(&clean.stderr);
+    assert!(clean.status.success() && said.contains("sample.png: already clean"), "{said}");
+    assert!(!desk.path("clean.png").exists() && !desk.path("clean.png.recipe.json").exists());
+    desk.succeeds("restore sample.png -o clean.png --force --device cpu");
+    assert!(desk.quality("clean.png") > 40.0);
+    desk.fails("restore photo.png -o x.png --task denoise --force", &["--force", "--task"]);
+}
+
+#[test]
+fn kernels_are_found_or_asked_for() {
+    let desk = Desk::new();
+    desk.degraded("shaken.png", "--task deblur --kernel motion:14,40 --sigma 0.01");
+    desk.succeeds("restore shaken.png -o sharp.png --task deblur --kernel auto --device cpu");
+    assert!(desk.quality("sharp.png") > desk.quality("shaken.png") + 3.0);
+    desk.fails("restore sample.png -o x.png --task deblur --kernel auto --device cpu", &["--kernel auto", "gauss:1.6"]);
+    desk.fails("restore photo.png -o x.png --task deblur --kernel auto --device cpu", &["--kernel auto", "too small"]);
+    // JPEG: what compression left out is not magnified.
+    let shaken = Picture::read(&desk.path("shaken.png")).unwrap();
+    shaken.write(&desk.path("shaken.jpg")).unwrap();
+    desk.succeeds("restore shaken.jpg -o sharp.png --task deblur --kernel motion:14,40 --device cpu");
+    assert!(desk.quality("sharp.png") > desk.quality("shaken.jpg") + 3.0);
+}
+
+#[test]
+fn results_have_the_size_that_is_asked_for() {
+    let desk = Desk::new();
+    for (flags, expected) in [
+        ("--task sr --scale 1.5", (48, 36)),
+        ("--task sr --width 100", (100, 75)),
+        ("--task sr --height 30", (40, 30)),
+        ("--task sr --scale 2 --enlarged 2", (32, 24)),
+        ("--task denoise --sigma 0.05 --width 20", (20, 15)),
+    ] {
+        desk.succeeds(&format!("restore photo.png -o sized.png {flags} --quality draft --device cpu"));
+        assert_eq!(size(&desk.path("sized.png")), expected, "{flags}");
+        desk.succeeds("restore --recipe sized.png.recipe.json -o again.png");
+        assert_eq!(std::fs::read(desk.path("sized.png")).unwrap(), std::fs::read(desk.path("again.png")).unwrap());
+    }
+    for (flags, words) in [
+        ("--task sr --scale 0.5", vec!["--scale", "0.5"]),
+        ("--task sr --scale 1.5 --form circle", vec!["--form"]),
+        ("--task sr --width 0", vec!["width", "0"]),
+        ("--task sr --width 9000", vec!["width", "64"]),
+        ("--task sr --width 90 --height 90", vec!["--height"]),
+        ("--task sr --scale 2 --enlarged 0", vec!["--enlarged", "16"]),
+        ("--task sr --scale 2 --enlarged nan", vec!["--enlarged", "16"]),
+        ("--task sr --scale 2 --enlarged 99", vec!["--enlarged", "16"]),
+    ] {
+        desk.fails(&format!("restore photo.png -o x.png {flags} --device cpu"), &words);
+    }
+}
+
+#[test]
+fn enlarged_photos_get_the_detail_that_interpolation_lacks() {
+    let desk = Desk::new();
+    desk.degraded("small.png", "--task sr --scale 2");
+    let small = Picture::read(&desk.path("small.png")).unwrap();
+    small.enlarged(2).write(&desk.path("large.png")).unwrap();
+    assert!(desk.succeeds("inspect large.png").contains("--task sr --scale 2 --enlarged 2"));
+    desk.succeeds("restore large.png -o better.png --device cpu");
+    let (before, after) = (desk.quality("large.png"), desk.quality("better.png"));
+    assert!(after > before + 0.5, "{before:.2} dB became {after:.2} dB");
+}
+
 #[test]
 fn inspection_says_what_would_help() {
     let desk = Desk::new();
@@ -458,6 +558,13 @@ fn inspection_says_what_would_help() {
     assert!(said.contains("quality of about 30") && said.contains("fdgr restore low.jpg --task jpeg"), "{said}");
     assert!(said.contains("photo.png: 96x80 pixels") && !said.contains("restore photo.png --task jpeg"), "{said}");
     desk.fails("inspect nothing.jpg", &["nothing.jpg", "cannot be read"]);
+    desk.degraded("shaken.png", "--task deblur --kernel motion:14,40 --sigma 0.01");
+    let said = desk.succeeds("inspect shaken.png --picture evidence.png");
+    assert!(said.contains("--task deblur --kernel motion:1") && said.contains("evidence.png"), "{said}");
+    let (width, height) = size(&desk.path("evidence.png"));
+    assert!(width > 4 * 512 && height > 512, "photo, detail, spectrum and kernel");
+    desk.fails("inspect shaken.png --picture shaken.png", &["overwrite"]);
+    desk.fails("inspect shaken.png photo.png --picture x.png", &["one by one"]);
 }
 
 #[test]

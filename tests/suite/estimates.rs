@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use fdgr::estimate::{self, Grain, NoiseEstimate};
+use fdgr::degradation::{Context, Degradation, of_task};
+use fdgr::estimate::{self, Blur, BlurEstimate, Confidence, Grain, NoiseEstimate};
 use fdgr::noise::{Noise, Seeded, Stream};
+use fdgr::parameter::Values;
 use fdgr::picture::Picture;
+use fdgr::restore::{Border, Source};
 use image::{GenericImageView, ImageBuffer, ImageEncoder, Luma, Rgb, Rgb32FImage, imageops};
 
 /// Pictures that the prior was not trained on.
@@ -170,4 +173,75 @@ fn noise_of_jpeg_and_enlarged_photos_is_seen() {
     };
     let count = samples().iter().filter(|path| seen(path)).count();
     assert!(count + hidden >= samples().len(), "enlarged: {count} seen");
+}
+
+fn blur_of(photo: &Picture) -> Option<BlurEstimate> {
+    estimate::blur(photo, &estimate::noise(photo)).filter(|found| found.confidence == Confidence::High)
+}
+
+/// Whether a blur that was found is the one of a kernel such as `gauss:1.6`.
+fn is_right(found: &Blur, kernel: &str) -> bool {
+    let (kind, numbers) = kernel.split_once(':').unwrap();
+    let numbers: Vec<f64> = numbers.split(',').map(|number| number.parse().unwrap()).collect();
+    match (found, kind, &numbers[..]) {
+        (Blur::Gaussian { sigma }, "gauss", [expected]) => (sigma / expected - 1.0).abs() <= 0.2,
+        (Blur::Motion { length, angle }, "motion", [expected, direction]) => {
+            let turned = (angle - direction + 90.0).rem_euclid(180.0) - 90.0;
+            (length / expected - 1.0).abs() <= 0.12 && turned.abs() <= 8.0
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn blurs_are_found() {
+    let table: serde_json::Value = serde_json::from_slice(&std::fs::read("tests/data/blurs.json").unwrap()).unwrap();
+    for case in table["cases"].as_array().unwrap() {
+        let kernel = case["kernel"].as_str().unwrap();
+        let stage = of_task("deblur", &Values::default().with("kernel", kernel), &Context::default()).unwrap();
+        let (degradation, sigma) = (Degradation::from(stage), case["sigma"].as_f64().unwrap() / 255.0);
+        let blurred = samples().into_iter().map(|path| {
+            let photo = Picture::read(&path).unwrap();
+            match Source::degraded(&photo, &degradation, Border::Extend, sigma, 5).unwrap() {
+                Source::Photo(photo) => photo.in_eight_bits(),
+                Source::Sensed(_) => unreachable!(),
+            }
+        });
+        let found: Vec<BlurEstimate> = blurred.filter_map(|photo| blur_of(&photo)).collect();
+        let wrong = found.iter().filter(|found| !is_right(&found.blur, kernel)).count();
+        let [least, most] = ["found", "wrong"].map(|name| case[name].as_u64().unwrap() as usize);
+        assert!(found.len() >= least, "{case}: {} found", found.len());
+        assert!(wrong <= most, "{case}: {found:?}");
+    }
+}
+
+#[test]
+fn sharp_photos_are_not_called_blurred() {
+    for path in samples() {
+        let clean = photo(&path);
+        for (what, pixels) in [("as it is", clean.clone()), ("noisy", noisy(&clean, 5.0, white))] {
+            assert_eq!(blur_of(&Picture::new(pixels)), None, "{} {what}", path.display());
+        }
+        assert_eq!(estimate::enlargement(&Picture::new(clean)), None, "{}", path.display());
+    }
+}
+
+#[test]
+fn enlargements_are_found() {
+    for path in samples() {
+        let clean = photo(&path);
+        for (factor, filter) in [
+            (1.5, imageops::FilterType::CatmullRom),
+            (2.0, imageops::FilterType::Triangle),
+            (2.0, imageops::FilterType::Lanczos3),
+            (3.0, imageops::FilterType::CatmullRom),
+        ] {
+            let side = |side: u32| (f64::from(side) * factor) as u32;
+            let small = clean.view(0, 0, 200, 160).to_image();
+            let mut large = imageops::resize(&small, side(200), side(160), filter);
+            large.iter_mut().for_each(|v| *v = (v.clamp(0.0, 1.0) * 255.0).round() / 255.0);
+            let found = estimate::enlargement(&Picture::new(large)).unwrap_or(1.0);
+            assert!((found / factor - 1.0).abs() < 0.02, "{} by {factor}, {filter:?}: {found}", path.display());
+        }
+    }
 }

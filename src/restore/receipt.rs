@@ -1,0 +1,96 @@
+//! How far a restored picture agrees with its measurement.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::Measurement;
+use crate::error::{Error, Result};
+use crate::sampler::Data;
+
+/// How far a restored picture agrees with its measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Root mean square of the residual `r = A x - nearest(A x)`, of pixels in `[0, 1]`; with the true picture it would be the noise.
+    pub residual: f64,
+    /// Mean correlation of `r` at neighbouring pixels: 0 for white noise, towards 1 where structure of the photo is left in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<f64>,
+    /// Share of values outside what is known of them, where that is intervals or cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<f64>,
+    /// Network evaluations (NFE) of the run.
+    pub evaluations: usize,
+}
+
+/// Standard deviation of the rounding to 8 bits, of pixels in `[0, 1]`.
+const ROUNDING: f64 = 0.289 / 255.0;
+/// Residuals up to this many times the noise are explained by it.
+const EXPLAINED: f64 = 1.3;
+/// White noise is correlated less than this.
+const WHITE: f64 = 0.35;
+/// A smaller share of values outside their cells is that of colours that the decoder cut off.
+const FEW: f64 = 0.01;
+
+impl Receipt {
+    /// Of an image `x` with its margin.
+    pub(super) fn of(measurement: &Measurement, data: &Data, x: Tensor<4>, evaluations: usize) -> Result<Self> {
+        let device = x.device();
+        let number = |value: Tensor<1>| -> Result<f64> {
+            let values = value.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
+            Ok(values.first().copied().unwrap_or(f32::NAN).into())
+        };
+        let ax = measurement.operator().apply(x);
+        let outside = data.outside(ax.clone()).map(number).transpose()?;
+        let residual = ax.clone() - data.nearest(ax);
+        let mean_square = number(residual.clone().square().mean())?;
+        let [_, _, height, width] = residual.dims();
+        let neighbours = |dim: usize, length: usize| {
+            let [one, next] = [0, 1].map(|start| residual.clone().narrow(dim, start, length - 1));
+            number((one * next).mean())
+        };
+        let correlation = if height > 1 && width > 1 && mean_square > 0.0 {
+            Some((neighbours(2, height)? + neighbours(3, width)?) / (2.0 * mean_square))
+        } else {
+            None
+        };
+        Ok(Self { residual: mean_square.sqrt() / 2.0, correlation, outside, evaluations })
+    }
+
+    /// `chi²` of the residual: its mean square over that of the noise and of the rounding to 8 bits.
+    pub fn chi_squared(&self, sigma: f64) -> f64 {
+        (self.residual / sigma.hypot(ROUNDING)).powi(2)
+    }
+
+    /// Whether the photo could be a measurement of the restored picture with noise of standard deviation `sigma`, in words.
+    pub fn describe(&self, sigma: f64) -> String {
+        let (chi, share) = (self.chi_squared(sigma), self.outside.map(|outside| 100.0 * outside));
+        match (share, self.correlation) {
+            (Some(share), _) if share <= 100.0 * FEW => format!("consistent with the photo, {share:.2}% outside its cells"),
+            (Some(share), _) => format!("not consistent with the photo: {share:.1}% of its values are outside their cells"),
+            (None, _) if chi.sqrt() > EXPLAINED => {
+                format!("not consistent with the photo: it differs by {:.1} times the noise (chi² {chi:.2})", chi.sqrt())
+            }
+            (None, Some(correlation)) if correlation > WHITE && chi > 1.0 / EXPLAINED => {
+                format!("hardly consistent with the photo: structure is left in what differs (chi² {chi:.2}, correlation {correlation:.2})")
+            }
+            _ => format!("consistent with the photo (chi² {chi:.2})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_follow_from_numbers() {
+        let receipt = |residual, correlation, outside| Receipt { residual, correlation, outside, evaluations: 1 };
+        let is_consistent = |receipt: Receipt, sigma| receipt.describe(sigma).starts_with("consistent");
+        assert!(is_consistent(receipt(0.05, Some(0.1), None), 0.05));
+        assert!(is_consistent(receipt(0.0, None, None), 0.0), "exact");
+        assert!(!is_consistent(receipt(0.08, Some(0.1), None), 0.05), "too far");
+        assert!(!is_consistent(receipt(0.05, Some(0.6), None), 0.05), "structure is left");
+        assert!(is_consistent(receipt(0.01, Some(0.6), Some(0.001)), 0.0));
+        assert!(!is_consistent(receipt(0.01, Some(0.6), Some(0.1)), 0.0));
+    }
+}
