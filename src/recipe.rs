@@ -41,6 +41,13 @@ pub struct Input {
     pub path: PathBuf,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
+    /// The page of the file, the first is 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub page: usize,
+}
+
+fn is_first(page: &usize) -> bool {
+    *page == 0
 }
 
 fn lossily<S: serde::Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod restore;
 mod sheet;
+mod stream;
 mod sweep;
 mod task;
 mod words;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use walkdir::WalkDir;
 
 use super::words::Flags;
-use super::{DeviceArgs, method, note, prior, progress, say, task};
+use super::{DeviceArgs, method, note, prior, progress, say, stream, task};
 use crate::control::{Control, Silent};
 use crate::degradation::{Context, Degradation};
 use crate::device;
@@ -31,6 +31,7 @@ Examples:
   fdgr restore grey.jpg -o colour.png --task colorize
   fdgr restore soft.jpg -o big.png --task deblur,sr --kernel gauss:1 --scale 2
   fdgr restore *.jpg -o restored/ --task denoise
+  curl -s https://example.org/photo.jpg | fdgr restore - -o - > better.png
   fdgr restore photos/ -o restored/ --task denoise --skip-existing
   fdgr restore --recipe big.png.recipe.json -o again.png")]
 pub(super) struct Args {
@@ -42,6 +43,9 @@ pub(super) struct Args {
     /// Leave photos out whose output and recipe are there already, such as those of a run that was stopped
     #[arg(long)]
     skip_existing: bool,
+    /// Page of a TIFF, the first is 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page: Option<u32>,
     /// Factor by which the photo was enlarged by interpolation: it is reduced by that first
     #[arg(long, value_name = "FACTOR")]
     enlarged: Option<f64>,
@@ -82,7 +86,7 @@ struct Job {
 /// A job whose input was read and understood.
 struct Prepared {
     source: Source,
-    sha256: String,
+    input: Input,
     config: RestoreConfig,
     /// What is not taken over, in sentences.
     remarks: Vec<String>,
@@ -189,12 +193,13 @@ fn load(args: &Args, repeated: Option<&Repeated>) -> Result<(Restorer, PriorChoi
 
 /// Reads a photo, and finds out how it is to be restored.
 fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Control) -> Result<Prepared> {
-    let bytes = std::fs::read(&job.photo).reading(&job.photo)?;
-    let sha256 = files::sha256(&bytes);
+    let bytes = stream::read(&job.photo)?;
+    let page = repeated.map_or(args.page.map_or(0, |page| page as usize - 1), |(recipe, _)| recipe.input.page);
+    let input = Input { path: job.photo.clone(), sha256: files::sha256(&bytes), page };
     if let Some((recipe, path)) = repeated {
-        check_hash(path, "input", &sha256, &recipe.input.sha256)?;
+        check_hash(path, "input", &input.sha256, &recipe.input.sha256)?;
     }
-    let source = Source::decode(&bytes, &job.photo)?;
+    let source = Source::decode(&bytes, &job.photo, page)?;
     let config = match repeated {
         Some((recipe, _)) => recipe.config.clone(),
         None => request(args, &source)?.resolve(&source, control)?,
@@ -204,10 +209,10 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
     let mut remarks = Vec::new();
     if let Some(photo) = source.photo() {
         remarks.clone_from(&photo.remarks);
-        let losses = photo.losses(&job.output, size)?;
+        let losses = photo.losses(stream::format_of(&job.output), size)?;
         remarks.extend(losses.into_iter().map(|lost| format!("{} will lack {lost}", job.output.display())));
     }
-    Ok(Prepared { source, sha256, config, remarks })
+    Ok(Prepared { source, input, config, remarks })
 }
 
 /// What the flags ask for.
@@ -244,7 +249,7 @@ fn restore(
     restorer: &Restorer,
 ) -> Result<()> {
     let begun = Instant::now();
-    let Prepared { source, sha256, config, .. } = match prepared {
+    let Prepared { source, input, config, .. } = match prepared {
         Some(prepared) => prepared,
         None => prepare(args, job, repeated, &Silent)?,
     };
@@ -252,21 +257,26 @@ fn restore(
     let terminal = progress::Terminal::new(&job.photo.display().to_string());
     let restored = restorer.restore(&source, &config, &terminal)?;
     drop(terminal);
-    restored.picture.write(&job.output).map_err(Error::at_output)?;
     let (sigma, evaluations) = (config.sigma, restored.receipt.evaluations);
-    let input = Input { path: job.photo.clone(), sha256 };
-    let recipe = Recipe::new(input, &restored, restorer, choice);
-    recipe.write(&Recipe::path_for(&job.output)).map_err(Error::at_output)?;
-    say(format!(
+    if stream::is_meant(&job.output) {
+        stream::write(&restored.picture)?;
+    } else {
+        restored.picture.write(&job.output).map_err(Error::at_output)?;
+        let recipe = Recipe::new(input, &restored, restorer, choice);
+        recipe.write(&Recipe::path_for(&job.output)).map_err(Error::at_output)?;
+    }
+    let line = format!(
         "{}: {}x{} from {}, noise {sigma:.3}, {} with {evaluations} network evaluations (NFE), {:.1} s; {}",
         job.output.display(),
         restored.picture.width(),
         restored.picture.height(),
         job.photo.display(),
-        recipe.config.method.name(),
+        config.method.name(),
         begun.elapsed().as_secs_f64(),
         restored.receipt.describe(sigma),
-    ));
+    );
+    // The picture itself may be on standard output.
+    if stream::is_meant(&job.output) { note(line) } else { say(line) }
     Ok(())
 }
 
@@ -285,6 +295,14 @@ const RESTORED: &str = "-restored.png";
 fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut all = Vec::new();
     for named in &args.photos {
+        if stream::is_meant(named) && args.photos.len() > 1 {
+            let fact = "standard input is one photo";
+            return Err(Error::mismatch(named.as_path(), fact, "restore the others by themselves"));
+        }
+        if stream::is_meant(named) && args.output.is_none() {
+            let fact = "standard input has no name for the result";
+            return Err(Error::mismatch(named.as_path(), fact, "name a place with -o, or pass -o - for standard output"));
+        }
         if !named.is_dir() {
             all.push((named.clone(), named.file_name().unwrap_or_default().into()));
             continue;
@@ -315,6 +333,11 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
 fn plan(args: &Args) -> Result<Vec<Job>> {
     let found = found(args)?;
     let has_folders = args.photos.iter().any(|photo| photo.is_dir());
+    let is_streamed = args.output.as_deref().is_some_and(stream::is_meant);
+    if is_streamed && (found.len() > 1 || has_folders || args.skip_existing) {
+        let fact = "standard output is for one picture";
+        return Err(Error::mismatch(Path::new("-"), fact, "pass a folder with -o"));
+    }
     let into_folder = args.output.as_ref().is_some_and(|output| {
         let named_folder = output.as_os_str().to_string_lossy().ends_with(['/', '\\']);
         found.len() > 1 || has_folders || output.is_dir() || named_folder
@@ -350,7 +373,7 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
         let hint = "give each photo a name of its own, or restore them one by one";
         return Err(Error::mismatch(output, "two photos would be restored to it", hint));
     }
-    for job in &jobs {
+    for job in jobs.iter().filter(|job| !stream::is_meant(&job.output)) {
         if let (true, Some(folder)) = (into_folder, job.output.parent()) {
             std::fs::create_dir_all(folder).writing(folder).map_err(Error::at_output)?;
         }

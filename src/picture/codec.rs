@@ -4,22 +4,20 @@ use std::fmt::Display;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::codecs::tiff::{TiffDecoder, TiffEncoder};
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
-use image::metadata::Orientation;
-use image::{
-    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
-};
+use image::{DynamicImage, ImageEncoder};
 
-use super::{Extras, Picture, exif, foreign, jpeg};
+use super::metadata::{LARGEST_IN_JPEG, Metadata};
+use super::decoded::{Decoded, Refusal};
+use super::{Picture, exif, foreign, tiff};
 use crate::error::{Error, PathContext, Result};
 use crate::files;
 
 /// Pictures above this many pixels are refused before they are decoded.
 pub const MAX_PIXELS: u64 = 64_000_000;
 const JPEG_QUALITY: u8 = 95;
-const READABLE: &str = "pass a PNG, JPEG, WebP, TIFF, BMP, GIF, QOI or PNM";
-const CONVERT: &str = "convert it to PNG, JPEG or TIFF first";
+pub(super) const READABLE: &str = "pass a PNG, JPEG, WebP, TIFF, JPEG XL, BMP, GIF, QOI or PNM";
+pub(super) const CONVERT: &str = "convert it to PNG, JPEG or TIFF first";
 
 /// A file format of pictures.
 pub struct Format {
@@ -39,14 +37,22 @@ pub struct Format {
     pub icc: bool,
     /// Bytes of EXIF that it holds.
     pub exif: usize,
+    /// Bytes of XMP that it holds.
+    pub xmp: usize,
+    /// Bytes of IPTC that it holds.
+    pub iptc: usize,
+    /// Whether it holds a resolution.
+    pub resolution: bool,
+    /// Whether it holds the chunks of PNG: gamma, primaries and texts.
+    pub chunks: bool,
     /// Pixels of its longest side.
     pub max_side: u32,
     /// None for formats that are read only.
     encode: Option<Encode>,
 }
 
-/// Appends the file of what the format holds of a picture to the bytes; the path is for messages.
-type Encode = fn(&Held, &mut Vec<u8>, &Path) -> Result<()>;
+/// The file of what the format holds of a picture; the path is for messages.
+type Encode = fn(&Held, &Path) -> Result<Vec<u8>>;
 
 /// Formats that are read only.
 const fn read_only(name: &'static str, endings: &'static [&'static str]) -> Format {
@@ -59,6 +65,10 @@ const fn read_only(name: &'static str, endings: &'static [&'static str]) -> Form
         deep: false,
         icc: false,
         exif: 0,
+        xmp: 0,
+        iptc: 0,
+        resolution: false,
+        chunks: false,
         max_side: u32::MAX,
         encode: None,
     }
@@ -75,8 +85,16 @@ const FORMATS: &[Format] = &[
         deep: true,
         icc: true,
         exif: u32::MAX as usize,
+        xmp: i32::MAX as usize,
+        iptc: 0,
+        resolution: true,
+        chunks: true,
         max_side: i32::MAX as u32,
-        encode: Some(|held, bytes, path| held.encode(PngEncoder::new(Cursor::new(bytes)), path)),
+        encode: Some(|held, path| {
+            let mut bytes = Vec::new();
+            held.encoded(PngEncoder::new(Cursor::new(&mut bytes)), path)?;
+            Ok(held.metadata.in_png(bytes))
+        }),
     },
     Format {
         name: "JPEG",
@@ -88,9 +106,15 @@ const FORMATS: &[Format] = &[
         icc: true,
         // A segment holds 65533 bytes, 6 of them its name.
         exif: 65_527,
+        xmp: LARGEST_IN_JPEG,
+        iptc: LARGEST_IN_JPEG,
+        resolution: true,
+        chunks: false,
         max_side: 65_535,
-        encode: Some(|held, bytes, path| {
-            held.encode(JpegEncoder::new_with_quality(Cursor::new(bytes), JPEG_QUALITY), path)
+        encode: Some(|held, path| {
+            let mut bytes = Vec::new();
+            held.encoded(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), JPEG_QUALITY), path)?;
+            Ok(held.metadata.in_jpeg(bytes))
         }),
     },
     Format {
@@ -102,8 +126,17 @@ const FORMATS: &[Format] = &[
         deep: false,
         icc: true,
         exif: u32::MAX as usize,
+        xmp: u32::MAX as usize,
+        iptc: 0,
+        resolution: false,
+        chunks: false,
         max_side: 16_383,
-        encode: Some(|held, bytes, path| held.encode(WebPEncoder::new_lossless(Cursor::new(bytes)), path)),
+        encode: Some(|held, path| {
+            let (size, alpha) = ([held.image.width(), held.image.height()], held.image.color().has_alpha());
+            let mut bytes = Vec::new();
+            held.encoded(WebPEncoder::new_lossless(Cursor::new(&mut bytes)), path)?;
+            Ok(held.metadata.in_webp(bytes, size, alpha))
+        }),
     },
     Format {
         name: "TIFF",
@@ -115,9 +148,19 @@ const FORMATS: &[Format] = &[
         deep: true,
         icc: true,
         exif: 0,
+        xmp: u32::MAX as usize,
+        iptc: u32::MAX as usize,
+        resolution: true,
+        chunks: false,
         max_side: u32::MAX,
-        encode: Some(|held, bytes, path| held.encode(TiffEncoder::new(Cursor::new(bytes)), path)),
+        encode: Some(|held, path| {
+            let mut bytes = Vec::new();
+            let written = tiff::encode(&held.image, held.icc.map(Vec::as_slice), held.metadata, &mut bytes);
+            written.map_err(|e| unencoded(path, &e))?;
+            Ok(bytes)
+        }),
     },
+    read_only("JPEG XL", &["jxl"]),
     read_only("BMP", &["bmp"]),
     read_only("GIF", &["gif"]),
     read_only("QOI", &["qoi"]),
@@ -177,80 +220,28 @@ impl Picture {
     /// # Errors
     /// As [`Picture::read`].
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        let refuse = |fact: String, hint: &'static str| Error::picture(path, fact, hint);
+        Self::decode_page(bytes, path, 0)
+    }
+
+    /// Decodes a page of a file, the first is 0; only TIFFs have others.
+    ///
+    /// # Errors
+    /// As [`Picture::read`], and pages that the file does not have.
+    pub fn decode_page(bytes: &[u8], path: &Path, page: usize) -> Result<Self> {
+        let refuse = |(fact, hint): Refusal| Error::picture(path, fact, hint);
         if bytes.is_empty() {
-            return Err(refuse("the file is empty".into(), READABLE));
+            return Err(refuse(("the file is empty".into(), READABLE)));
         }
         if let Some(name) = foreign::named(bytes) {
-            return Err(refuse(format!("it is {name}, which is not read"), CONVERT));
+            return Err(refuse((format!("it is {name}, which is not read"), CONVERT)));
         }
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let reader = reader.map_err(|e| refuse(format!("it cannot be decoded ({e})"), READABLE))?;
-        let format = reader.format().ok_or_else(|| refuse("it is not a picture".into(), READABLE))?;
-        let damaged = |e: ImageError| match e {
-            ImageError::Unsupported(e) => refuse(format!("it is a kind of {format:?} that is not read ({e})"), CONVERT),
-            e => refuse(format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
+        let decoded = match () {
+            () if foreign::is_tiff(bytes) => Decoded::of_tiff(bytes, page),
+            () if page > 0 => Err((format!("it has no page {}", page + 1), "only TIFFs have several pages")),
+            () if foreign::is_jpeg_xl(bytes) => Decoded::of_jpeg_xl(bytes),
+            () => Decoded::of_others(bytes),
         };
-        let mut decoder = reader.into_decoder().map_err(damaged)?;
-        let (width, height) = decoder.dimensions();
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 {
-            return Err(refuse(format!("it has {width}x{height} pixels"), "pass a picture with at least one pixel"));
-        }
-        if pixels > MAX_PIXELS {
-            let fact =
-                format!("{width}x{height} are {} megapixels, more than {}", pixels / 1_000_000, MAX_PIXELS / 1_000_000);
-            return Err(refuse(fact, "crop or shrink the picture"));
-        }
-        let original = decoder.original_color_type();
-        let structure = (format == ImageFormat::Jpeg).then(|| jpeg::structure(bytes));
-        let components = structure.as_ref().and_then(|structure| structure.components.as_ref());
-        let four_inks = components.is_some_and(|components| components.len() == 4);
-        if four_inks || matches!(original, ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
-            return Err(refuse("its colours are CMYK".into(), "convert it to RGB"));
-        }
-        // The limits that a reader sets for a TIFF refuse profiles that are large beside its pixels (image 0.25.10).
-        let icc = match format {
-            ImageFormat::Tiff => TiffDecoder::new(Cursor::new(bytes)).and_then(|mut tiff| tiff.icc_profile()),
-            _ => decoder.icc_profile(),
-        };
-        let icc = icc.ok().flatten();
-        // Some writers keep the name of a JPEG's segment.
-        let unnamed = |exif: Vec<u8>| exif.strip_prefix(b"Exif\0\0").map_or_else(|| exif.clone(), <[u8]>::to_vec);
-        let mut exif = decoder.exif_metadata().ok().flatten().map(unnamed);
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        if let Some(exif) = &mut exif {
-            _ = Orientation::remove_from_exif_chunk(exif);
-        }
-        let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-        image.apply_orientation(orientation);
-        let color = image.color();
-        let alpha = color.has_alpha().then(|| {
-            let rgba = image.to_rgba32f();
-            image::ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| image::Luma([rgba.get_pixel(x, y)[3]]))
-        });
-        let float = matches!(color, ColorType::Rgb32F | ColorType::Rgba32F);
-        let deep = float || matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16);
-        let extras = Extras { alpha, gray: !color.has_color(), deep, icc, exif };
-        let mut pixels = image.into_rgb32f();
-        let beyond = float && pixels.iter().any(|v| !(0.0..=1.0).contains(v));
-        pixels.iter_mut().for_each(|v| *v = if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) });
-        let remarks = [
-            structure
-                .as_ref()
-                .is_some_and(|structure| !structure.complete)
-                .then_some("its end is missing, so that its lower part may be wrong"),
-            structure
-                .as_ref()
-                .is_some_and(|structure| structure.has_more)
-                .then_some("only its first picture is used, without what others add to it, such as a gain map"),
-            foreign::has_more_frames(format, bytes).then_some("only the first of its pictures is used"),
-            beyond.then_some("values outside 0 to 1 are cut off"),
-        ];
-        let remarks = remarks.into_iter().flatten().map(ToOwned::to_owned).collect();
-        let size = [height as usize, width as usize];
-        let compression = structure.and_then(|structure| structure.compression(orientation, size));
-        Ok(Self { remarks, extras, compression, ..Self::new(pixels) })
+        Ok(decoded.map_err(refuse)?.into_picture())
     }
 
     /// Writes the picture in the format of the name's ending: beside its place first, then renamed into it.
@@ -280,6 +271,11 @@ impl Picture {
             ("its EXIF", extras.exif.as_ref().is_some_and(|exif| !kept(exif))),
             ("its colour profile", extras.icc.is_some() && !(format.icc && self.is_gray_in(format) == extras.gray)),
             ("its 16 bits", extras.deep && !format.deep),
+            ("its XMP", extras.metadata.xmp.as_ref().is_some_and(|xmp| xmp.len() > format.xmp)),
+            ("its IPTC", extras.metadata.iptc.as_ref().is_some_and(|iptc| iptc.len() > format.iptc)),
+            ("its resolution", extras.metadata.resolution.is_some() && !format.resolution),
+            ("its gamma and primaries", extras.metadata.has_light() && extras.icc.is_none() && !format.chunks),
+            ("its texts", extras.metadata.has_texts() && !format.chunks),
         ];
         Ok(lost
             .into_iter()
@@ -324,14 +320,14 @@ impl Picture {
         })
     }
 
-    fn encode(&self, path: &Path) -> Result<Vec<u8>> {
+    /// The bytes of a file of that name.
+    ///
+    /// # Errors
+    /// As [`Picture::write`].
+    pub fn encode(&self, path: &Path) -> Result<Vec<u8>> {
         let format = Self::format_of(path)?;
         self.check_transparency(path)?;
-        let mut bytes = Vec::new();
-        if let Some(encode) = format.encode {
-            encode(&Held::of(self, format), &mut bytes, path)?;
-        }
-        Ok(bytes)
+        format.encode.map_or(Ok(Vec::new()), |encode| encode(&Held::of(self, format), path))
     }
 
     /// Whether a file of that format holds it as a grey picture.
@@ -384,6 +380,7 @@ struct Held<'a> {
     image: DynamicImage,
     icc: Option<&'a Vec<u8>>,
     exif: Option<Vec<u8>>,
+    metadata: &'a Metadata,
 }
 
 impl<'a> Held<'a> {
@@ -394,21 +391,26 @@ impl<'a> Held<'a> {
             // A profile is for grey or for colour, not for both.
             icc: extras.icc.as_ref().filter(|_| format.icc && gray == extras.gray),
             exif: extras.exif.as_deref().and_then(|exif| picture.renewed(exif, format.exif)),
+            metadata: &extras.metadata,
         }
     }
 
-    fn encode(&self, mut encoder: impl ImageEncoder, path: &Path) -> Result<()> {
-        let refused =
-            |e: &dyn Display| Error::picture(path, format!("it cannot be encoded ({e})"), "write another kind of file");
+    /// Lets an encoder write it without its metadata.
+    fn encoded<E: ImageEncoder>(&self, mut encoder: E, path: &Path) -> Result<()> {
         if let Some(icc) = self.icc {
-            encoder.set_icc_profile(icc.clone()).map_err(|e| refused(&e))?;
+            encoder.set_icc_profile(icc.clone()).map_err(|e| unencoded(path, &e))?;
         }
         if let Some(exif) = &self.exif {
-            encoder.set_exif_metadata(exif.clone()).map_err(|e| refused(&e))?;
+            encoder.set_exif_metadata(exif.clone()).map_err(|e| unencoded(path, &e))?;
         }
         let (image, color) = (&self.image, self.image.color().into());
-        encoder.write_image(image.as_bytes(), image.width(), image.height(), color).map_err(|e| refused(&e))
+        encoder.write_image(image.as_bytes(), image.width(), image.height(), color).map_err(|e| unencoded(path, &e))
     }
+}
+
+/// The error for a picture that an encoder refuses.
+fn unencoded(path: &Path, e: &dyn Display) -> Error {
+    Error::picture(path, format!("it cannot be encoded ({e})"), "write another kind of file")
 }
 
 #[cfg(test)]

@@ -18,16 +18,12 @@ const KINDS: &[(usize, &[u8], &str)] = &[
     (0, b"IIRO", "a raw photo of a camera"),
     (0, b"IIU\0", "a raw photo of a camera"),
     (8, b"CR\x02", "a raw photo of a camera"),
-    (0, b"\xff\x0a", "a JPEG XL picture"),
-    (4, b"JXL ", "a JPEG XL picture"),
     (4, b"jP  ", "a JPEG 2000 picture"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (0, b"8BPS", "a Photoshop document"),
     (0, b"%PDF", "a PDF document"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"<?xml", "an SVG or XML document"),
-    (0, b"II+\0", "a BigTIFF"),
-    (0, b"MM\0+", "a BigTIFF"),
 ];
 
 /// What a file is of that is not read, if its first bytes tell.
@@ -40,12 +36,21 @@ pub(super) fn named(bytes: &[u8]) -> Option<&'static str> {
     KINDS.iter().find(is).map(|(.., name)| *name)
 }
 
+/// Whether a file is a TIFF, of 32 or of 64 bits.
+pub(super) fn is_tiff(bytes: &[u8]) -> bool {
+    [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|start| bytes.starts_with(*start))
+}
+
+/// Whether a file is a JPEG XL, as it is or in a container.
+pub(super) fn is_jpeg_xl(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\x0a") || bytes.get(4..).is_some_and(|bytes| bytes.starts_with(b"JXL "))
+}
+
 /// Whether a file has frames or pages after the first picture.
 pub(super) fn has_more_frames(format: ImageFormat, bytes: &[u8]) -> bool {
     match format {
         ImageFormat::Png => PngDecoder::new(Cursor::new(bytes)).is_ok_and(|png| png.is_apng().unwrap_or(false)),
         ImageFormat::WebP => WebPDecoder::new(Cursor::new(bytes)).is_ok_and(|webp| webp.has_animation()),
-        ImageFormat::Tiff => exif::has_second_directory(bytes),
         ImageFormat::Gif => gif_frames(bytes).is_some_and(|frames| frames > 1),
         _ => false,
     }

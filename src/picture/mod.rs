@@ -2,10 +2,13 @@
 
 mod alpha;
 mod codec;
+mod decoded;
 mod exif;
 mod foreign;
 mod jpeg;
+mod metadata;
 mod resample;
+mod tiff;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::imageops::crop_imm;
@@ -14,6 +17,7 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 use crate::error::{Error, Result};
 
 pub use codec::{Format, MAX_PIXELS, endings, formats, has_known_ending};
+pub use metadata::Metadata;
 pub use jpeg::{BLOCK, Compression, QuantizationTable};
 
 /// A picture in the colour space of its file.
@@ -41,6 +45,8 @@ pub struct Extras {
     pub icc: Option<Vec<u8>>,
     /// EXIF, its orientation already applied and removed.
     pub exif: Option<Vec<u8>>,
+    /// XMP, IPTC, resolution, and what only PNG has.
+    pub metadata: Box<Metadata>,
 }
 
 impl Picture {

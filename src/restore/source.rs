@@ -51,18 +51,18 @@ impl Source {
     /// # Errors
     /// Files that cannot be read or decoded.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::decode(&std::fs::read(path).reading(path)?, path)
+        Self::decode(&std::fs::read(path).reading(path)?, path, 0)
     }
 
-    /// Decodes the bytes of a file; `path` decides its kind.
+    /// Decodes a page of the bytes of a file, the first is 0; `path` decides its kind.
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+    pub fn decode(bytes: &[u8], path: &Path, page: usize) -> Result<Self> {
         if Self::is_measurements(path) {
             return Ok(Self::Sensed(Box::new(Sensed::decode(bytes, path)?)));
         }
-        Picture::decode(bytes, path).map(Self::Photo)
+        Picture::decode_page(bytes, path, page).map(Self::Photo)
     }
 
     /// Whether a name is one of measurements that are no picture.

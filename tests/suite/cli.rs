@@ -505,6 +505,43 @@ fn kernels_are_found_or_asked_for() {
 }
 
 #[test]
+fn standard_streams_are_a_photo_and_its_result() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let desk = Desk::new();
+    let piped = |words: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fdgr"));
+        command.args(words.split_whitespace()).current_dir(desk.0.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let bytes = std::fs::read(desk.path("photo.png")).unwrap();
+        // A program that refuses its arguments does not read.
+        _ = child.stdin.take().unwrap().write_all(&bytes);
+        child.wait_with_output().unwrap()
+    };
+    let flags = "--task denoise --sigma 0.05 --quality draft --device cpu";
+    let before = desk.files();
+    let streamed = piped(&format!("restore - -o - {flags}"));
+    let picture = Picture::decode(&streamed.stdout, Path::new("streamed.png")).unwrap();
+    assert!(streamed.status.success() && (picture.width(), picture.height()) == (32, 24));
+    assert!(String::from_utf8_lossy(&streamed.stderr).contains("consistent with the photo"));
+    assert_eq!(desk.files(), before, "no file, no recipe");
+    assert!(piped(&format!("restore - -o named.png {flags}")).status.success());
+    assert_eq!(std::fs::read(desk.path("named.png")).unwrap(), streamed.stdout);
+    desk.succeeds("restore photo.png --recipe named.png.recipe.json -o again.png");
+    for (words, sentence) in [
+        ("restore - --task denoise", "no name for the result"),
+        ("restore - photo.png -o out --task denoise", "standard input is one photo"),
+        ("restore photo.png named.png -o - --task denoise", "standard output is for one picture"),
+    ] {
+        let refused = piped(words);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains(sentence), "{words}: {said}");
+    }
+    desk.fails("restore photo.png -o x.png --task denoise --page 2 --device cpu", &["photo.png", "no page 2"]);
+    desk.fails("restore photo.png -o x.png --task denoise --page 0 --device cpu", &["--page"]);
+}
+
+#[test]
 fn results_have_the_size_that_is_asked_for() {
     let desk = Desk::new();
     for (flags, expected) in [

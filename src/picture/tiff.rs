@@ -1,0 +1,201 @@
+//! TIFF: pages, whole numbers of up to 64 bits, floating point, planes, and BigTIFF.
+
+use std::io::{Cursor, Seek, Write};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, Rgb, Rgb32FImage, Rgba, Rgba32FImage};
+use tiff::decoder::{Decoder, DecodingResult, Limits, ifd::Value};
+use tiff::encoder::{Rational, TiffEncoder, TiffValue, colortype};
+use tiff::tags::{ResolutionUnit, Tag};
+use tiff::{ColorType, TiffError, TiffResult};
+
+use super::metadata::Metadata;
+use super::codec::CONVERT;
+use super::{MAX_PIXELS, decoded::Refusal};
+
+const XMP: Tag = Tag::Unknown(700);
+const IPTC: Tag = Tag::Unknown(33_723);
+/// Bytes of one sample, at most, times samples of a pixel, at most.
+const LARGEST_PIXEL: u64 = 8 * 5;
+
+/// A page of a file.
+pub(super) struct Page {
+    pub image: DynamicImage,
+    pub gray: bool,
+    /// Whether samples have more than 8 bits.
+    pub deep: bool,
+    /// Whether samples are floating point.
+    pub float: bool,
+    pub icc: Option<Vec<u8>>,
+    pub metadata: Metadata,
+    pub orientation: Orientation,
+    /// Whether there is another page after it.
+    pub has_more: bool,
+}
+
+fn damaged(e: TiffError) -> Refusal {
+    match e {
+        TiffError::UnsupportedError(e) => (format!("it is a kind of TIFF that is not read ({e})"), CONVERT),
+        e => (format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
+    }
+}
+
+/// Decodes a page, the first is 0; `check_size` refuses sizes before anything of that size is allocated.
+pub(super) fn decode(
+    bytes: &[u8],
+    page: usize,
+    check_size: impl Fn(u32, u32) -> Result<(), Refusal>,
+) -> Result<Page, Refusal> {
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = usize::try_from(MAX_PIXELS * LARGEST_PIXEL).unwrap_or(usize::MAX);
+    let mut file = Decoder::new(Cursor::new(bytes)).map_err(damaged)?.with_limits(limits);
+    for before in 0..page {
+        if !file.more_images() {
+            return Err((format!("it has {} pages", before + 1), "choose one of them"));
+        }
+        file.next_image().map_err(damaged)?;
+    }
+    let (width, height) = file.dimensions().map_err(damaged)?;
+    check_size(width, height)?;
+    let interpretation: Option<u16> = file.find_tag_unsigned(Tag::PhotometricInterpretation).ok().flatten();
+    let unread = |what: &str| (format!("it is a TIFF {what}, which is not read"), CONVERT);
+    match interpretation {
+        Some(3) => return Err(unread("with a palette of colours")),
+        Some(5) => return Err(("its colours are CMYK".into(), "convert it to RGB")),
+        Some(6) => return Err(unread("in YCbCr, mostly with a JPEG inside")),
+        Some(8 | 9) => return Err(unread("in Lab")),
+        _ => {}
+    }
+    let color = file.colortype().map_err(damaged)?;
+    let (gray, alpha) = match color {
+        ColorType::Gray(_) => (true, false),
+        ColorType::GrayA(_) | ColorType::Multiband { num_samples: 2, .. } => (true, true),
+        ColorType::RGB(_) => (false, false),
+        ColorType::RGBA(_) => (false, true),
+        ColorType::Multiband { num_samples, .. } => return Err(unread(&format!("of {num_samples} bands"))),
+        _ => return Err(unread("of rare colours")),
+    };
+    let mut samples = DecodingResult::U8(Vec::new());
+    let layout = file.read_image_to_buffer(&mut samples).map_err(damaged)?;
+    let bits = color.bit_depth();
+    let float = matches!(samples, DecodingResult::F16(_) | DecodingResult::F32(_) | DecodingResult::F64(_));
+    let deep = bits > 8;
+    let values = numbers(samples, bits, width as usize).ok_or_else(|| unread("of numbers with a sign"))?;
+    let (pixels, count) = (width as usize * height as usize, usize::from(color.num_samples()));
+    if values.len() < pixels * count {
+        return Err(("it cannot be decoded (its pixels are cut off)".into(), "the file looks damaged; export it again"));
+    }
+    let at = |x: u32, y: u32, c: usize| {
+        let i = y as usize * width as usize + x as usize;
+        if layout.planes > 1 { values[c * (values.len() / count) + i] } else { values[i * count + c] }
+    };
+    let rgb = |x: u32, y: u32| if gray { [at(x, y, 0); 3] } else { [0, 1, 2].map(|c| at(x, y, c)) };
+    let image = if alpha {
+        Rgba32FImage::from_fn(width, height, |x, y| {
+            let [r, g, b] = rgb(x, y);
+            Rgba([r, g, b, at(x, y, count - 1)])
+        })
+        .into()
+    } else {
+        DynamicImage::from(Rgb32FImage::from_fn(width, height, |x, y| Rgb(rgb(x, y))))
+    };
+    let mut blob = |tag: Tag| file.find_tag(tag).ok().flatten().and_then(|value| value.into_u8_vec().ok());
+    let (icc, xmp, iptc) = (blob(Tag::IccProfile), blob(XMP), blob(IPTC));
+    let mut number = |tag: Tag| match file.find_tag(tag).ok().flatten()? {
+        Value::Rational(n, d) if d > 0 => Some(f64::from(n) / f64::from(d)),
+        Value::Short(value) => Some(value.into()),
+        _ => None,
+    };
+    let unit = inches(number(Tag::ResolutionUnit));
+    let resolution = number(Tag::XResolution).zip(number(Tag::YResolution)).zip(unit);
+    let resolution = resolution.map(|((x, y), unit)| [x * unit, y * unit]);
+    let orientation = file.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
+    Ok(Page {
+        image,
+        gray,
+        deep,
+        float,
+        icc,
+        metadata: Metadata { xmp, iptc, resolution, chunks: Vec::new() },
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+        has_more: file.more_images(),
+    })
+}
+
+/// What resolutions are multiplied by to be those of an inch; none if they are ratios.
+fn inches(unit: Option<f64>) -> Option<f64> {
+    match unit.map(|unit| unit as u16) {
+        None | Some(2) => Some(1.0),
+        Some(3) => Some(2.54),
+        Some(_) => None,
+    }
+}
+
+/// Samples in `[0, 1]`; none for numbers with a sign. Those of fewer than 8 bits lie packed in rows of whole bytes.
+fn numbers(samples: DecodingResult, bits: u8, width: usize) -> Option<Vec<f32>> {
+    Some(match samples {
+        DecodingResult::U8(bytes) if bits < 8 => {
+            let (bits, row) = (usize::from(bits), (width * usize::from(bits)).div_ceil(8));
+            let largest = ((1u16 << bits) - 1) as f32;
+            let of_row = |row: &[u8]| -> Vec<f32> {
+                let value = |i: usize| row[i * bits / 8] >> (8 - bits - i * bits % 8) & ((1u16 << bits) - 1) as u8;
+                (0..width).map(|i| f32::from(value(i)) / largest).collect()
+            };
+            bytes.chunks_exact(row).flat_map(of_row).collect()
+        }
+        DecodingResult::U8(all) => all.into_iter().map(|v| f32::from(v) / 255.0).collect(),
+        DecodingResult::U16(all) => all.into_iter().map(|v| f32::from(v) / 65_535.0).collect(),
+        DecodingResult::U32(all) => all.into_iter().map(|v| (f64::from(v) / f64::from(u32::MAX)) as f32).collect(),
+        DecodingResult::U64(all) => all.into_iter().map(|v| (v as f64 / u64::MAX as f64) as f32).collect(),
+        DecodingResult::F16(all) => all.into_iter().map(f32::from).collect(),
+        DecodingResult::F32(all) => all,
+        DecodingResult::F64(all) => all.into_iter().map(|v| v as f32).collect(),
+        _ => return None,
+    })
+}
+
+/// A file of a picture of 8 or 16 bits in grey, RGB or RGBA.
+pub(super) fn encode(
+    image: &DynamicImage,
+    icc: Option<&[u8]>,
+    metadata: &Metadata,
+    bytes: &mut Vec<u8>,
+) -> TiffResult<()> {
+    let into = Cursor::new(bytes);
+    let size = (image.width(), image.height());
+    match image {
+        DynamicImage::ImageLuma8(pixels) => write::<colortype::Gray8>(into, size, pixels, icc, metadata),
+        DynamicImage::ImageLuma16(pixels) => write::<colortype::Gray16>(into, size, pixels, icc, metadata),
+        DynamicImage::ImageRgba8(pixels) => write::<colortype::RGBA8>(into, size, pixels, icc, metadata),
+        DynamicImage::ImageRgba16(pixels) => write::<colortype::RGBA16>(into, size, pixels, icc, metadata),
+        DynamicImage::ImageRgb16(pixels) => write::<colortype::RGB16>(into, size, pixels, icc, metadata),
+        other => write::<colortype::RGB8>(into, size, &other.to_rgb8(), icc, metadata),
+    }
+}
+
+fn write<C: colortype::ColorType>(
+    into: impl Write + Seek,
+    (width, height): (u32, u32),
+    samples: &[C::Inner],
+    icc: Option<&[u8]>,
+    metadata: &Metadata,
+) -> TiffResult<()>
+where
+    [C::Inner]: TiffValue,
+{
+    let mut file = TiffEncoder::new(into)?;
+    let mut page = file.new_image::<C>(width, height)?;
+    let blobs = [(Tag::IccProfile, icc), (XMP, metadata.xmp.as_deref()), (IPTC, metadata.iptc.as_deref())];
+    for (tag, blob) in blobs {
+        if let Some(blob) = blob {
+            page.encoder().write_tag(tag, blob)?;
+        }
+    }
+    if let Some(resolution) = metadata.resolution {
+        let [x, y] = resolution.map(|per_inch| Rational { n: (per_inch * 1000.0).round() as u32, d: 1000 });
+        page.resolution_unit(ResolutionUnit::Inch);
+        page.x_resolution(x);
+        page.y_resolution(y);
+    }
+    page.write_data(samples)
+}
