@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let photo = Picture::read(&args.photo)?;
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];
-    let context = Context { size, seed: args.seed, photo: Some(&photo) };
+    let context = Context { size, seed: args.seed, photo: Some(&photo), shows_damage: false };
     let degradation = args.task.degradation(&context)?;
     let usual = degradation.single().and_then(|stage| stage.kind().usual_sigma).unwrap_or(0.0);
     let sigma = args.task.sigma.unwrap_or(usual);

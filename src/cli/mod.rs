@@ -39,10 +39,11 @@ const EXAMPLES: &str = "\
 Examples:
   fdgr demo                                                       see it work
   fdgr restore small.jpg -o big.png --task sr --scale 4           enlarge
-  fdgr restore shaky.jpg -o sharp.png --task deblur --kernel motion:15,30
+  fdgr restore photo.jpg -o better.png                            find out what is wrong, and undo it
+  fdgr restore shaky.jpg -o sharp.png --task deblur --kernel auto
   fdgr restore noisy.jpg -o clean.png --task denoise
   fdgr restore blocky.jpg -o smooth.png --task jpeg
-  fdgr inspect photo.jpg                                          what it shows of noise and compression
+  fdgr inspect photo.jpg                                          what it shows of blur, noise, compression
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr experiment --model photo --path_y photos/ --deg deblur_gauss -i blur        measure it on many pictures
   fdgr models list                                                list available priors
@@ -52,7 +53,7 @@ Examples:
 enum Command {
     /// Restore photos that are already degraded
     Restore(Box<restore::Args>),
-    /// Say what noise and compression a photo shows, and what would treat it
+    /// Say what a photo shows of blur, enlargement, compression and noise, and what would treat it
     Inspect(inspect::Args),
     /// Degrade a photo, for trying things out
     Degrade(degrade::Args),

@@ -107,7 +107,12 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
         args.photos = pick()?;
     }
     if let (Some((recipe, path)), true) = (&repeated, args.photos.is_empty()) {
-        args.photos.push(recipe.find_input(path));
+        let input = recipe.find_input(path);
+        if stream::is_meant(&input) {
+            let fact = "its photo came from standard input";
+            return Err(Error::document(path, fact, "name the photo").into());
+        }
+        args.photos.push(input);
     }
     if args.photos.is_empty() {
         return Err(
@@ -124,6 +129,11 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     // Bad input is found before a device is opened and a prior loaded; one bad picture does not cost the others.
     for job in &jobs {
         match prepare(&args, job, repeated.as_ref(), &progress::Terminal::new(&job.photo.display().to_string())) {
+            Err(error @ Error::NotNeeded) if stream::is_meant(&job.output) => {
+                let fact = "it is already clean, so that there is nothing for standard output";
+                note_of(&job.photo, &error);
+                return Err(Error::mismatch(job.photo.as_path(), fact, "pass --force, or write a file").into());
+            }
             Err(error @ Error::NotNeeded) => {
                 note_of(&job.photo, &error);
                 left += 1;
@@ -200,6 +210,10 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         check_hash(path, "input", &input.sha256, &recipe.input.sha256)?;
     }
     let source = Source::decode(&bytes, &job.photo, page)?;
+    if args.page.is_some() && source.photo().is_none() {
+        let fact = "files of measurements have no pages";
+        return Err(Error::mismatch(job.photo.as_path(), fact, "leave the page out"));
+    }
     let config = match repeated {
         Some((recipe, _)) => recipe.config.clone(),
         None => request(args, &source)?.resolve(&source, control)?,
@@ -227,7 +241,7 @@ fn request(args: &Args, source: &Source) -> Result<Request> {
     let size = photo.map_or(source.measured_size(), |photo| [photo.height(), photo.width()]);
     let seed = args.seed.unwrap_or(0);
     let made_with = args.seed.or(made.and_then(Degradation::seed));
-    let context = Context { size, seed: made_with.unwrap_or(0), photo };
+    let context = Context { size, seed: made_with.unwrap_or(0), photo, shows_damage: true };
     let given = args.width.map(TargetSize::Width).or(args.height.map(TargetSize::Height));
     let (task, target) = args.task.sized(given, size)?;
     let named = made.is_some_and(|made| task.tasks == [made.name()]) && !task.has_values();
@@ -281,8 +295,9 @@ fn restore(
 }
 
 fn load_recipe(args: &Args, path: &Path) -> Result<Repeated> {
-    if args.task.any() || args.method.any() || args.seed.is_some() || args.prior.any() {
-        let fact = "it already says task, method, seed and prior";
+    let sized = args.width.is_some() || args.height.is_some() || args.enlarged.is_some() || args.page.is_some();
+    if args.task.any() || args.method.any() || args.seed.is_some() || args.prior.any() || sized || args.force {
+        let fact = "it already says task, method, size, page, seed and prior";
         return Err(Error::document(path, fact, "pass only --recipe, -o, --device and the photo"));
     }
     Ok((Recipe::read(path)?, path.into()))

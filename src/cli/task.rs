@@ -33,13 +33,15 @@ impl Args {
                 return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting)));
             }
         }
-        let stage = |task: &String| {
+        let stage = |(i, task): (usize, &String)| {
+            let is_reduced = self.tasks[i + 1..].iter().any(|later| later == "sr");
+            let context = Context { shows_damage: context.shows_damage && !is_reduced, ..*context };
             let mut own = Values::default();
             let given = self.values.iter().filter(|(name, _)| degradation::owners(name).contains(&task.as_str()));
             given.for_each(|(name, text)| own.insert(name, text));
-            degradation::of_task(task, &own, context)
+            degradation::of_task(task, &own, &context)
         };
-        Ok(Degradation::new(self.tasks.iter().map(stage).collect::<Result<_>>()?))
+        Ok(Degradation::new(self.tasks.iter().enumerate().map(stage).collect::<Result<_>>()?))
     }
 
     /// The same with a whole factor of super-resolution, and the size that the result of a photo of `size` is to have, if it is not

@@ -70,8 +70,13 @@ pub static KIND: Kind = Kind {
             let hint = Hint::set(Setting::KERNEL, AUTO).or(Hint::set(Setting::KERNEL, "gauss:1.6"));
             Error::mismatch(Setting::KERNEL, "deblurring needs to know the blur", hint)
         })?;
-        let psf = match (kernel, context.photo) {
+        let psf = match (kernel, context.damaged()) {
             (AUTO, Some(photo)) => estimated(photo)?,
+            (AUTO, None) => {
+                let fact = "a blur is found in the photo that it made, at that size, and in no other";
+                let hint = Hint::set(Setting::KERNEL, "gauss:1.6");
+                return Err(Error::mismatch(Subject::given(Setting::KERNEL, AUTO), fact, hint));
+            }
             _ => parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?,
         };
         Ok(Deblur {

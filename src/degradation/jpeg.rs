@@ -40,7 +40,7 @@ pub static KIND: Kind = Kind {
     parse: |values, context| {
         let given = values.get(QUALITY.name).map(|text| QUALITY.parse(text)).transpose()?;
         let quality = given.and_then(|value| value.as_u64());
-        let compression = match (quality, context.photo.and_then(|photo| photo.compression.as_ref())) {
+        let compression = match (quality, context.damaged().and_then(|photo| photo.compression.as_ref())) {
             (Some(quality), _) => Compression::standard(quality as u32),
             (None, Some(compression)) => compression.clone(),
             (None, None) => {

@@ -164,6 +164,15 @@ pub struct Context<'a> {
     pub size: [usize; 2],
     /// Fixes sampling patterns and random kernels.
     pub seed: u64,
-    /// The photo that is restored, if it is one: it may show what is not given.
+    /// The photo, if it is one: its transparent parts may be holes.
     pub photo: Option<&'a Picture>,
+    /// Whether the stage made that photo what it is, pixel by pixel: it may show what is not given.
+    pub shows_damage: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The photo, where it shows what the stage did.
+    pub(super) fn damaged(&self) -> Option<&'a Picture> {
+        self.photo.filter(|_| self.shows_damage)
+    }
 }

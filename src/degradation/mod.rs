@@ -251,6 +251,11 @@ impl Degradation {
         self.0.iter().any(|stage| matches!(stage.kind_of().family(), Family::Blur { .. }))
     }
 
+    /// The kernel, where a blur that the Fourier transform inverts is all that happened.
+    pub(crate) fn single_blur(&self) -> Option<psf::Kernel> {
+        self.single()?.kind_of().valid_kernel().ok().flatten()
+    }
+
     /// Whether undoing it magnifies what the measurement has wrong, by more than a reduction does.
     pub(crate) fn magnifies(&self) -> bool {
         self.0.iter().any(|stage| matches!(stage.kind_of().family(), Family::Blur { .. } | Family::Noise))

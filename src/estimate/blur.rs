@@ -87,7 +87,7 @@ const CLEAR: f64 = 2.5;
 /// Photographs that nothing happened to were found to reach this, in pixels.
 const SHARP: f64 = 0.8;
 
-/// Narrower ones are no reason to do anything.
+/// Gaussians narrower than this, in pixels, are not surely a blur.
 const SURELY: f64 = 0.9;
 /// Soft photos fall faster than others, but not by more than this, as a logarithm.
 const DIMMED: f64 = 1.3;

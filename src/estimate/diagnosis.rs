@@ -140,7 +140,7 @@ fn of_noise(estimate: &NoiseEstimate, is_compressed: bool, is_deblurred: bool) -
 
 fn of_bars(photo: &Picture, inside: &Inside) -> Finding {
     Finding::remark(format!(
-        "bars of one colour around {}x{} pixels of its {}x{}: they are left as they are",
+        "bars of one colour around {}x{} pixels of its {}x{}",
         inside.width,
         inside.height,
         photo.width(),

@@ -15,6 +15,8 @@ const SMALLEST: usize = 96;
 const REACH: usize = 12;
 /// Share of opposite signs of photos that were never enlarged: at most this.
 const CHANCE: f64 = 0.62;
+/// An enlargement leaves its mark at this share of the places, at most.
+const FEW: f64 = 0.1;
 /// Weaker places that may be the original side, where the strongest is a multiple of it.
 const CLOSE: f64 = 0.05;
 /// Factors that are looked for.
@@ -77,6 +79,11 @@ fn factor(coefficients: &[f64], length: usize, is_compressed: bool) -> Option<f6
         !is_compressed || (eighths - eighths.round()).abs() > 8.0 * BESIDE_BLOCKS
     };
     let shares: Vec<(usize, f64)> = places.filter(is_clear).map(|place| (place, opposite(place))).collect();
+    // Drawings and patterns have opposite signs in many places, an interpolation in few.
+    let common = shares.iter().filter(|(_, share)| *share > CHANCE).count();
+    if common as f64 > FEW * shares.len() as f64 {
+        return None;
+    }
     let strongest = shares.iter().map(|(_, share)| *share).fold(0.0, f64::max);
     let found = shares.iter().find(|(_, share)| *share > CHANCE && *share >= strongest - CLOSE)?;
     // The peak beside it.

@@ -31,7 +31,7 @@ impl Spectrum {
         let (height, width) = (photo.height(), photo.width());
         let side = SIDES.into_iter().find(|&side| height >= side && width >= side)?;
         let luminance = photo.luminance();
-        let opaque = photo.transparent();
+        let transparent = photo.transparent();
         let count = |stride: usize| ((height - side) / stride + 1) * ((width - side) / stride + 1);
         let stride = (1..).map(|i| i * side / 4).find(|&stride| count(stride) <= ENOUGH)?;
         let hann: Vec<f64> =
@@ -46,7 +46,7 @@ impl Spectrum {
             let values: Vec<f64> = (0..side * side).map(|i| f64::from(luminance[at(i)])).collect();
             let is_cut_off = |v: &&f64| **v <= f64::from(HALF_STEP) || **v >= 1.0 - f64::from(HALF_STEP);
             let cut_off = values.iter().filter(is_cut_off).count() as f64 / values.len() as f64;
-            let is_hidden = opaque.as_ref().is_some_and(|transparent| (0..side * side).any(|i| transparent[at(i)]));
+            let is_hidden = transparent.as_ref().is_some_and(|hidden| (0..side * side).any(|i| hidden[at(i)]));
             if cut_off > MOST_CUT_OFF || is_hidden {
                 continue;
             }

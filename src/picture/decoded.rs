@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use jxl_oxide::integration::JxlDecoder;
 
 use super::codec::{CONVERT, READABLE};
@@ -27,6 +27,9 @@ pub(super) struct Decoded {
     compression: Option<Compression>,
     remarks: Vec<&'static str>,
 }
+
+/// Bytes of memory for a pixel, at most.
+const LARGEST_PIXEL: u64 = 64;
 
 /// Refuses empty pictures and large ones before they are decoded.
 fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
@@ -60,7 +63,10 @@ impl Decoded {
 
     /// A JPEG XL, which its decoder turns upright.
     pub fn of_jpeg_xl(bytes: &[u8]) -> Result<Self, Refusal> {
-        let decoder = JxlDecoder::new(Cursor::new(bytes)).map_err(|e| damaged("JPEG XL", e))?;
+        let mut decoder = JxlDecoder::new(Cursor::new(bytes)).map_err(|e| damaged("JPEG XL", e))?;
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
+        decoder.set_limits(limits).map_err(|e| damaged("JPEG XL", e))?;
         Self::of(decoder, "JPEG XL").map(|decoded| Self { orientation: Orientation::NoTransforms, ..decoded })
     }
 
@@ -142,12 +148,16 @@ impl Decoded {
         let alpha = image.color().has_alpha().then(|| {
             let rgba = image.to_rgba32f();
             image::ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| {
-                image::Luma([rgba.get_pixel(x, y)[3].clamp(0.0, 1.0)])
+                let opacity = rgba.get_pixel(x, y)[3];
+                image::Luma([if opacity.is_nan() { 1.0 } else { opacity.clamp(0.0, 1.0) }])
             })
         });
         let mut pixels = image.into_rgb32f();
         if float && pixels.iter().any(|v| !(0.0..=1.0).contains(v)) {
             remarks.push("values outside 0 to 1 are cut off");
+        }
+        if metadata.refers_to_lost_parts() {
+            remarks.push("its XMP is about parts of the file that are not kept, and is left out");
         }
         pixels.iter_mut().for_each(|v| *v = if v.is_nan() { 0.0 } else { v.clamp(0.0, 1.0) });
         let extras = Extras { alpha, gray, deep, icc, exif, metadata: Box::new(metadata.upright(turned)) };

@@ -4,7 +4,7 @@ use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::png::{Png, PngChunk};
 use img_parts::riff::{RiffChunk, RiffContent};
 use img_parts::webp::WebP;
-use img_parts::{Bytes, ImageICC as _};
+use img_parts::Bytes;
 
 /// What a file says of a picture.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,9 +84,16 @@ impl Metadata {
         Self { xmp, ..Self::default() }
     }
 
-    /// The same of the picture turned upright, `turned` by a quarter or not; without XMP of a gain map, which is not kept.
+    /// Whether its XMP is about parts of the file that are not kept: gain maps, films, more XMP.
+    pub(super) fn refers_to_lost_parts(&self) -> bool {
+        let words: [&[u8]; 3] = [b"hdrgm:", b"MotionPhoto", b"HasExtendedXMP"];
+        self.xmp.as_ref().is_some_and(|xmp| words.iter().any(|word| contains(xmp, word)))
+    }
+
+    /// The same of the picture turned upright, `turned` by a quarter or not; without XMP about what is not kept.
     pub(super) fn upright(mut self, turned: bool) -> Self {
-        self.xmp = self.xmp.filter(|xmp| !contains(xmp, b"hdrgm:")).map(|xmp| with_orientation_1(&xmp));
+        self.xmp = if self.refers_to_lost_parts() { None } else { self.xmp.map(|xmp| with_orientation_1(&xmp)) };
+        self.resolution = self.resolution.filter(|sides| sides.iter().all(|side| (0.1..1e6).contains(side)));
         if turned {
             self.resolution = self.resolution.map(|[x, y]| [y, x]);
         }
@@ -132,10 +139,9 @@ impl Metadata {
         file.encoder().bytes().to_vec()
     }
 
-    /// A PNG with it; of chunks of light none if it has a profile, which says the same.
+    /// A PNG with it.
     pub(super) fn in_png(&self, bytes: Vec<u8>) -> Vec<u8> {
         let Ok(mut file) = Png::from_bytes(Bytes::from(bytes.clone())) else { return bytes };
-        let has_profile = file.icc_profile().is_some();
         let mut added: Vec<PngChunk> = Vec::new();
         if let Some(resolution) = self.resolution {
             let per_metre = resolution.map(|per_inch| ((per_inch * INCHES_A_METRE).round() as u32).to_be_bytes());
@@ -144,8 +150,7 @@ impl Metadata {
         if let Some(xmp) = &self.xmp {
             added.push(PngChunk::new(*b"iTXt", [XMP_IN_PNG, xmp].concat().into()));
         }
-        let kept = self.chunks.iter().filter(|(kind, _)| !(has_profile && LIGHT.contains(kind)));
-        added.extend(kept.map(|(kind, body)| PngChunk::new(*kind, body.clone().into())));
+        added.extend(self.chunks.iter().map(|(kind, body)| PngChunk::new(*kind, body.clone().into())));
         // After the header.
         file.chunks_mut().splice(1..1, added);
         file.encoder().bytes().to_vec()

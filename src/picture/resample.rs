@@ -19,7 +19,7 @@ impl Picture {
     #[must_use]
     pub fn resampled(&self, [height, width]: [usize; 2]) -> Self {
         let of = |side: usize| u32::try_from(side.max(1)).unwrap_or(u32::MAX);
-        let mut pixels = resize(&self.pixels, of(width), of(height), FilterType::CatmullRom);
+        let mut pixels = resize(self.spread().as_ref(), of(width), of(height), FilterType::CatmullRom);
         pixels.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
         Self::new(pixels).with_extras_of(self, true)
     }

@@ -6,7 +6,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, Rgb, Rgb32FImage, Rgba, Rgba32FImage};
 use tiff::decoder::{Decoder, DecodingResult, Limits, ifd::Value};
 use tiff::encoder::{Rational, TiffEncoder, TiffValue, colortype};
-use tiff::tags::{ResolutionUnit, Tag};
+use tiff::tags::{ByteOrder, ResolutionUnit, Tag};
 use tiff::{ColorType, TiffError, TiffResult};
 
 use super::metadata::Metadata;
@@ -15,6 +15,9 @@ use super::{MAX_PIXELS, decoded::Refusal};
 
 const XMP: Tag = Tag::Unknown(700);
 const IPTC: Tag = Tag::Unknown(33_723);
+/// Kinds of a sample beside the colours: opacity by which they are multiplied, or are not.
+const PREMULTIPLIED: u16 = 1;
+const STRAIGHT: u16 = 2;
 /// Bytes of one sample, at most, times samples of a pixel, at most.
 const LARGEST_PIXEL: u64 = 8 * 5;
 
@@ -36,6 +39,7 @@ pub(super) struct Page {
 fn damaged(e: TiffError) -> Refusal {
     match e {
         TiffError::UnsupportedError(e) => (format!("it is a kind of TIFF that is not read ({e})"), CONVERT),
+        TiffError::LimitsExceeded => ("it says that it is larger than any picture that is read".into(), CONVERT),
         e => (format!("it cannot be decoded ({e})"), "the file looks damaged; export it again"),
     }
 }
@@ -48,6 +52,7 @@ pub(super) fn decode(
 ) -> Result<Page, Refusal> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = usize::try_from(MAX_PIXELS * LARGEST_PIXEL).unwrap_or(usize::MAX);
+    limits.intermediate_buffer_size = limits.decoding_buffer_size;
     let mut file = Decoder::new(Cursor::new(bytes)).map_err(damaged)?.with_limits(limits);
     for before in 0..page {
         if !file.more_images() {
@@ -67,9 +72,12 @@ pub(super) fn decode(
         _ => {}
     }
     let color = file.colortype().map_err(damaged)?;
+    let extra = file.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
+    let is_opacity = extra.first().is_some_and(|kind| [PREMULTIPLIED, STRAIGHT].contains(kind));
     let (gray, alpha) = match color {
         ColorType::Gray(_) => (true, false),
-        ColorType::GrayA(_) | ColorType::Multiband { num_samples: 2, .. } => (true, true),
+        ColorType::GrayA(_) => (true, true),
+        ColorType::Multiband { num_samples: 2, .. } => (true, is_opacity),
         ColorType::RGB(_) => (false, false),
         ColorType::RGBA(_) => (false, true),
         ColorType::Multiband { num_samples, .. } => return Err(unread(&format!("of {num_samples} bands"))),
@@ -78,10 +86,14 @@ pub(super) fn decode(
     let mut samples = DecodingResult::U8(Vec::new());
     let layout = file.read_image_to_buffer(&mut samples).map_err(damaged)?;
     let bits = color.bit_depth();
+    if bits < 8 && ![1, 2, 4].contains(&bits) {
+        return Err(unread(&format!("of {bits} bits")));
+    }
     let float = matches!(samples, DecodingResult::F16(_) | DecodingResult::F32(_) | DecodingResult::F64(_));
     let deep = bits > 8;
-    let values = numbers(samples, bits, width as usize).ok_or_else(|| unread("of numbers with a sign"))?;
     let (pixels, count) = (width as usize * height as usize, usize::from(color.num_samples()));
+    let in_row = if layout.planes > 1 { width as usize } else { width as usize * count };
+    let values = numbers(samples, bits, in_row).ok_or_else(|| unread("of numbers with a sign"))?;
     if values.len() < pixels * count {
         return Err(("it cannot be decoded (its pixels are cut off)".into(), "the file looks damaged; export it again"));
     }
@@ -92,14 +104,24 @@ pub(super) fn decode(
     let rgb = |x: u32, y: u32| if gray { [at(x, y, 0); 3] } else { [0, 1, 2].map(|c| at(x, y, c)) };
     let image = if alpha {
         Rgba32FImage::from_fn(width, height, |x, y| {
-            let [r, g, b] = rgb(x, y);
-            Rgba([r, g, b, at(x, y, count - 1)])
+            let opacity = at(x, y, count - 1);
+            let share = if extra.first() == Some(&PREMULTIPLIED) { opacity.max(1.0 / 65_535.0) } else { 1.0 };
+            let [r, g, b] = rgb(x, y).map(|value| value / share);
+            Rgba([r, g, b, opacity])
         })
         .into()
     } else {
         DynamicImage::from(Rgb32FImage::from_fn(width, height, |x, y| Rgb(rgb(x, y))))
     };
-    let mut blob = |tag: Tag| file.find_tag(tag).ok().flatten().and_then(|value| value.into_u8_vec().ok());
+    let is_little = file.byte_order() == ByteOrder::LittleEndian;
+    let mut blob = |tag: Tag| match file.find_tag(tag).ok().flatten()? {
+        // Some writers call bytes words.
+        Value::List(words) if matches!(words.first(), Some(Value::Unsigned(_))) => {
+            let bytes = |word: Value| word.into_u32().map(|word| if is_little { word.to_le_bytes() } else { word.to_be_bytes() });
+            words.into_iter().map(bytes).collect::<TiffResult<Vec<_>>>().ok().map(|words| words.concat())
+        }
+        value => value.into_u8_vec().ok(),
+    };
     let (icc, xmp, iptc) = (blob(Tag::IccProfile), blob(XMP), blob(IPTC));
     let mut number = |tag: Tag| match file.find_tag(tag).ok().flatten()? {
         Value::Rational(n, d) if d > 0 => Some(f64::from(n) / f64::from(d)),
@@ -131,15 +153,15 @@ fn inches(unit: Option<f64>) -> Option<f64> {
     }
 }
 
-/// Samples in `[0, 1]`; none for numbers with a sign. Those of fewer than 8 bits lie packed in rows of whole bytes.
-fn numbers(samples: DecodingResult, bits: u8, width: usize) -> Option<Vec<f32>> {
+/// Samples in `[0, 1]`; none for numbers with a sign. Those of fewer than 8 bits lie packed in rows of whole bytes, `in_row` in each.
+fn numbers(samples: DecodingResult, bits: u8, in_row: usize) -> Option<Vec<f32>> {
     Some(match samples {
         DecodingResult::U8(bytes) if bits < 8 => {
-            let (bits, row) = (usize::from(bits), (width * usize::from(bits)).div_ceil(8));
+            let (bits, row) = (usize::from(bits), (in_row * usize::from(bits)).div_ceil(8));
             let largest = ((1u16 << bits) - 1) as f32;
             let of_row = |row: &[u8]| -> Vec<f32> {
                 let value = |i: usize| row[i * bits / 8] >> (8 - bits - i * bits % 8) & ((1u16 << bits) - 1) as u8;
-                (0..width).map(|i| f32::from(value(i)) / largest).collect()
+                (0..in_row).map(|i| f32::from(value(i)) / largest).collect()
             };
             bytes.chunks_exact(row).flat_map(of_row).collect()
         }
@@ -190,6 +212,9 @@ where
         if let Some(blob) = blob {
             page.encoder().write_tag(tag, blob)?;
         }
+    }
+    if C::BITS_PER_SAMPLE.len() == 4 {
+        page.encoder().write_tag(Tag::ExtraSamples, &[STRAIGHT][..])?;
     }
     if let Some(resolution) = metadata.resolution {
         let [x, y] = resolution.map(|per_inch| Rational { n: (per_inch * 1000.0).round() as u32, d: 1000 });

@@ -103,6 +103,10 @@ impl RestoreConfig {
             let fact = "it is empty or larger than any picture that is read";
             return Err(Error::mismatch("the size of the result", fact, "choose another"));
         }
+        if self.enlarged.is_some() && self.degradation.is_quantized() {
+            let fact = "a JPEG's cells are of the photo as it is, not of the one that it was made of";
+            return Err(Error::mismatch(Setting::ENLARGED, fact, Hint::Omit(Setting::ENLARGED)));
+        }
         self.method.check()?;
         self.check_channels()?;
         if self.data == DataModel::Intervals && !self.degradation.is_picture() {

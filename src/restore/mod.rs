@@ -15,6 +15,7 @@ mod defaults;
 mod degraded;
 mod fit;
 mod frame;
+mod lights;
 mod measurement;
 mod memory;
 mod preview;

@@ -63,7 +63,9 @@ impl Receipt {
 
     /// Whether the photo could be a measurement of the restored picture with noise of standard deviation `sigma`, in words.
     pub fn describe(&self, sigma: f64) -> String {
-        let (chi, share) = (self.chi_squared(sigma), self.outside.map(|outside| 100.0 * outside));
+        // Noise moves values out of their cells.
+        let share = self.outside.filter(|_| sigma < ROUNDING).map(|outside| 100.0 * outside);
+        let chi = self.chi_squared(sigma);
         match (share, self.correlation) {
             (Some(share), _) if share <= 100.0 * FEW => format!("consistent with the photo, {share:.2}% outside its cells"),
             (Some(share), _) => format!("not consistent with the photo: {share:.1}% of its values are outside their cells"),
@@ -92,5 +94,6 @@ mod tests {
         assert!(!is_consistent(receipt(0.05, Some(0.6), None), 0.05), "structure is left");
         assert!(is_consistent(receipt(0.01, Some(0.6), Some(0.001)), 0.0));
         assert!(!is_consistent(receipt(0.01, Some(0.6), Some(0.1)), 0.0));
+        assert!(is_consistent(receipt(0.04, Some(0.1), Some(0.8)), 0.05), "noise moves values out of their cells");
     }
 }

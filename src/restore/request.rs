@@ -83,25 +83,34 @@ impl Request {
     /// Requests that contradict themselves or the source, parameters outside their range, and being cancelled.
     pub fn resolve(&self, source: &Source, control: &dyn Control) -> Result<RestoreConfig> {
         control::check(control, || "before anything was estimated".into())?;
-        let (mut enlarged, mut size) = (self.enlarged, self.size);
+        let mut enlarged = self.enlarged;
+        let mut size = None;
         let (degradation, sigma, channels) = match source {
             Source::Photo(photo) => {
+                let whole = [photo.height(), photo.width()];
+                let reduced = enlarged.map(|factor| photo.before_enlargement(factor));
+                let mut photo = reduced.as_ref().unwrap_or(photo);
+                size = self.size.map(|size| size.of([photo.height(), photo.width()])).transpose()?;
                 let degradation = match &self.degradation {
                     Auto::Given(degradation) => degradation.clone(),
-                    Auto::Auto => {
-                        let found = self.diagnosed(photo, control)?;
-                        enlarged = enlarged.or(found.enlarged);
-                        size = size.or(found.size);
-                        found.degradation
-                    }
+                    Auto::Auto => self.diagnosed(photo, &mut enlarged, control)?,
                 };
                 check_is_picture(&degradation)?;
-                let reduced = enlarged.map(|factor| photo.before_enlargement(factor));
-                let photo = reduced.as_ref().unwrap_or(photo);
+                let reduced_by_finding;
+                if enlarged != self.enlarged {
+                    // Detail is put where interpolation had put none: the size stays.
+                    size = size.or(Some(whole));
+                    reduced_by_finding = enlarged.map(|factor| photo.before_enlargement(factor));
+                    photo = reduced_by_finding.as_ref().unwrap_or(photo);
+                }
                 let (sigma, channels) = self.noise_of_photo(photo, &degradation, control);
                 (degradation, sigma, channels)
             }
             Source::Sensed(sensed) => {
+                if enlarged.is_some() || self.size.is_some() || self.force {
+                    let fact = "files of measurements say themselves what is sought, and of what size";
+                    return Err(Error::mismatch("a change of the size, or of what is done", fact, "leave it out"));
+                }
                 let made = &sensed.description;
                 if let Auto::Given(given) = &self.degradation
                     && *given != made.degradation
@@ -122,7 +131,6 @@ impl Request {
                 (made.degradation.clone(), sigma, Channels::Independent)
             }
         };
-        let size = size.map(|size| size.of(source.measured_size())).transpose()?;
         let config = RestoreConfig::of(degradation, sigma, channels);
         let mut config = RestoreConfig { enlarged, size, seed: self.seed, ..config };
         self.overrides.apply(&mut config)?;
@@ -161,29 +169,24 @@ impl Request {
         (known.unwrap_or(rounded(estimate.sigma.max(quantized.unwrap_or(0.0)))), channels)
     }
 
-    /// What a photo itself shows of what happened to it.
-    fn diagnosed(&self, photo: &Picture, control: &dyn Control) -> Result<Found> {
+    /// What a photo itself shows of what happened to it, and in `enlarged` the factor by which it was enlarged.
+    fn diagnosed(&self, photo: &Picture, enlarged: &mut Option<f64>, control: &dyn Control) -> Result<Degradation> {
         control.emit(Event::Estimating("what happened to the photo"));
         let diagnosis = Diagnosis::of(photo);
-        let context = Context { size: [photo.height(), photo.width()], seed: self.seed, photo: Some(photo) };
-        let (degradation, enlarged) = match diagnosis.treatment() {
-            Some((finding, Treatment { task, values, enlarged })) => {
-                control.emit(Event::Found(&finding.fact));
-                (degradation::of_task(task, values, &context)?.into(), *enlarged)
+        let context = Context { size: [photo.height(), photo.width()], seed: self.seed, photo: Some(photo), shows_damage: true };
+        if let Some((finding, Treatment { task, values, enlarged: factor })) = diagnosis.treatment() {
+            control.emit(Event::Found(&finding.fact));
+            *enlarged = enlarged.or(*factor);
+            return Ok(degradation::of_task(task, values, &context)?.into());
+        }
+        match self.size.map(|size| size.whole_scale(context.size)) {
+            Some(scale) if scale > 1 => {
+                Ok(degradation::of_task("sr", &Values::default().with("scale", scale), &context)?.into())
             }
-            None if self.force => (Degradation::new(Vec::new()), None),
-            None => return Err(Error::NotNeeded),
-        };
-        // Detail is put where interpolation had put none: the size stays.
-        Ok(Found { degradation, enlarged, size: enlarged.map(|_| TargetSize::Scale(1.0)) })
+            _ if self.force || self.size.is_some() => Ok(Degradation::new(Vec::new())),
+            _ => Err(Error::NotNeeded),
+        }
     }
-}
-
-/// What a photo shows of what happened to it.
-struct Found {
-    degradation: Degradation,
-    enlarged: Option<f64>,
-    size: Option<TargetSize>,
 }
 
 /// # Errors

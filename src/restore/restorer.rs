@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::lights::Lights;
 use super::memory::Budget;
 use super::preview::Previews;
 use super::{Measurement, Receipt, frame, RestoreConfig, Source};
@@ -153,6 +154,14 @@ impl Restorer {
             Some(size) => restored.picture.resampled(size),
             None => restored.picture,
         };
+        let picture = match (source, config.enlarged) {
+            // Its transparency is as fine as it was.
+            (Source::Photo(photo), Some(_)) => {
+                let holes = config.degradation.holes().is_some();
+                if holes { picture } else { picture.with_extras_of(photo, !config.degradation.discards_colors()) }
+            }
+            _ => picture,
+        };
         Ok(Restored { picture, ..restored })
     }
 
@@ -180,11 +189,22 @@ impl Restorer {
         let (sought, target) = (config.clone(), device.clone());
         let measurement =
             control::waited(control, "before the first step", move || Measurement::of(&sought, size, &target))?;
+        let lights = source.photo().and_then(|photo| Lights::of(photo, config));
         let y = match source {
-            Source::Photo(photo) => measurement.of_photo(photo.to_tensor(device))?,
+            Source::Photo(photo) => {
+                let dark = lights.as_ref().map(|lights| lights.hidden_in(photo));
+                measurement.of_photo(dark.as_ref().unwrap_or(photo).to_tensor(device))?
+            }
             Source::Sensed(sensed) => sensed.to_tensor(device),
         };
         let data = measurement.data(y, config.data);
+        let data = match &lights {
+            Some(lights) => {
+                control.emit(Event::Found("lights that are cut off at white stay as they are"));
+                lights.unknown_in(data)
+            }
+            None => data,
+        };
         let mut noise = Seeded::new(config.seed, Stream::Sampling);
         let x = self.run(&measurement, &data, config, &mut noise, control)?;
         let receipt = Receipt::of(&measurement, &data, x.clone(), config.evaluations()?)?;
@@ -193,6 +213,10 @@ impl Restorer {
             Source::Photo(photo) => {
                 let holes = config.degradation.holes().map(Mask::unknown).unwrap_or_default();
                 let photo = photo.clone().opaque_at(holes);
+                let picture = match &lights {
+                    Some(lights) => lights.put_back(&photo, picture),
+                    None => picture,
+                };
                 picture.with_extras_of(&photo, !config.degradation.discards_colors())
             }
             Source::Sensed(_) => picture,

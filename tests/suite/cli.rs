@@ -489,6 +489,36 @@ fn photos_are_restored_by_what_they_show() {
     desk.fails("restore photo.png -o x.png --task denoise --force", &["--force", "--task"]);
 }
 
+/// Lamps that are cut off at white make no rings: their surroundings are at least as good as without them.
+#[test]
+fn lights_make_no_rings() {
+    let desk = Desk::new();
+    desk.degraded("blurred.png", "--task deblur --kernel gauss:1.6 --sigma 0.005");
+    let centers = [(60i32, 70i32), (150, 60), (120, 190)];
+    let from_light = |x: u32, y: u32| {
+        let distance = |&(cx, cy): &(i32, i32)| f64::from((x as i32 - cx).pow(2) + (y as i32 - cy).pow(2)).sqrt();
+        centers.iter().map(distance).fold(f64::INFINITY, f64::min)
+    };
+    let with_lights = |name: &str, to: &str| {
+        let mut pixels = Picture::read(&desk.path(name)).unwrap().pixels().clone();
+        for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+            if from_light(x, y) <= 5.0 {
+                *pixel = Rgb([1.0; 3]);
+            }
+        }
+        Picture::new(pixels).write(&desk.path(to)).unwrap();
+    };
+    with_lights("blurred.png", "lit.png");
+    desk.succeeds("restore lit.png -o sharp.png --task deblur --kernel gauss:1.6 --device cpu");
+    let [lit, sharp, sample] = ["lit.png", "sharp.png", "sample.png"].map(|name| Picture::read(&desk.path(name)).unwrap());
+    let error = |picture: &Picture| {
+        let around = picture.pixels().enumerate_pixels().filter(|(x, y, _)| (6.0..16.0).contains(&from_light(*x, *y)));
+        around.map(|(x, y, pixel)| f64::from((pixel[1] - sample.pixels().get_pixel(x, y)[1]).powi(2))).sum::<f64>()
+    };
+    assert!(error(&sharp) < error(&lit), "{:.3} became {:.3}", error(&lit), error(&sharp));
+    assert!(sharp.pixels().enumerate_pixels().all(|(x, y, pixel)| from_light(x, y) > 4.0 || pixel[1] > 0.99), "white");
+}
+
 #[test]
 fn kernels_are_found_or_asked_for() {
     let desk = Desk::new();
