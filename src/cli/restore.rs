@@ -290,7 +290,11 @@ fn restore(
         restored.receipt.describe(sigma),
     );
     // The picture itself may be on standard output.
-    if stream::is_meant(&job.output) { note(line) } else { say(line) }
+    if stream::is_meant(&job.output) {
+        note(line)
+    } else {
+        say(line)
+    }
     Ok(())
 }
 
@@ -316,7 +320,11 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
         }
         if stream::is_meant(named) && args.output.is_none() {
             let fact = "standard input has no name for the result";
-            return Err(Error::mismatch(named.as_path(), fact, "name a place with -o, or pass -o - for standard output"));
+            return Err(Error::mismatch(
+                named.as_path(),
+                fact,
+                "name a place with -o, or pass -o - for standard output",
+            ));
         }
         if !named.is_dir() {
             all.push((named.clone(), named.file_name().unwrap_or_default().into()));

@@ -49,7 +49,9 @@ impl Args {
     pub fn sized(&self, given: Option<TargetSize>, size: [usize; 2]) -> Result<(Self, Option<TargetSize>)> {
         let mut task = self.clone();
         let fraction = TargetSize::take(&mut task.values)?;
-        if let (Some(target), true, None) = (given, task.tasks.iter().any(|task| task == "sr"), task.values.get("scale")) {
+        if let (Some(target), true, None) =
+            (given, task.tasks.iter().any(|task| task == "sr"), task.values.get("scale"))
+        {
             task.values.insert("scale", target.whole_scale(size).to_string());
         }
         Ok((task, given.or(fraction)))

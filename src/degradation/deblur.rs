@@ -79,11 +79,7 @@ pub static KIND: Kind = Kind {
             }
             _ => parse_psf(&kernel.replace("SEED", &context.seed.to_string()))?,
         };
-        Ok(Deblur {
-            psf,
-            form: form(values)?.unwrap_or(Form::Fft),
-        }
-        .into())
+        Ok(Deblur { psf, form: form(values)?.unwrap_or(Form::Fft) }.into())
     },
     examples,
 };

@@ -187,7 +187,8 @@ impl Directions {
         };
         let power: Vec<f64> = used.iter().map(|&i| spectrum.power[i]).collect();
         let means = directions.means(&power);
-        let signal = directions.rings.iter().zip(&directions.floor).map(|(&k, floor)| (means[k] - floor).max(0.05 * floor));
+        let signal =
+            directions.rings.iter().zip(&directions.floor).map(|(&k, floor)| (means[k] - floor).max(0.05 * floor));
         directions.signal = signal.collect();
         directions.pattern = directions.without_means(power.iter().map(|v| v.max(f64::MIN_POSITIVE).ln()).collect());
         Some(directions)
@@ -216,7 +217,9 @@ impl Directions {
         let gain: Vec<f64> = gain.map(|gain| gain * (1.0 - LEAK) + LEAK).collect();
         let means = self.means(&gain);
         let parts = self.signal.iter().zip(&self.floor).zip(gain.iter().zip(&self.rings));
-        self.without_means(parts.map(|((signal, floor), (gain, &ring))| (signal * gain / means[ring] + floor).ln()).collect())
+        self.without_means(
+            parts.map(|((signal, floor), (gain, &ring))| (signal * gain / means[ring] + floor).ln()).collect(),
+        )
     }
 
     fn pattern_of_motion(&self, length: f64, along: &[f64]) -> Vec<f64> {
@@ -240,8 +243,9 @@ impl Directions {
     fn motion(&self) -> Option<BlurEstimate> {
         // The longest path of which several lines fit between the mean and the corner of a window.
         let longest = self.side as f64 / 5.0;
-        let lengths: Vec<f64> =
-            std::iter::successors(Some(3.0), |l: &f64| Some(l + (l / 20.0).clamp(0.5, 3.0))).take_while(|&l| l <= longest).collect();
+        let lengths: Vec<f64> = std::iter::successors(Some(3.0), |l: &f64| Some(l + (l / 20.0).clamp(0.5, 3.0)))
+            .take_while(|&l| l <= longest)
+            .collect();
         let angles: Vec<f64> = (0..(180.0 / ANGLE_STEP) as usize).map(|i| i as f64 * ANGLE_STEP).collect();
         let coarse = best(&self.correlations(&lengths, &angles))?;
         let step = (coarse.length / 20.0).clamp(0.5, 3.0);

@@ -177,7 +177,13 @@ mod tests {
 
     #[test]
     fn noise_is_treated_where_there_is_some() {
-        let tasks = |photo: &Picture| Diagnosis::of(photo).findings.into_iter().filter_map(|found| Some(found.treatment?.task)).collect::<Vec<_>>();
+        let tasks = |photo: &Picture| {
+            Diagnosis::of(photo)
+                .findings
+                .into_iter()
+                .filter_map(|found| Some(found.treatment?.task))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(tasks(&noisy(0.3)), ["denoise"]);
         assert_eq!(tasks(&noisy(0.0)), [""; 0]);
         let with = |quality| {

@@ -39,8 +39,8 @@ impl Spectrum {
         let weight: f64 = hann.iter().sum::<f64>().powi(2);
         let transform = FftPlanner::new().plan_fft_forward(side);
         let (mut power, mut windows) = (vec![0.0; side * side], 0);
-        for (top, left) in starts(height, side, stride)
-            .flat_map(|top| starts(width, side, stride).map(move |left| (top, left)))
+        for (top, left) in
+            starts(height, side, stride).flat_map(|top| starts(width, side, stride).map(move |left| (top, left)))
         {
             let at = |i: usize| (top + i / side) * width + left + i % side;
             let values: Vec<f64> = (0..side * side).map(|i| f64::from(luminance[at(i)])).collect();
@@ -75,7 +75,8 @@ impl Spectrum {
 
     /// Frequencies across and down at an index, in cycles a pixel.
     pub fn frequency(&self, index: usize) -> [f64; 2] {
-        let signed = |i: usize| (if i > self.side / 2 { i as f64 - self.side as f64 } else { i as f64 }) / self.side as f64;
+        let signed =
+            |i: usize| (if i > self.side / 2 { i as f64 - self.side as f64 } else { i as f64 }) / self.side as f64;
         [signed(index % self.side), signed(index / self.side)]
     }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder};
 
-use super::metadata::{LARGEST_IN_JPEG, Metadata};
 use super::decoded::{Decoded, Refusal};
+use super::metadata::{LARGEST_IN_JPEG, Metadata};
 use super::{Picture, exif, foreign, tiff};
 use crate::error::{Error, PathContext, Result};
 use crate::files;

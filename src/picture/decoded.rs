@@ -93,7 +93,9 @@ impl Decoded {
                 decoded.remarks.push("its end is missing, so that its lower part may be wrong");
             }
             if structure.has_more {
-                decoded.remarks.push("only its first picture is used, without what others add to it, such as a gain map");
+                decoded
+                    .remarks
+                    .push("only its first picture is used, without what others add to it, such as a gain map");
             }
             let size = [decoded.image.height() as usize, decoded.image.width() as usize];
             decoded.compression = structure.compression(decoded.orientation, size);
@@ -136,7 +138,8 @@ impl Decoded {
 
     /// The picture, turned upright.
     pub fn into_picture(self) -> Picture {
-        let Self { mut image, gray, deep, float, icc, mut exif, metadata, orientation, compression, mut remarks } = self;
+        let Self { mut image, gray, deep, float, icc, mut exif, metadata, orientation, compression, mut remarks } =
+            self;
         if let Some(exif) = &mut exif {
             _ = Orientation::remove_from_exif_chunk(exif);
         }

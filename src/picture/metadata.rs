@@ -1,10 +1,10 @@
 //! What a file says of a picture beside its pixels, colour profile and EXIF: XMP, IPTC, resolution, and what only PNG has.
 
+use img_parts::Bytes;
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::png::{Png, PngChunk};
 use img_parts::riff::{RiffChunk, RiffContent};
 use img_parts::webp::WebP;
-use img_parts::Bytes;
 
 /// What a file says of a picture.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,7 +60,8 @@ impl Metadata {
             let body = chunk.contents().as_ref();
             match chunk.kind() {
                 kind if &kind == b"pHYs" => {
-                    let number = |at: usize| Some(f64::from(u32::from_be_bytes(body.get(at..at + 4)?.try_into().ok()?)));
+                    let number =
+                        |at: usize| Some(f64::from(u32::from_be_bytes(body.get(at..at + 4)?.try_into().ok()?)));
                     let per_metre = number(0).zip(number(4)).filter(|_| body.get(8) == Some(&1));
                     found.resolution = per_metre.map(|(x, y)| [x / INCHES_A_METRE, y / INCHES_A_METRE]);
                 }

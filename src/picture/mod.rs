@@ -17,8 +17,8 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 use crate::error::{Error, Result};
 
 pub use codec::{Format, MAX_PIXELS, endings, formats, has_known_ending};
-pub use metadata::Metadata;
 pub use jpeg::{BLOCK, Compression, QuantizationTable};
+pub use metadata::Metadata;
 
 /// A picture in the colour space of its file.
 #[derive(Clone, Debug)]
@@ -120,7 +120,8 @@ impl Picture {
     pub fn cropped(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
         let mut extras = self.extras.clone();
         extras.alpha = extras.alpha.map(|alpha| crop_imm(&alpha, left, top, width, height).to_image());
-        let compression = self.compression.clone().map(|compression| compression.cropped([top as usize, left as usize]));
+        let compression =
+            self.compression.clone().map(|compression| compression.cropped([top as usize, left as usize]));
         Self { extras, compression, ..Self::new(crop_imm(&self.pixels, left, top, width, height).to_image()) }
     }
 

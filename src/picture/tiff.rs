@@ -9,8 +9,8 @@ use tiff::encoder::{Rational, TiffEncoder, TiffValue, colortype};
 use tiff::tags::{ByteOrder, ResolutionUnit, Tag};
 use tiff::{ColorType, TiffError, TiffResult};
 
-use super::metadata::Metadata;
 use super::codec::CONVERT;
+use super::metadata::Metadata;
 use super::{MAX_PIXELS, decoded::Refusal};
 
 const XMP: Tag = Tag::Unknown(700);
@@ -95,7 +95,10 @@ pub(super) fn decode(
     let in_row = if layout.planes > 1 { width as usize } else { width as usize * count };
     let values = numbers(samples, bits, in_row).ok_or_else(|| unread("of numbers with a sign"))?;
     if values.len() < pixels * count {
-        return Err(("it cannot be decoded (its pixels are cut off)".into(), "the file looks damaged; export it again"));
+        return Err((
+            "it cannot be decoded (its pixels are cut off)".into(),
+            "the file looks damaged; export it again",
+        ));
     }
     let at = |x: u32, y: u32, c: usize| {
         let i = y as usize * width as usize + x as usize;
@@ -117,7 +120,9 @@ pub(super) fn decode(
     let mut blob = |tag: Tag| match file.find_tag(tag).ok().flatten()? {
         // Some writers call bytes words.
         Value::List(words) if matches!(words.first(), Some(Value::Unsigned(_))) => {
-            let bytes = |word: Value| word.into_u32().map(|word| if is_little { word.to_le_bytes() } else { word.to_be_bytes() });
+            let bytes = |word: Value| {
+                word.into_u32().map(|word| if is_little { word.to_le_bytes() } else { word.to_be_bytes() })
+            };
             words.into_iter().map(bytes).collect::<TiffResult<Vec<_>>>().ok().map(|words| words.concat())
         }
         value => value.into_u8_vec().ok(),

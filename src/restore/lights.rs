@@ -40,15 +40,12 @@ impl Lights {
         };
         let is_light = |x: u32, y: u32| {
             // Inside a square of white pixels.
-            let square = |left: u32, top: u32| {
-                (0..LEAST * LEAST).all(|i| is_white(left + i % LEAST, top + i / LEAST))
-            };
+            let square = |left: u32, top: u32| (0..LEAST * LEAST).all(|i| is_white(left + i % LEAST, top + i / LEAST));
             let starts = |at: u32| at.saturating_sub(LEAST - 1)..=at;
             starts(y).any(|top| starts(x).any(|left| square(left, top)))
         };
-        let mut distances: Vec<usize> = (0..height * width)
-            .map(|i| if is_light(i % width, i / width) { 0 } else { reach + 1 })
-            .collect();
+        let mut distances: Vec<usize> =
+            (0..height * width).map(|i| if is_light(i % width, i / width) { 0 } else { reach + 1 }).collect();
         let count = distances.iter().filter(|distance| **distance == 0).count();
         if count == 0 || count as f64 > MOST * distances.len() as f64 {
             return None;
@@ -60,7 +57,10 @@ impl Lights {
                 .filter(|&i| {
                     let (x, y) = (i % wide, i / wide);
                     let near = |x: usize, y: usize| distances[y * wide + x] == step - 1;
-                    x > 0 && near(x - 1, y) || x + 1 < wide && near(x + 1, y) || y > 0 && near(x, y - 1) || y + 1 < high && near(x, y + 1)
+                    x > 0 && near(x - 1, y)
+                        || x + 1 < wide && near(x + 1, y)
+                        || y > 0 && near(x, y - 1)
+                        || y + 1 < high && near(x, y + 1)
                 })
                 .collect();
             grown.into_iter().for_each(|i| distances[i] = step);

@@ -67,13 +67,22 @@ impl Receipt {
         let share = self.outside.filter(|_| sigma < ROUNDING).map(|outside| 100.0 * outside);
         let chi = self.chi_squared(sigma);
         match (share, self.correlation) {
-            (Some(share), _) if share <= 100.0 * FEW => format!("consistent with the photo, {share:.2}% outside its cells"),
-            (Some(share), _) => format!("not consistent with the photo: {share:.1}% of its values are outside their cells"),
+            (Some(share), _) if share <= 100.0 * FEW => {
+                format!("consistent with the photo, {share:.2}% outside its cells")
+            }
+            (Some(share), _) => {
+                format!("not consistent with the photo: {share:.1}% of its values are outside their cells")
+            }
             (None, _) if chi.sqrt() > EXPLAINED => {
-                format!("not consistent with the photo: it differs by {:.1} times the noise (chi² {chi:.2})", chi.sqrt())
+                format!(
+                    "not consistent with the photo: it differs by {:.1} times the noise (chi² {chi:.2})",
+                    chi.sqrt()
+                )
             }
             (None, Some(correlation)) if correlation > WHITE && chi > 1.0 / EXPLAINED => {
-                format!("hardly consistent with the photo: structure is left in what differs (chi² {chi:.2}, correlation {correlation:.2})")
+                format!(
+                    "hardly consistent with the photo: structure is left in what differs (chi² {chi:.2}, correlation {correlation:.2})"
+                )
             }
             _ => format!("consistent with the photo (chi² {chi:.2})"),
         }

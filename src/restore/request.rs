@@ -173,7 +173,8 @@ impl Request {
     fn diagnosed(&self, photo: &Picture, enlarged: &mut Option<f64>, control: &dyn Control) -> Result<Degradation> {
         control.emit(Event::Estimating("what happened to the photo"));
         let diagnosis = Diagnosis::of(photo);
-        let context = Context { size: [photo.height(), photo.width()], seed: self.seed, photo: Some(photo), shows_damage: true };
+        let context =
+            Context { size: [photo.height(), photo.width()], seed: self.seed, photo: Some(photo), shows_damage: true };
         if let Some((finding, Treatment { task, values, enlarged: factor })) = diagnosis.treatment() {
             control.emit(Event::Found(&finding.fact));
             *enlarged = enlarged.or(*factor);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::lights::Lights;
 use super::memory::Budget;
 use super::preview::Previews;
-use super::{Measurement, Receipt, frame, RestoreConfig, Source};
+use super::{Measurement, Receipt, RestoreConfig, Source, frame};
 use crate::control::{self, Control, Event};
 use crate::degradation::Mask;
 use crate::device::Selected;
@@ -148,7 +148,8 @@ impl Restorer {
     /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
     pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
         config.check()?;
-        let reduced = config.enlarged.and_then(|factor| Some(Source::Photo(source.photo()?.before_enlargement(factor))));
+        let reduced =
+            config.enlarged.and_then(|factor| Some(Source::Photo(source.photo()?.before_enlargement(factor))));
         let restored = self.restore_framed(reduced.as_ref().unwrap_or(source), config, control)?;
         let picture = match config.size {
             Some(size) => restored.picture.resampled(size),

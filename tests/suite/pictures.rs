@@ -258,9 +258,7 @@ fn files_say_what_of_them_is_not_used() {
     let mut bytes = Vec::new();
     image::codecs::gif::GifEncoder::new(&mut bytes).encode_frames([frame(), frame()]).unwrap();
     assert!(remarks("two.gif", &bytes).unwrap().contains("only the first"));
-    for (name, bytes) in
-        [("a.heic", &b"\0\0\0\x18ftypheic\0\0\0\0"[..]), ("a.psd", b"8BPS\0\x01")]
-    {
+    for (name, bytes) in [("a.heic", &b"\0\0\0\x18ftypheic\0\0\0\0"[..]), ("a.psd", b"8BPS\0\x01")] {
         let message = remarks(name, bytes).unwrap_err().to_string();
         assert!(message.contains("which is not read; convert it"), "{message}");
     }
