@@ -41,7 +41,6 @@ settings! {
     DEGRADATION "degradation",
     DEG_SCALE "deg_scale",
     DEVICE "device",
-    ENLARGED "enlarged",
     FORM "form",
     GUIDANCE_SCALE "guidance_scale",
     INJECT_NOISE "inject_noise",

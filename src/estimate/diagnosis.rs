@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn pixels_without_a_value_are_counted() {
         let half = Picture::new(Rgb32FImage::from_fn(40, 40, |x, y| {
-            Rgb(if x < 20 { [1.0; 3] } else { [0.3, 0.4, 0.01 * y as f32 + 0.1] })
+            Rgb(if (10..30).contains(&x) { [1.0; 3] } else { [0.3, 0.4, 0.01 * y as f32 + 0.1] })
         }));
         assert!(Diagnosis::of(&half).findings.iter().any(|found| found.fact.starts_with("50%")));
     }

@@ -97,7 +97,7 @@ impl RestoreConfig {
             && !(1.0..=LARGEST_ENLARGEMENT).contains(&factor)
         {
             let fact = format!("it must be between 1 and {LARGEST_ENLARGEMENT}");
-            return Err(Error::parameter(Setting::ENLARGED, factor, fact));
+            return Err(Error::parameter("the factor of an enlargement", factor, fact));
         }
         if self.size.is_some_and(|[height, width]| !(1..=MAX_PIXELS).contains(&(height.saturating_mul(width) as u64))) {
             let fact = "it is empty or larger than any picture that is read";
@@ -105,7 +105,7 @@ impl RestoreConfig {
         }
         if self.enlarged.is_some() && self.degradation.is_quantized() {
             let fact = "a JPEG's cells are of the photo as it is, not of the one that it was made of";
-            return Err(Error::mismatch(Setting::ENLARGED, fact, Hint::Omit(Setting::ENLARGED)));
+            return Err(Error::mismatch("the factor of an enlargement", fact, "leave it out"));
         }
         self.method.check()?;
         self.check_channels()?;

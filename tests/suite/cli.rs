@@ -597,9 +597,9 @@ fn results_have_the_size_that_is_asked_for() {
         ("--task sr --width 0", vec!["width", "0"]),
         ("--task sr --width 9000", vec!["width", "64"]),
         ("--task sr --width 90 --height 90", vec!["--height"]),
-        ("--task sr --scale 2 --enlarged 0", vec!["--enlarged", "16"]),
-        ("--task sr --scale 2 --enlarged nan", vec!["--enlarged", "16"]),
-        ("--task sr --scale 2 --enlarged 99", vec!["--enlarged", "16"]),
+        ("--task sr --scale 2 --enlarged 0", vec!["enlargement", "16"]),
+        ("--task sr --scale 2 --enlarged nan", vec!["enlargement", "16"]),
+        ("--task sr --scale 2 --enlarged 99", vec!["enlargement", "16"]),
     ] {
         desk.fails(&format!("restore photo.png -o x.png {flags} --device cpu"), &words);
     }
