@@ -272,6 +272,14 @@ fn restore(
     let restored = restorer.restore(&source, &config, &terminal)?;
     drop(terminal);
     let (sigma, evaluations) = (config.sigma, restored.receipt.evaluations);
+    let was_found = repeated.is_none() && args.task.tasks.is_empty() && source.photo().is_some() && !args.force;
+    if was_found && !restored.receipt.explains(&config) {
+        let fact = format!(
+            "what was found does not explain it, and nothing is written ({})",
+            restored.receipt.describe(sigma)
+        );
+        return Err(Error::mismatch(job.photo.as_path(), fact, Hint::Give(Setting::DEGRADATION)));
+    }
     if stream::is_meant(&job.output) {
         stream::write(&restored.picture)?;
     } else {

@@ -92,6 +92,10 @@ const SURELY: f64 = 0.9;
 /// Soft photos fall faster than others, but not by more than this, as a logarithm.
 const DIMMED: f64 = 1.3;
 
+/// Root mean square of what a Gaussian leaves of the logarithm: at most 0.43 for Gaussians, while discs, boxes and shakes, whose spectra
+/// have zeros, leave more.
+const LIKE: f64 = 0.5;
+
 /// The fit of a Gaussian.
 fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
     let (power, floor) = (spectrum.rings(&spectrum.power), spectrum.rings(&spectrum.floor));
@@ -100,7 +104,7 @@ fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
         return None;
     }
     let frequency = |k: usize| k as f64 / spectrum.side as f64;
-    let [widest, sigma, narrowest] = FALL.map(|fall| {
+    let fits = FALL.map(|fall| {
         // Least squares of ln P + alpha ln |f| = c - s² 4 pi² |f|², rings weighted by their size.
         let (mut n, mut sx, mut sy, mut sxx, mut sxy) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for &k in &rings {
@@ -113,14 +117,22 @@ fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
             sxx += weight * x * x;
             sxy += weight * x * y;
         }
-        ((n * sxy - sx * sy) / (n * sxx - sx * sx)).max(0.0).sqrt()
+        let squared = ((n * sxy - sx * sy) / (n * sxx - sx * sx)).max(0.0);
+        let level = (sy - squared * sx) / n;
+        let off = rings.iter().map(|&k| {
+            let f = frequency(k);
+            let fitted = level - squared * 4.0 * std::f64::consts::PI.powi(2) * f * f;
+            ((power[k] - floor[k]).ln() + fall * f.ln() - fitted).powi(2)
+        });
+        (squared.sqrt(), (off.sum::<f64>() / rings.len() as f64).sqrt())
     });
+    let [(widest, _), (sigma, off), (narrowest, _)] = fits;
     if sigma.is_nan() || sigma <= SHARP {
         return None;
     }
     // How far it dims the finest detail that can be seen.
     let dimmed = (2.0 * std::f64::consts::PI * sigma * rings.last().map_or(0.0, |&k| frequency(k))).powi(2);
-    let is_sure = narrowest > 0.8 * sigma && widest < 1.2 * sigma && sigma > SURELY && dimmed > DIMMED;
+    let is_sure = narrowest > 0.8 * sigma && widest < 1.2 * sigma && sigma > SURELY && dimmed > DIMMED && off < LIKE;
     let confidence = if is_sure { Confidence::High } else { Confidence::Low };
     Some(BlurEstimate { blur: Blur::Gaussian { sigma }, confidence })
 }

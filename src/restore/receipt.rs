@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::Measurement;
+use super::{Measurement, RestoreConfig};
+use crate::degradation::Family;
 use crate::error::{Error, Result};
 use crate::sampler::Data;
 
@@ -28,6 +29,10 @@ const ROUNDING: f64 = 0.289 / 255.0;
 const EXPLAINED: f64 = 1.3;
 /// White noise is correlated less than this.
 const WHITE: f64 = 0.35;
+/// `chi²` from which on a blur that was found is not that of the photo.
+const MOST_LEFT: f64 = 4.0;
+/// `chi²` below which noise that was found is none: of what is noise, more is taken away.
+const LEAST_LEFT: f64 = 0.6;
 /// A smaller share of values outside their cells is that of colours that the decoder cut off.
 const FEW: f64 = 0.01;
 
@@ -59,6 +64,18 @@ impl Receipt {
     /// `chi²` of the residual: its mean square over that of the noise and of the rounding to 8 bits.
     pub fn chi_squared(&self, sigma: f64) -> f64 {
         (self.residual / sigma.hypot(ROUNDING)).powi(2)
+    }
+
+    /// Whether the photo can be what this made of the restored picture: a wrong kernel leaves several times the noise, texture that was
+    /// taken for noise much less than it.
+    pub fn explains(&self, config: &RestoreConfig) -> bool {
+        let chi = self.chi_squared(config.sigma);
+        match config.degradation.first_family() {
+            Family::Blur { .. } => chi <= MOST_LEFT,
+            Family::Noise if config.sigma > ROUNDING => chi >= LEAST_LEFT,
+            Family::Quantized { .. } => self.outside.is_none_or(|outside| outside <= FEW),
+            _ => true,
+        }
     }
 
     /// Whether the photo could be a measurement of the restored picture with noise of standard deviation `sigma`, in words.

@@ -162,7 +162,9 @@ impl Request {
         let channels = if gray {
             Channels::Gray
         } else if estimate.is_shared() && mixable {
-            Channels::Correlated(estimate.covariance.map(|row| row.map(rounded)))
+            // Of drawings it may be no covariance any more once it is rounded.
+            let correlated = Channels::Correlated(estimate.covariance.map(|row| row.map(rounded)));
+            if correlated.is_plausible() { correlated } else { Channels::Independent }
         } else {
             Channels::Independent
         };
