@@ -111,6 +111,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn results_of_wrong_findings_do_not_explain_their_photos() {
+        use crate::degradation::{Form, Psf, deblur::Deblur, denoising::Denoising};
+        let receipt = |residual| Receipt { residual, correlation: None, outside: None, evaluations: 1 };
+        let noisy = RestoreConfig::new(Denoising {}, 0.1);
+        assert!(receipt(0.097).explains(&noisy) && !receipt(0.02).explains(&noisy), "texture is no noise");
+        let blurred = RestoreConfig::new(Deblur { psf: Psf::gaussian(2.0), form: Form::Fft }, 0.01);
+        assert!(receipt(0.01).explains(&blurred) && !receipt(0.03).explains(&blurred), "another kernel");
+    }
+
+    #[test]
     fn words_follow_from_numbers() {
         let receipt = |residual, correlation, outside| Receipt { residual, correlation, outside, evaluations: 1 };
         let is_consistent = |receipt: Receipt, sigma| receipt.describe(sigma).starts_with("consistent");

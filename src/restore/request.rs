@@ -164,7 +164,7 @@ impl Request {
         } else if estimate.is_shared() && mixable {
             // Of drawings it may be no covariance any more once it is rounded.
             let correlated = Channels::Correlated(estimate.covariance.map(|row| row.map(rounded)));
-            if correlated.is_plausible() { correlated } else { Channels::Independent }
+            if correlated.are_plausible() { correlated } else { Channels::Independent }
         } else {
             Channels::Independent
         };
