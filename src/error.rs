@@ -255,8 +255,8 @@ pub enum Error {
     Device { device: String, fact: String, hint: Hint },
     /// An estimate that must not become a picture.
     BadEstimate { step: usize, fact: String, hint: Hint },
-    /// Nothing was found in a photo that a restoration would improve.
-    NotNeeded,
+    /// Nothing was found in a photo that a restoration would surely improve; what was found without being sure.
+    NotNeeded { doubt: Option<String> },
     /// The work was cancelled; `during` reads after "stopped".
     Stopped { during: String },
     /// A configuration, recipe or folder of results that cannot be used.
@@ -342,7 +342,7 @@ impl Error {
             | Self::Device { hint, .. }
             | Self::BadEstimate { hint, .. }
             | Self::Document { hint, .. } => Some(hint),
-            Self::NotNeeded => Some(&NAME_THE_DAMAGE),
+            Self::NotNeeded { .. } => Some(&NAME_THE_DAMAGE),
             Self::Unreadable { .. } | Self::Parameter { .. } | Self::TooLarge { .. } | Self::Stopped { .. } => None,
         }
     }
@@ -379,7 +379,10 @@ impl Error {
             | Self::Document { path, fact, .. } => format!("{}: {fact}", path.display()),
             Self::Device { device, fact, .. } => format!("{device}: {fact}"),
             Self::BadEstimate { step, fact, .. } => format!("step {step}: the estimate {fact}, so the run was stopped"),
-            Self::NotNeeded => "already clean: nothing was found that a restoration would improve".into(),
+            Self::NotNeeded { doubt: None } => {
+                "already clean: nothing was found that a restoration would improve".into()
+            }
+            Self::NotNeeded { doubt: Some(doubt) } => format!("nothing is sure enough to be undone: {doubt}"),
             Self::Stopped { during } => format!("stopped {during}"),
         };
         match self.hint() {

@@ -88,6 +88,8 @@ struct Prepared {
     source: Source,
     input: Input,
     config: RestoreConfig,
+    /// Whether what happened to it was found out.
+    is_found: bool,
     /// What is not taken over, in sentences.
     remarks: Vec<String>,
 }
@@ -129,12 +131,8 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     // Bad input is found before a device is opened and a prior loaded; one bad picture does not cost the others.
     for job in &jobs {
         match prepare(&args, job, repeated.as_ref(), &progress::Terminal::new(&job.photo.display().to_string())) {
-            Err(error @ Error::NotNeeded) if stream::is_meant(&job.output) => {
-                let fact = "it is already clean, so that there is nothing for standard output";
-                note_of(&job.photo, &error);
-                return Err(Error::mismatch(job.photo.as_path(), fact, "pass --force, or write a file").into());
-            }
-            Err(error @ Error::NotNeeded) => {
+            // Who reads standard output needs a picture.
+            Err(error @ Error::NotNeeded { .. }) if !stream::is_meant(&job.output) => {
                 note_of(&job.photo, &error);
                 left += 1;
             }
@@ -214,9 +212,12 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         let fact = "files of measurements have no pages";
         return Err(Error::mismatch(job.photo.as_path(), fact, "leave the page out"));
     }
-    let config = match repeated {
-        Some((recipe, _)) => recipe.config.clone(),
-        None => request(args, &source)?.resolve(&source, control)?,
+    let (config, is_found) = match repeated {
+        Some((recipe, _)) => (recipe.config.clone(), false),
+        None => {
+            let request = request(args, &source)?;
+            (request.resolve(&source, control)?, request.is_open(&source) && !request.force)
+        }
     };
     config.check_for(config.image_size(&source))?;
     let size = config.result_size(&source);
@@ -226,7 +227,7 @@ fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Co
         let losses = photo.losses(stream::format_of(&job.output), size)?;
         remarks.extend(losses.into_iter().map(|lost| format!("{} will lack {lost}", job.output.display())));
     }
-    Ok(Prepared { source, input, config, remarks })
+    Ok(Prepared { source, input, config, is_found, remarks })
 }
 
 /// What the flags ask for.
@@ -263,7 +264,7 @@ fn restore(
     restorer: &Restorer,
 ) -> Result<()> {
     let begun = Instant::now();
-    let Prepared { source, input, config, .. } = match prepared {
+    let Prepared { source, input, config, is_found, .. } = match prepared {
         Some(prepared) => prepared,
         None => prepare(args, job, repeated, &Silent)?,
     };
@@ -272,13 +273,8 @@ fn restore(
     let restored = restorer.restore(&source, &config, &terminal)?;
     drop(terminal);
     let (sigma, evaluations) = (config.sigma, restored.receipt.evaluations);
-    let was_found = repeated.is_none() && args.task.tasks.is_empty() && source.photo().is_some() && !args.force;
-    if was_found && !restored.receipt.explains(&config) {
-        let fact = format!(
-            "what was found does not explain it, and nothing is written ({})",
-            restored.receipt.describe(sigma)
-        );
-        return Err(Error::mismatch(job.photo.as_path(), fact, Hint::Give(Setting::DEGRADATION)));
+    if is_found {
+        restored.receipt.check_found(&config, &job.photo)?;
     }
     if stream::is_meant(&job.output) {
         stream::write(&restored.picture)?;

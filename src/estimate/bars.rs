@@ -63,12 +63,12 @@ impl Inside {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use image::Rgb32FImage;
 
     use super::*;
 
-    fn letterboxed(width: u32, height: u32, bars: [u32; 4]) -> Picture {
+    pub(crate) fn letterboxed(width: u32, height: u32, bars: [u32; 4]) -> Picture {
         let [left, top, right, bottom] = bars;
         Picture::new(Rgb32FImage::from_fn(width, height, |x, y| {
             let inside = (left..width - right).contains(&x) && (top..height - bottom).contains(&y);

@@ -11,7 +11,7 @@
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-use super::spectrum::Spectrum;
+use super::spectrum::{Rings, Spectrum};
 use super::{Confidence, NoiseEstimate};
 use crate::picture::Picture;
 
@@ -86,53 +86,58 @@ const FEWEST_RINGS: usize = 12;
 const CLEAR: f64 = 2.5;
 /// Photographs that nothing happened to were found to reach this, in pixels.
 const SHARP: f64 = 0.8;
-
 /// Gaussians narrower than this, in pixels, are not surely a blur.
 const SURELY: f64 = 0.9;
 /// Soft photos fall faster than others, but not by more than this, as a logarithm.
 const DIMMED: f64 = 1.3;
-
 /// Root mean square of what a Gaussian leaves of the logarithm: at most 0.43 for Gaussians, while discs, boxes and shakes, whose spectra
 /// have zeros, leave more.
 const LIKE: f64 = 0.5;
 
+/// A Gaussian as it was fitted.
+struct Fit {
+    /// Its standard deviation in pixels.
+    sigma: f64,
+    /// Root mean square of what it leaves of the logarithm of the spectrum.
+    rest: f64,
+}
+
+impl Fit {
+    /// Least squares of `ln P + alpha ln |f| = c + s² x` with `x = -4 pi² |f|²` over points `(|f|, P)`, weighted by `|f|` as the sizes
+    /// of their rings are.
+    fn of(points: &[(f64, f64)], alpha: f64) -> Self {
+        let line: Vec<[f64; 3]> = points
+            .iter()
+            .map(|&(f, power)| [f, -4.0 * std::f64::consts::PI.powi(2) * f * f, power.ln() + alpha * f.ln()])
+            .collect();
+        let sum = |term: &dyn Fn(f64, f64) -> f64| line.iter().map(|&[weight, x, y]| weight * term(x, y)).sum::<f64>();
+        let (n, sx, sy) = (sum(&|_, _| 1.0), sum(&|x, _| x), sum(&|_, y| y));
+        let (sxx, sxy) = (sum(&|x, _| x * x), sum(&|x, y| x * y));
+        let squared = ((n * sxy - sx * sy) / (n * sxx - sx * sx)).max(0.0);
+        let level = (sy - squared * sx) / n;
+        let rest = line.iter().map(|&[_, x, y]| (y - level - squared * x).powi(2)).sum::<f64>();
+        Self { sigma: squared.sqrt(), rest: (rest / line.len() as f64).sqrt() }
+    }
+}
+
 /// The fit of a Gaussian.
 fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
-    let (power, floor) = (spectrum.rings(&spectrum.power), spectrum.rings(&spectrum.floor));
-    let rings: Vec<usize> = (FIRST_RING..power.len() * 95 / 100).take_while(|&k| power[k] > CLEAR * floor[k]).collect();
+    let Rings { power, floor } = &spectrum.rings;
+    let rings = spectrum.rings.clear(FIRST_RING, 0.95, CLEAR);
     if rings.len() + FIRST_RING < FEWEST_RINGS {
         return None;
     }
-    let frequency = |k: usize| k as f64 / spectrum.side as f64;
-    let fits = FALL.map(|fall| {
-        // Least squares of ln P + alpha ln |f| = c - s² 4 pi² |f|², rings weighted by their size.
-        let (mut n, mut sx, mut sy, mut sxx, mut sxy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for &k in &rings {
-            let (weight, f) = (k as f64, frequency(k));
-            let x = -4.0 * std::f64::consts::PI.powi(2) * f * f;
-            let y = (power[k] - floor[k]).ln() + fall * f.ln();
-            n += weight;
-            sx += weight * x;
-            sy += weight * y;
-            sxx += weight * x * x;
-            sxy += weight * x * y;
-        }
-        let squared = ((n * sxy - sx * sy) / (n * sxx - sx * sx)).max(0.0);
-        let level = (sy - squared * sx) / n;
-        let off = rings.iter().map(|&k| {
-            let f = frequency(k);
-            let fitted = level - squared * 4.0 * std::f64::consts::PI.powi(2) * f * f;
-            ((power[k] - floor[k]).ln() + fall * f.ln() - fitted).powi(2)
-        });
-        (squared.sqrt(), (off.sum::<f64>() / rings.len() as f64).sqrt())
-    });
-    let [(widest, _), (sigma, off), (narrowest, _)] = fits;
+    let point = |&k: &usize| (k as f64 / spectrum.side as f64, power[k] - floor[k]);
+    let points: Vec<(f64, f64)> = rings.iter().map(point).collect();
+    let [widest, Fit { sigma, rest }, narrowest] = FALL.map(|alpha| Fit::of(&points, alpha));
     if sigma.is_nan() || sigma <= SHARP {
         return None;
     }
     // How far it dims the finest detail that can be seen.
-    let dimmed = (2.0 * std::f64::consts::PI * sigma * rings.last().map_or(0.0, |&k| frequency(k))).powi(2);
-    let is_sure = narrowest > 0.8 * sigma && widest < 1.2 * sigma && sigma > SURELY && dimmed > DIMMED && off < LIKE;
+    let finest = points.last().map_or(0.0, |(f, _)| *f);
+    let dimmed = (2.0 * std::f64::consts::PI * sigma * finest).powi(2);
+    let agree = narrowest.sigma > 0.8 * sigma && widest.sigma < 1.2 * sigma;
+    let is_sure = agree && sigma > SURELY && dimmed > DIMMED && rest < LIKE;
     let confidence = if is_sure { Confidence::High } else { Confidence::Low };
     Some(BlurEstimate { blur: Blur::Gaussian { sigma }, confidence })
 }
@@ -153,6 +158,8 @@ struct Directions {
     side: usize,
 }
 
+/// Signal over noise that a ring needs where directions are compared.
+const CLEAR_IN_DIRECTIONS: f64 = 2.0;
 /// Frequencies below this, in cycles a pixel, hold the composition of the scene.
 const LOWEST: f64 = 0.012;
 /// Share of light that leaks into dark lines, by the window.
@@ -166,16 +173,14 @@ const LIKELY_LINES: f64 = 0.14;
 
 /// A motion, as far as it was compared: the length of its path is one pixel less than what it covers.
 #[derive(Clone, Copy)]
-struct Path {
+struct Line {
     length: f64,
     angle: f64,
 }
 
 impl Directions {
     fn of(spectrum: &Spectrum) -> Option<Self> {
-        let (power, floor) = (spectrum.rings(&spectrum.power), spectrum.rings(&spectrum.floor));
-        let clear = (FIRST_RING..power.len() * 82 / 100).take_while(|&k| power[k] > 2.0 * floor[k]);
-        let last = FIRST_RING + clear.count();
+        let last = FIRST_RING + spectrum.rings.clear(FIRST_RING, 0.82, CLEAR_IN_DIRECTIONS).len();
         if last < FEWEST_RINGS {
             return None;
         }
@@ -240,12 +245,12 @@ impl Directions {
     }
 
     /// Correlation of the photo's pattern with that of every path.
-    fn correlations(&self, lengths: &[f64], angles: &[f64]) -> Vec<(Path, f64)> {
+    fn correlations(&self, lengths: &[f64], angles: &[f64]) -> Vec<(Line, f64)> {
         let of_angle = |&angle: &f64| {
             let along = self.along(angle);
             let one = |&length: &f64| {
                 let correlation = correlation(&self.pattern_of_motion(length, &along), &self.pattern);
-                (Path { length, angle }, correlation)
+                (Line { length, angle }, correlation)
             };
             lengths.iter().map(one).collect::<Vec<_>>()
         };
@@ -276,7 +281,7 @@ impl Directions {
     }
 
     /// Correlation with the pattern of a path, of what no smooth fall along its direction explains.
-    fn lines(&self, path: Path) -> f64 {
+    fn lines(&self, path: Line) -> f64 {
         let along = self.along(path.angle);
         let smooth = |length: f64| {
             let fall = |u: &f64| 1.0 / (1.0 + 2.0 * (std::f64::consts::PI * length * u).powi(2));
@@ -299,7 +304,7 @@ impl Directions {
     }
 }
 
-fn best(of: &[(Path, f64)]) -> Option<Path> {
+fn best(of: &[(Line, f64)]) -> Option<Line> {
     of.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(path, _)| *path)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{BlurEstimate, Confidence, Inside, NoiseEstimate, blur, enlargement, noise};
 use crate::parameter::Values;
-use crate::picture::Picture;
+use crate::picture::{Picture, is_cut_off};
 
 /// Compression at this quality or better leaves nothing that a restoration would gain.
 const GOOD_QUALITY: u32 = 85;
@@ -10,8 +10,6 @@ const GOOD_QUALITY: u32 = 85;
 const MUCH: f64 = 0.01;
 /// Weaker noise may be fine texture.
 const NOISY: f64 = 2.0 / 255.0;
-/// Half a step of 8 bits.
-const HALF_STEP: f32 = 0.5 / 255.0;
 
 /// Everything that was looked for and found in a photo.
 #[derive(Clone, Debug)]
@@ -91,6 +89,11 @@ impl Diagnosis {
         };
         sure.filter(trusted).find_map(|found| Some((found, found.treatment.as_ref()?)))
     }
+
+    /// What might be wrong where nothing surely is, or could not be judged.
+    pub fn doubt(&self) -> Option<&Finding> {
+        self.findings.iter().find(|found| found.treatment.is_some() || found.confidence == Confidence::None)
+    }
 }
 
 fn of_blur(blur: &BlurEstimate) -> Finding {
@@ -149,7 +152,7 @@ fn of_bars(photo: &Picture, inside: &Inside) -> Finding {
 }
 
 fn cut_off(photo: &Picture) -> Option<Finding> {
-    let is_lost = |pixel: &&image::Rgb<f32>| pixel.0.iter().all(|v| *v <= HALF_STEP || *v >= 1.0 - HALF_STEP);
+    let is_lost = |pixel: &&image::Rgb<f32>| pixel.0.iter().all(|&value| is_cut_off(value));
     let count = photo.pixels().pixels().filter(is_lost).count();
     let share = count as f64 / (photo.width() * photo.height()) as f64;
     (share >= MUCH).then(|| {

@@ -9,6 +9,8 @@ mod noise;
 mod spectrum;
 
 pub use bars::Inside;
+#[cfg(test)]
+pub(crate) use bars::tests::letterboxed;
 pub use blur::{Blur, BlurEstimate, blur};
 pub use diagnosis::{Diagnosis, Finding, Treatment};
 pub use enlargement::enlargement;

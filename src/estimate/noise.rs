@@ -12,7 +12,7 @@
 
 use nalgebra::{Matrix3, SMatrix};
 
-use crate::picture::Picture;
+use crate::picture::{Picture, is_cut_off};
 
 /// The noise of a photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -297,7 +297,6 @@ impl Planes {
 
     /// The block at a place, if it is opaque and not flat.
     fn measured(&self, y: usize, x: usize, transform: &Block) -> Option<Measured> {
-        const HALF_STEP: f32 = 0.5 / 255.0;
         if self.is_flat(y, x) {
             return None;
         }
@@ -309,7 +308,7 @@ impl Planes {
                 if value.is_nan() {
                     return None;
                 }
-                cut_off += usize::from(value <= HALF_STEP || value >= 1.0 - HALF_STEP);
+                cut_off += usize::from(is_cut_off(value));
             }
             let block = Block::from_fn(|i, j| f64::from(at(i, j)));
             let coefficients = transform * block * transform.transpose();

@@ -4,7 +4,7 @@ use rustfft::num_complex::Complex64;
 use rustfft::{Fft, FftPlanner};
 
 use super::NoiseEstimate;
-use crate::picture::{BLOCK, Picture};
+use crate::picture::{BLOCK, Picture, is_cut_off};
 
 /// Sides of a window; the larger one is taken where it fits.
 const SIDES: [usize; 2] = [256, 128];
@@ -12,8 +12,6 @@ const SIDES: [usize; 2] = [256, 128];
 const ENOUGH: usize = 100;
 /// A window in which more is black or white says little.
 const MOST_CUT_OFF: f64 = 0.3;
-/// Half a step of 8 bits.
-const HALF_STEP: f32 = 0.5 / 255.0;
 
 /// The mean periodogram of windows of a photo, its luminance in `[0, 1]`.
 pub(super) struct Spectrum {
@@ -23,6 +21,22 @@ pub(super) struct Spectrum {
     pub power: Vec<f64>,
     /// The part of it that noise, rounding and compression are to be blamed for.
     pub floor: Vec<f64>,
+    /// Geometric means of both over every whole ring, from the mean outwards.
+    pub rings: Rings,
+}
+
+/// Geometric means over rings around the mean of a spectrum.
+pub(super) struct Rings {
+    pub power: Vec<f64>,
+    pub floor: Vec<f64>,
+}
+
+impl Rings {
+    /// The rings from `first` on, below a share `last` of all, as far as the power is `clear` times the floor.
+    pub fn clear(&self, first: usize, last: f64, clear: f64) -> Vec<usize> {
+        let last = (self.power.len() as f64 * last) as usize;
+        (first..last).take_while(|&k| self.power[k] > clear * self.floor[k]).collect()
+    }
 }
 
 impl Spectrum {
@@ -44,8 +58,8 @@ impl Spectrum {
         {
             let at = |i: usize| (top + i / side) * width + left + i % side;
             let values: Vec<f64> = (0..side * side).map(|i| f64::from(luminance[at(i)])).collect();
-            let is_cut_off = |v: &&f64| **v <= f64::from(HALF_STEP) || **v >= 1.0 - f64::from(HALF_STEP);
-            let cut_off = values.iter().filter(is_cut_off).count() as f64 / values.len() as f64;
+            let cut_off =
+                (0..side * side).filter(|&i| is_cut_off(luminance[at(i)])).count() as f64 / values.len() as f64;
             let is_hidden = transparent.as_ref().is_some_and(|hidden| (0..side * side).any(|i| hidden[at(i)]));
             if cut_off > MOST_CUT_OFF || is_hidden {
                 continue;
@@ -67,44 +81,53 @@ impl Spectrum {
         power.iter_mut().for_each(|v| *v /= f64::from(windows));
         // What white noise of a variance of 1 would have.
         let white = hann.iter().map(|v| v * v).sum::<f64>().powi(2);
-        let floor = noise_of_luminance(photo, noise, side).into_iter().map(|variance| variance * white).collect();
-        let mut spectrum = Self { side, power, floor };
-        spectrum.raise_floor();
-        Some(spectrum)
+        let mut floor: Vec<f64> =
+            noise_of_luminance(photo, noise, side).into_iter().map(|variance| variance * white).collect();
+        let power_of_rings = means_over_rings(&power, side);
+        // Where the spectrum is flat there is nothing but noise: the floor is not below that.
+        let plateau = plateau(&power_of_rings, side);
+        floor.iter_mut().for_each(|floor| *floor = floor.max(plateau));
+        let rings = Rings { power: power_of_rings, floor: means_over_rings(&floor, side) };
+        Some(Self { side, power, floor, rings })
     }
 
     /// Frequencies across and down at an index, in cycles a pixel.
     pub fn frequency(&self, index: usize) -> [f64; 2] {
-        let signed =
-            |i: usize| (if i > self.side / 2 { i as f64 - self.side as f64 } else { i as f64 }) / self.side as f64;
-        [signed(index % self.side), signed(index / self.side)]
+        frequency(index, self.side)
     }
 
     /// The ring around the mean that an index lies in, in frequencies of the window.
     pub fn ring(&self, index: usize) -> usize {
-        let [x, y] = self.frequency(index);
-        (x.hypot(y) * self.side as f64).round() as usize
+        ring(index, self.side)
     }
+}
 
-    /// The geometric mean of values over every whole ring, from the mean outwards.
-    pub fn rings(&self, values: &[f64]) -> Vec<f64> {
-        let (mut sums, mut counts) = (vec![0.0; self.side], vec![0.0; self.side]);
-        for (i, value) in values.iter().enumerate() {
-            let ring = self.ring(i);
-            sums[ring] += value.max(f64::MIN_POSITIVE).ln();
-            counts[ring] += 1.0;
-        }
-        (0..=self.side / 2).map(|ring| f64::exp(sums[ring] / counts[ring])).collect()
-    }
+fn frequency(index: usize, side: usize) -> [f64; 2] {
+    let signed = |i: usize| (if i > side / 2 { i as f64 - side as f64 } else { i as f64 }) / side as f64;
+    [signed(index % side), signed(index / side)]
+}
 
-    /// Where the spectrum is flat there is nothing but noise: the floor is not below that.
-    fn raise_floor(&mut self) {
-        let rings = self.rings(&self.power);
-        let (from, wide) = (self.side * 35 / 100, self.side / 50);
-        let mean = |start: usize| rings[start..start + wide].iter().sum::<f64>() / wide as f64;
-        let plateau = (from..=self.side / 2 - wide).map(mean).fold(f64::INFINITY, f64::min);
-        self.floor.iter_mut().for_each(|floor| *floor = floor.max(plateau));
+fn ring(index: usize, side: usize) -> usize {
+    let [x, y] = frequency(index, side);
+    (x.hypot(y) * side as f64).round() as usize
+}
+
+/// The geometric mean of values over every whole ring, from the mean outwards.
+fn means_over_rings(values: &[f64], side: usize) -> Vec<f64> {
+    let (mut sums, mut counts) = (vec![0.0; side], vec![0.0; side]);
+    for (i, value) in values.iter().enumerate() {
+        let ring = ring(i, side);
+        sums[ring] += value.max(f64::MIN_POSITIVE).ln();
+        counts[ring] += 1.0;
     }
+    (0..=side / 2).map(|ring| f64::exp(sums[ring] / counts[ring])).collect()
+}
+
+/// The least mean of neighbouring rings at high frequencies.
+fn plateau(rings: &[f64], side: usize) -> f64 {
+    let (from, wide) = (side * 35 / 100, side / 50);
+    let mean = |start: usize| rings[start..start + wide].iter().sum::<f64>() / wide as f64;
+    (from..=side / 2 - wide).map(mean).fold(f64::INFINITY, f64::min)
 }
 
 /// Where windows begin: evenly, the first at the start, the last at the end.

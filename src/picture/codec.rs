@@ -236,7 +236,7 @@ impl Picture {
             return Err(refuse((format!("it is {name}, which is not read"), CONVERT)));
         }
         let decoded = match () {
-            () if foreign::is_tiff(bytes) => Decoded::of_tiff(bytes, page),
+            () if foreign::is_tiff(bytes) => tiff::decode(bytes, page),
             () if page > 0 => Err((format!("it has no page {}", page + 1), "only TIFFs have several pages")),
             () if foreign::is_jpeg_xl(bytes) => Decoded::of_jpeg_xl(bytes),
             () => Decoded::of_others(bytes),

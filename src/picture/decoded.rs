@@ -8,7 +8,6 @@ use jxl_oxide::integration::JxlDecoder;
 
 use super::codec::{CONVERT, READABLE};
 use super::metadata::Metadata;
-use super::tiff::{self, Page};
 use super::{Compression, Extras, MAX_PIXELS, Picture, foreign, jpeg};
 
 /// Why a file is not read: the fact, and the remedy.
@@ -16,23 +15,30 @@ pub(super) type Refusal = (String, &'static str);
 
 /// What a decoder leaves of a file, not turned upright yet.
 pub(super) struct Decoded {
-    image: DynamicImage,
-    gray: bool,
-    deep: bool,
-    float: bool,
-    icc: Option<Vec<u8>>,
-    exif: Option<Vec<u8>>,
-    metadata: Metadata,
-    orientation: Orientation,
-    compression: Option<Compression>,
-    remarks: Vec<&'static str>,
+    pub image: DynamicImage,
+    /// Whether there is no colour.
+    pub gray: bool,
+    /// Whether samples have more than 8 bits.
+    pub deep: bool,
+    /// Whether samples are floating point.
+    pub float: bool,
+    pub icc: Option<Vec<u8>>,
+    pub exif: Option<Vec<u8>>,
+    pub metadata: Metadata,
+    /// How it has to be turned.
+    pub orientation: Orientation,
+    pub compression: Option<Compression>,
+    /// What of the file is not in it.
+    pub remarks: Vec<&'static str>,
 }
 
+/// The remark on files of several pages or frames.
+pub(super) const ONLY_THE_FIRST: &str = "only the first of its pictures is used";
 /// Bytes of memory for a pixel, at most.
 const LARGEST_PIXEL: u64 = 64;
 
 /// Refuses empty pictures and large ones before they are decoded.
-fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
+pub(super) fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
         return Err((format!("it has {width}x{height} pixels"), "pass a picture with at least one pixel"));
@@ -53,14 +59,6 @@ fn damaged(name: &str, e: ImageError) -> Refusal {
 }
 
 impl Decoded {
-    /// A page of a TIFF.
-    pub fn of_tiff(bytes: &[u8], page: usize) -> Result<Self, Refusal> {
-        let Page { image, gray, deep, float, icc, metadata, orientation, has_more } =
-            tiff::decode(bytes, page, check_size)?;
-        let remarks = if has_more && page == 0 { vec!["only the first of its pictures is used"] } else { Vec::new() };
-        Ok(Self { image, gray, deep, float, icc, exif: None, metadata, orientation, compression: None, remarks })
-    }
-
     /// A JPEG XL, which its decoder turns upright.
     pub fn of_jpeg_xl(bytes: &[u8]) -> Result<Self, Refusal> {
         let mut decoder = JxlDecoder::new(Cursor::new(bytes)).map_err(|e| damaged("JPEG XL", e))?;
@@ -101,7 +99,7 @@ impl Decoded {
             decoded.compression = structure.compression(decoded.orientation, size);
         }
         if foreign::has_more_frames(format, bytes) {
-            decoded.remarks.push("only the first of its pictures is used");
+            decoded.remarks.push(ONLY_THE_FIRST);
         }
         Ok(decoded)
     }

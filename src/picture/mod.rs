@@ -138,6 +138,19 @@ impl Picture {
     }
 }
 
+/// Half a step of 8 bits, of pixels in `[0, 1]`.
+const HALF_STEP: f32 = 0.5 / 255.0;
+
+/// Whether a value of a pixel in `[0, 1]` may have been brighter than white.
+pub fn is_white(value: f32) -> bool {
+    value >= 1.0 - HALF_STEP
+}
+
+/// Whether a value of a pixel in `[0, 1]` may have been cut off, at white or at black.
+pub fn is_cut_off(value: f32) -> bool {
+    value <= HALF_STEP || is_white(value)
+}
+
 /// A side as the image library counts.
 fn side(pixels: usize) -> u32 {
     u32::try_from(pixels).unwrap_or(u32::MAX)

@@ -9,9 +9,10 @@ use tiff::encoder::{Rational, TiffEncoder, TiffValue, colortype};
 use tiff::tags::{ByteOrder, ResolutionUnit, Tag};
 use tiff::{ColorType, TiffError, TiffResult};
 
+use super::MAX_PIXELS;
 use super::codec::CONVERT;
+use super::decoded::{Decoded, ONLY_THE_FIRST, Refusal, check_size};
 use super::metadata::Metadata;
-use super::{MAX_PIXELS, decoded::Refusal};
 
 const XMP: Tag = Tag::Unknown(700);
 const IPTC: Tag = Tag::Unknown(33_723);
@@ -21,21 +22,6 @@ const STRAIGHT: u16 = 2;
 /// Bytes of one sample, at most, times samples of a pixel, at most.
 const LARGEST_PIXEL: u64 = 8 * 5;
 
-/// A page of a file.
-pub(super) struct Page {
-    pub image: DynamicImage,
-    pub gray: bool,
-    /// Whether samples have more than 8 bits.
-    pub deep: bool,
-    /// Whether samples are floating point.
-    pub float: bool,
-    pub icc: Option<Vec<u8>>,
-    pub metadata: Metadata,
-    pub orientation: Orientation,
-    /// Whether there is another page after it.
-    pub has_more: bool,
-}
-
 fn damaged(e: TiffError) -> Refusal {
     match e {
         TiffError::UnsupportedError(e) => (format!("it is a kind of TIFF that is not read ({e})"), CONVERT),
@@ -44,12 +30,8 @@ fn damaged(e: TiffError) -> Refusal {
     }
 }
 
-/// Decodes a page, the first is 0; `check_size` refuses sizes before anything of that size is allocated.
-pub(super) fn decode(
-    bytes: &[u8],
-    page: usize,
-    check_size: impl Fn(u32, u32) -> Result<(), Refusal>,
-) -> Result<Page, Refusal> {
+/// Decodes a page, the first is 0.
+pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = usize::try_from(MAX_PIXELS * LARGEST_PIXEL).unwrap_or(usize::MAX);
     limits.intermediate_buffer_size = limits.decoding_buffer_size;
@@ -137,15 +119,18 @@ pub(super) fn decode(
     let resolution = number(Tag::XResolution).zip(number(Tag::YResolution)).zip(unit);
     let resolution = resolution.map(|((x, y), unit)| [x * unit, y * unit]);
     let orientation = file.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
-    Ok(Page {
+    let is_first_of_several = page == 0 && file.more_images();
+    Ok(Decoded {
         image,
         gray,
         deep,
         float,
         icc,
+        exif: None,
         metadata: Metadata { xmp, iptc, resolution, chunks: Vec::new() },
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
-        has_more: file.more_images(),
+        compression: None,
+        remarks: is_first_of_several.then_some(ONLY_THE_FIRST).into_iter().collect(),
     })
 }
 

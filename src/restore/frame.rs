@@ -37,14 +37,7 @@ mod tests {
 
     use super::*;
     use crate::degradation::{Form, denoising::Denoising, sr_bicubic::SrBicubic};
-
-    fn letterboxed(width: u32, height: u32, bars: [u32; 4]) -> Picture {
-        let [left, top, right, bottom] = bars;
-        Picture::new(Rgb32FImage::from_fn(width, height, |x, y| {
-            let inside = (left..width - right).contains(&x) && (top..height - bottom).contains(&y);
-            Rgb(if inside { [0.2 + (x % 7) as f32 * 0.1, 0.3 + (y % 5) as f32 * 0.1, 0.5] } else { [0.01; 3] })
-        }))
-    }
+    use crate::estimate::letterboxed;
 
     #[test]
     fn bars_come_back_around_what_was_inside() {

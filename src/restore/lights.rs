@@ -5,11 +5,9 @@ use burn::tensor::{Bool, Tensor, TensorData};
 use image::{GenericImageView as _, ImageBuffer, Luma, Rgb};
 
 use super::RestoreConfig;
-use crate::picture::Picture;
+use crate::picture::{Picture, is_white};
 use crate::sampler::Data;
 
-/// Values this close to white may have been cut off: half a step of 8 bits.
-const WHITE: f32 = 1.0 - 0.5 / 255.0;
 /// More is paper or sky, whose edges are known.
 const MOST: f64 = 0.03;
 /// Fewer pixels in a row or column are glints, which the kernel explains.
@@ -35,37 +33,38 @@ impl Lights {
         let radius = kernel.height.max(kernel.width) / 2;
         let reach = (radius / 2).clamp(REACH[0], REACH[1]);
         let (width, height) = photo.pixels().dimensions();
-        let is_white = |x: u32, y: u32| {
-            photo.pixels().in_bounds(x, y) && photo.pixels().get_pixel(x, y).0.iter().all(|v| *v >= WHITE)
+        let is_bright = |x: u32, y: u32| {
+            photo.pixels().in_bounds(x, y) && photo.pixels().get_pixel(x, y).0.iter().all(|&v| is_white(v))
         };
         let is_light = |x: u32, y: u32| {
             // Inside a square of white pixels.
-            let square = |left: u32, top: u32| (0..LEAST * LEAST).all(|i| is_white(left + i % LEAST, top + i / LEAST));
+            let square = |left: u32, top: u32| (0..LEAST * LEAST).all(|i| is_bright(left + i % LEAST, top + i / LEAST));
             let starts = |at: u32| at.saturating_sub(LEAST - 1)..=at;
             starts(y).any(|top| starts(x).any(|left| square(left, top)))
         };
-        let mut distances: Vec<usize> =
-            (0..height * width).map(|i| if is_light(i % width, i / width) { 0 } else { reach + 1 }).collect();
-        let count = distances.iter().filter(|distance| **distance == 0).count();
-        if count == 0 || count as f64 > MOST * distances.len() as f64 {
+        let mut edge: Vec<u32> = (0..height * width).filter(|i| is_light(i % width, i / width)).collect();
+        if edge.is_empty() || edge.len() as f64 > MOST * f64::from(height * width) {
             return None;
         }
-        let (wide, high) = (width as usize, height as usize);
+        let mut distances = vec![reach + 1; (height * width) as usize];
+        edge.iter().for_each(|&i| distances[i as usize] = 0);
         for step in 1..=reach {
-            let grown: Vec<usize> = (0..distances.len())
-                .filter(|&i| distances[i] > step)
-                .filter(|&i| {
-                    let (x, y) = (i % wide, i / wide);
-                    let near = |x: usize, y: usize| distances[y * wide + x] == step - 1;
-                    x > 0 && near(x - 1, y)
-                        || x + 1 < wide && near(x + 1, y)
-                        || y > 0 && near(x, y - 1)
-                        || y + 1 < high && near(x, y + 1)
-                })
-                .collect();
-            grown.into_iter().for_each(|i| distances[i] = step);
+            let neighbours = |i: u32| {
+                let (x, y) = (i % width, i / width);
+                let inside =
+                    [(x > 0, -1), (x + 1 < width, 1), (y > 0, -i64::from(width)), (y + 1 < height, width.into())];
+                inside.into_iter().filter(|(inside, _)| *inside).map(move |(_, to)| (i64::from(i) + to) as u32)
+            };
+            let mut grown = Vec::new();
+            for i in edge.into_iter().flat_map(neighbours) {
+                if distances[i as usize] > step {
+                    distances[i as usize] = step;
+                    grown.push(i);
+                }
+            }
+            edge = grown;
         }
-        Some(Self { distances, reach, size: [high, wide] })
+        Some(Self { distances, reach, size: [height as usize, width as usize] })
     }
 
     /// The photo with colours from around in the place of lights, so that the classical estimate has no rings either.

@@ -1,11 +1,13 @@
 //! How far a restored picture agrees with its measurement.
 
+use std::path::Path;
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Measurement, RestoreConfig};
 use crate::degradation::Family;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result, Setting};
 use crate::sampler::Data;
 
 /// How far a restored picture agrees with its measurement.
@@ -53,7 +55,8 @@ impl Receipt {
             let [one, next] = [0, 1].map(|start| residual.clone().narrow(dim, start, length - 1));
             number((one * next).mean())
         };
-        let correlation = if height > 1 && width > 1 && mean_square > 0.0 {
+        let is_defined = height > 1 && width > 1 && mean_square > 0.0;
+        let correlation = if is_defined {
             Some((neighbours(2, height)? + neighbours(3, width)?) / (2.0 * mean_square))
         } else {
             None
@@ -66,16 +69,27 @@ impl Receipt {
         (self.residual / sigma.hypot(ROUNDING)).powi(2)
     }
 
-    /// Whether the photo can be what this made of the restored picture: a wrong kernel leaves several times the noise, texture that was
-    /// taken for noise much less than it.
-    pub fn explains(&self, config: &RestoreConfig) -> bool {
+    /// Checks that what was found in a photo explains it: a wrong kernel leaves several times the noise, and of texture that was taken for
+    /// noise much less than the noise is taken away.
+    ///
+    /// # Errors
+    /// Findings that do not explain their photo, whose file `photo` is.
+    pub fn check_found(&self, config: &RestoreConfig, photo: &Path) -> Result<()> {
         let chi = self.chi_squared(config.sigma);
-        match config.degradation.first_family() {
-            Family::Blur { .. } => chi <= MOST_LEFT,
-            Family::Noise if config.sigma > ROUNDING => chi >= LEAST_LEFT,
-            Family::Quantized { .. } => self.outside.is_none_or(|outside| outside <= FEW),
-            _ => true,
-        }
+        let too_far = match config.degradation.first_family() {
+            Family::Blur { .. } if chi > MOST_LEFT => {
+                format!("its chi² is {chi:.1}, and would be at most {MOST_LEFT} with the right blur")
+            }
+            Family::Noise if config.sigma > ROUNDING && chi < LEAST_LEFT => {
+                format!("its chi² is {chi:.2}, and would be at least {LEAST_LEFT} if it were noise")
+            }
+            Family::Quantized { .. } if self.outside.is_some_and(|outside| outside > FEW) => {
+                format!("{:.1}% of its values are outside their cells", 100.0 * self.outside.unwrap_or_default())
+            }
+            _ => return Ok(()),
+        };
+        let fact = format!("what was found does not explain it, so that nothing is written ({too_far})");
+        Err(Error::mismatch(photo, fact, Hint::Give(Setting::DEGRADATION)))
     }
 
     /// Whether the photo could be a measurement of the restored picture with noise of standard deviation `sigma`, in words.
@@ -114,10 +128,12 @@ mod tests {
     fn results_of_wrong_findings_do_not_explain_their_photos() {
         use crate::degradation::{Form, Psf, deblur::Deblur, denoising::Denoising};
         let receipt = |residual| Receipt { residual, correlation: None, outside: None, evaluations: 1 };
+        let explains =
+            |residual, config: &RestoreConfig| receipt(residual).check_found(config, Path::new("a.png")).is_ok();
         let noisy = RestoreConfig::new(Denoising {}, 0.1);
-        assert!(receipt(0.097).explains(&noisy) && !receipt(0.02).explains(&noisy), "texture is no noise");
+        assert!(explains(0.097, &noisy) && !explains(0.02, &noisy), "texture is no noise");
         let blurred = RestoreConfig::new(Deblur { psf: Psf::gaussian(2.0), form: Form::Fft }, 0.01);
-        assert!(receipt(0.01).explains(&blurred) && !receipt(0.03).explains(&blurred), "another kernel");
+        assert!(explains(0.01, &blurred) && !explains(0.03, &blurred), "another kernel");
     }
 
     #[test]

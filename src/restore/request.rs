@@ -1,10 +1,14 @@
 //! What a user asks for, and how the rest is found out.
 
-use super::{Border, Channels, DataModel, Preference, Quality, RestoreConfig, Source, TargetSize, defaults};
+use std::borrow::Cow;
+
+use super::{
+    Border, Channels, DataModel, Description, Preference, Quality, RestoreConfig, Source, TargetSize, defaults,
+};
 use crate::control::{self, Control, Event};
 use crate::degradation::{self, Context, Degradation};
 use crate::error::{Error, Hint, Result, Setting};
-use crate::estimate::{self, Diagnosis, Treatment};
+use crate::estimate::{self, Diagnosis, NoiseEstimate, Treatment};
 use crate::parameter::Values;
 use crate::picture::{Compression, Picture};
 use crate::sampler::Method;
@@ -83,62 +87,68 @@ impl Request {
     /// Requests that contradict themselves or the source, parameters outside their range, and being cancelled.
     pub fn resolve(&self, source: &Source, control: &dyn Control) -> Result<RestoreConfig> {
         control::check(control, || "before anything was estimated".into())?;
-        let mut enlarged = self.enlarged;
-        let mut size = None;
-        let (degradation, sigma, channels) = match source {
-            Source::Photo(photo) => {
-                let whole = [photo.height(), photo.width()];
-                let reduced = enlarged.map(|factor| photo.before_enlargement(factor));
-                let mut photo = reduced.as_ref().unwrap_or(photo);
-                size = self.size.map(|size| size.of([photo.height(), photo.width()])).transpose()?;
-                let degradation = match &self.degradation {
-                    Auto::Given(degradation) => degradation.clone(),
-                    Auto::Auto => self.diagnosed(photo, &mut enlarged, control)?,
-                };
-                check_is_picture(&degradation)?;
-                let reduced_by_finding;
-                if enlarged != self.enlarged {
-                    // Detail is put where interpolation had put none: the size stays.
-                    size = size.or(Some(whole));
-                    reduced_by_finding = enlarged.map(|factor| photo.before_enlargement(factor));
-                    photo = reduced_by_finding.as_ref().unwrap_or(photo);
-                }
-                let (sigma, channels) = self.noise_of_photo(photo, &degradation, control);
-                (degradation, sigma, channels)
-            }
-            Source::Sensed(sensed) => {
-                if enlarged.is_some() || self.size.is_some() || self.force {
-                    let fact = "files of measurements say themselves what is sought, and of what size";
-                    return Err(Error::mismatch("a change of the size, or of what is done", fact, "leave it out"));
-                }
-                let made = &sensed.description;
-                if let Auto::Given(given) = &self.degradation
-                    && *given != made.degradation
-                {
-                    return Err(Error::mismatch(
-                        Setting::DEGRADATION,
-                        format!(
-                            "the file says how it was made, by {}, and it was another way",
-                            made.degradation.name()
-                        ),
-                        Hint::Omit(Setting::DEGRADATION),
-                    ));
-                }
-                let sigma = match self.sigma {
-                    Auto::Given(sigma) => sigma,
-                    Auto::Auto => made.sigma,
-                };
-                (made.degradation.clone(), sigma, Channels::Independent)
-            }
+        let config = match source {
+            Source::Photo(photo) => self.of_photo(photo, control)?,
+            Source::Sensed(sensed) => self.of_measurements(&sensed.description)?,
         };
-        let config = RestoreConfig::of(degradation, sigma, channels);
-        let mut config = RestoreConfig { enlarged, size, seed: self.seed, ..config };
+        let mut config = RestoreConfig { seed: self.seed, ..config };
         self.overrides.apply(&mut config)?;
         Ok(config)
     }
 
-    /// The noise's standard deviation, and how its channels are related: given, usual or estimated.
-    fn noise_of_photo(&self, photo: &Picture, degradation: &Degradation, control: &dyn Control) -> (f64, Channels) {
+    /// Whether it is a photo of which nobody said what happened to it.
+    pub fn is_open(&self, source: &Source) -> bool {
+        self.degradation == Auto::Auto && source.photo().is_some()
+    }
+
+    /// The defaults for a photo.
+    fn of_photo(&self, photo: &Picture, control: &dyn Control) -> Result<RestoreConfig> {
+        let size_of = |photo: &Picture| [photo.height(), photo.width()];
+        let whole = size_of(photo);
+        let photo = reduced(photo, self.enlarged);
+        let size = self.size.map(|size| size.of(size_of(&photo))).transpose()?;
+        let Found { degradation, enlarged, noise } = match &self.degradation {
+            Auto::Given(degradation) => Found { degradation: degradation.clone(), enlarged: None, noise: None },
+            Auto::Auto => self.diagnosed(&photo, control)?,
+        };
+        check_is_picture(&degradation)?;
+        let photo = reduced(&photo, enlarged);
+        let (sigma, channels) = self.noise_of_photo(&photo, &degradation, noise, control);
+        Ok(RestoreConfig {
+            // Detail is put where interpolation had put none: the size stays.
+            size: size.or(enlarged.map(|_| whole)),
+            enlarged: self.enlarged.into_iter().chain(enlarged).reduce(|given, found| given * found),
+            ..RestoreConfig::of(degradation, sigma, channels)
+        })
+    }
+
+    /// The defaults for measurements that are no picture.
+    fn of_measurements(&self, made: &Description) -> Result<RestoreConfig> {
+        if self.enlarged.is_some() || self.size.is_some() || self.force {
+            let fact = "files of measurements say themselves what is sought, and of what size";
+            return Err(Error::mismatch("a change of the size, or of what is done", fact, "leave it out"));
+        }
+        if let Auto::Given(given) = &self.degradation
+            && *given != made.degradation
+        {
+            let fact = format!("the file says how it was made, by {}, and it was another way", made.degradation.name());
+            return Err(Error::mismatch(Setting::DEGRADATION, fact, Hint::Omit(Setting::DEGRADATION)));
+        }
+        let sigma = match self.sigma {
+            Auto::Given(sigma) => sigma,
+            Auto::Auto => made.sigma,
+        };
+        Ok(RestoreConfig::new(made.degradation.clone(), sigma))
+    }
+
+    /// The noise's standard deviation, and how its channels are related: given, usual, measured already or estimated.
+    fn noise_of_photo(
+        &self,
+        photo: &Picture,
+        degradation: &Degradation,
+        measured: Option<NoiseEstimate>,
+        control: &dyn Control,
+    ) -> (f64, Channels) {
         let known = match self.sigma {
             Auto::Given(sigma) => Some(sigma),
             Auto::Auto => usual_sigma(degradation),
@@ -149,13 +159,16 @@ impl Request {
         {
             return (sigma, if gray { Channels::Gray } else { Channels::Independent });
         }
-        control.emit(Event::Estimating("the noise"));
-        let estimate = estimate::noise(photo);
+        let estimate = measured.unwrap_or_else(|| {
+            control.emit(Event::Estimating("the noise"));
+            let estimate = estimate::noise(photo);
+            if known.is_none() {
+                control.emit(Event::Found(&estimate.describe()));
+            }
+            estimate
+        });
         // Deblurring magnifies what compression left out.
         let quantized = photo.compression.as_ref().filter(|_| degradation.is_blur()).map(Compression::noise);
-        if known.is_none() {
-            control.emit(Event::Found(&estimate.describe()));
-        }
         // To four decimals, as people read it.
         let rounded = |value: f64| (value * 1e4).round() / 1e4;
         let mixable = !degradation.discards_colors() && self.overrides.data != Some(DataModel::Intervals);
@@ -171,25 +184,45 @@ impl Request {
         (known.unwrap_or(rounded(estimate.sigma.max(quantized.unwrap_or(0.0)))), channels)
     }
 
-    /// What a photo itself shows of what happened to it, and in `enlarged` the factor by which it was enlarged.
-    fn diagnosed(&self, photo: &Picture, enlarged: &mut Option<f64>, control: &dyn Control) -> Result<Degradation> {
+    /// What a photo itself shows of what happened to it.
+    fn diagnosed(&self, photo: &Picture, control: &dyn Control) -> Result<Found> {
         control.emit(Event::Estimating("what happened to the photo"));
         let diagnosis = Diagnosis::of(photo);
+        let found = |degradation: Degradation| Found { degradation, enlarged: None, noise: Some(diagnosis.noise) };
         let context =
             Context { size: [photo.height(), photo.width()], seed: self.seed, photo: Some(photo), shows_damage: true };
-        if let Some((finding, Treatment { task, values, enlarged: factor })) = diagnosis.treatment() {
+        if let Some((finding, Treatment { task, values, enlarged })) = diagnosis.treatment() {
             control.emit(Event::Found(&finding.fact));
-            *enlarged = enlarged.or(*factor);
-            return Ok(degradation::of_task(task, values, &context)?.into());
+            let degradation = degradation::of_task(task, values, &context)?.into();
+            return Ok(match enlarged {
+                // The noise of the photo that was enlarged is another.
+                Some(_) => Found { degradation, enlarged: *enlarged, noise: None },
+                None => found(degradation),
+            });
         }
         match self.size.map(|size| size.whole_scale(context.size)) {
             Some(scale) if scale > 1 => {
-                Ok(degradation::of_task("sr", &Values::default().with("scale", scale), &context)?.into())
+                let values = Values::default().with("scale", scale);
+                Ok(found(degradation::of_task("sr", &values, &context)?.into()))
             }
-            _ if self.force || self.size.is_some() => Ok(Degradation::new(Vec::new())),
-            _ => Err(Error::NotNeeded),
+            _ if self.force || self.size.is_some() => Ok(found(Degradation::new(Vec::new()))),
+            _ => Err(Error::NotNeeded { doubt: diagnosis.doubt().map(|found| found.fact.clone()) }),
         }
     }
+}
+
+/// What a photo shows of what happened to it.
+struct Found {
+    degradation: Degradation,
+    /// The factor by which it was enlarged.
+    enlarged: Option<f64>,
+    /// Its noise, where that was measured.
+    noise: Option<NoiseEstimate>,
+}
+
+/// The photo as it was before it was enlarged.
+fn reduced(photo: &Picture, enlarged: Option<f64>) -> Cow<'_, Picture> {
+    enlarged.map_or(Cow::Borrowed(photo), |factor| Cow::Owned(photo.before_enlargement(factor)))
 }
 
 /// # Errors
