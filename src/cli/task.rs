@@ -29,6 +29,10 @@ impl Args {
             let owners = degradation::owners(name);
             if !self.tasks.iter().any(|task| owners.contains(&task.as_str())) {
                 let setting = Setting(name.to_owned().into());
+                if self.tasks.is_empty() {
+                    let fact = format!("it belongs to {}, and no task is given", joined(&owners));
+                    return Err(Error::mismatch(setting, fact, Hint::Give(Setting::DEGRADATION)));
+                }
                 let fact = format!("it belongs to {}, not to {}", joined(&owners), joined(&self.tasks));
                 return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting)));
             }

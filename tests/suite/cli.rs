@@ -299,7 +299,7 @@ fn bad_tasks_get_a_sentence() {
     std::fs::write(desk.path("hostile.safetensors"), hostile).unwrap();
     for (command, words) in [
         ("degrade photo.png -o x.png", vec!["--task", "missing"]),
-        ("restore photo.png -o x.png --kernel gauss:1", vec!["--kernel"]),
+        ("restore photo.png -o x.png --kernel gauss:1", vec!["--kernel", "no task is given"]),
         ("restore -o x.png --task denoise", vec!["photo", "missing"]),
         ("restore photo.png -o x.png --task deblur", vec!["--kernel"]),
         ("restore photo.png -o x.png --task inpaint", vec!["--mask"]),
