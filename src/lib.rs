@@ -25,8 +25,8 @@
 //! [`picture`] reads and writes photos, [`degradation`] knows what can happen to them, [`prior`] what photos look like,
 //! [`sampler`] and [`regularizer`] how the two are brought together; [`restore`] alone chooses implementations.
 //! [`experiment`] runs it over sets of pictures and measures the results with [`metrics`]. Weights come from files through
-//! [`model`]. [`control`] carries events and cancellation, [`error`] what went wrong; the command line parses, calls and
-//! prints.
+//! [`model`]. [`job`] takes a photo from its file to the restored file. [`control`] carries events and cancellation, [`error`] what went wrong; the command line parses, calls and
+//! prints, the window shows and calls.
 //!
 //! # Your own operator, prior or sampler
 //!
@@ -80,6 +80,9 @@ pub mod error;
 pub mod estimate;
 pub mod experiment;
 pub mod files;
+#[cfg(feature = "gui")]
+pub mod gui;
+pub mod job;
 pub mod kernel;
 pub mod metrics;
 mod mirror;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{note, say, task};
-use crate::degradation::Context;
+use crate::degradation::{self, Context};
 use crate::error::{Error, Hint, Setting};
 use crate::picture::Picture;
 use crate::restore::{Border, RestoreConfig, Source};
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];
     let context = Context { size, seed: args.seed, photo: Some(&photo), shows_damage: false };
-    let degradation = args.task.degradation(&context)?;
+    let degradation = degradation::of_tasks(&args.task.tasks, &args.task.values, &context)?;
     let usual = degradation.single().and_then(|stage| stage.kind().usual_sigma).unwrap_or(0.0);
     let sigma = args.task.sigma.unwrap_or(usual);
     RestoreConfig::new(degradation.clone(), sigma).check()?;

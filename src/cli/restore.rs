@@ -9,13 +9,13 @@ use walkdir::WalkDir;
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, stream, task};
 use crate::control::{Control, Silent};
-use crate::degradation::{Context, Degradation};
 use crate::device;
 use crate::error::{Error, Hint, PathContext, Result, Setting};
 use crate::files;
+use crate::job::{Job, Opened};
 use crate::picture::{self, Picture};
-use crate::recipe::{Input, Recipe, check_hash};
-use crate::restore::{Auto, PriorChoice, Request, RestoreConfig, Restorer, Source, TargetSize};
+use crate::recipe::Recipe;
+use crate::restore::{PriorChoice, Restored, Restorer, TargetSize, Wish};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -77,27 +77,10 @@ pub(super) struct Args {
     device: DeviceArgs,
 }
 
-/// One picture to restore.
-struct Job {
+/// One picture to restore, and where it goes.
+struct Errand {
     photo: PathBuf,
     output: PathBuf,
-}
-
-/// A job whose input was read and understood.
-struct Prepared {
-    source: Source,
-    input: Input,
-    config: RestoreConfig,
-    /// Whether what happened to it was found out.
-    is_found: bool,
-    /// What is not taken over, in sentences.
-    remarks: Vec<String>,
-}
-
-impl Prepared {
-    fn discards_colors(&self) -> bool {
-        self.config.degradation.discards_colors() && self.source.photo().is_some_and(|photo| !photo.extras.gray)
-    }
 }
 
 /// A recipe that is repeated, and where it is.
@@ -121,53 +104,59 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
             Error::mismatch("a photo", "it is missing", "name one, or pass --pick to choose it in a dialog").into()
         );
     }
-    let jobs = plan(&args)?;
-    if jobs.is_empty() {
+    let errands = plan(&args)?;
+    if errands.is_empty() {
         return Ok(());
     }
     progress::stop_on_ctrl_c();
     let (mut failed, mut left) = (0, 0);
     let mut ready = Vec::new();
     // Bad input is found before a device is opened and a prior loaded; one bad picture does not cost the others.
-    for job in &jobs {
-        match prepare(&args, job, repeated.as_ref(), &progress::Terminal::new(&job.photo.display().to_string())) {
+    for errand in &errands {
+        let terminal = progress::Terminal::new(&errand.photo.display().to_string());
+        let prepared = prepare(&args, errand, repeated.as_ref(), &terminal).and_then(|job| {
+            let remarks = job.opened.remarks(stream::format_of(&errand.output), job.result_size())?;
+            Ok((job, remarks))
+        });
+        drop(terminal);
+        match prepared {
             // Who reads standard output needs a picture.
-            Err(error @ Error::NotNeeded { .. }) if !stream::is_meant(&job.output) => {
-                note_of(&job.photo, &error);
+            Err(error @ Error::NotNeeded { .. }) if !stream::is_meant(&errand.output) => {
+                note_of(&errand.photo, &error);
                 left += 1;
             }
-            Err(error) if jobs.len() > 1 && !progress::stopped() => {
-                note_of(&job.photo, &error);
+            Err(error) if errands.len() > 1 && !progress::stopped() => {
+                note_of(&errand.photo, &error);
                 failed += 1;
             }
             prepared => {
-                let prepared = prepared?;
-                for remark in &prepared.remarks {
-                    note(format!("{}: {remark}", job.photo.display()));
+                let (job, remarks) = prepared?;
+                for remark in remarks {
+                    note(format!("{}: {remark}", errand.photo.display()));
                 }
-                if prepared.discards_colors() {
-                    note(format!("{}: existing colours are discarded", job.output.display()));
+                if job.discards_colors() {
+                    note(format!("{}: existing colours are discarded", errand.output.display()));
                 }
                 // Pictures of a batch are read again, so that not all of them are in memory at once.
-                ready.push((job, Some(prepared).filter(|_| jobs.len() == 1)));
+                ready.push((errand, Some(job).filter(|_| errands.len() == 1)));
             }
         }
     }
     if ready.is_empty() && failed == 0 {
         return Ok(());
     }
-    anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", jobs.len() - left);
+    anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", errands.len() - left);
     let (restorer, choice) = load(&args, repeated.as_ref())?;
-    for (job, prepared) in ready {
-        match restore(&args, job, prepared, &choice, repeated.as_ref(), &restorer) {
-            Err(error) if jobs.len() > 1 && !progress::stopped() => {
-                note_of(&job.photo, &error);
+    for (errand, job) in ready {
+        match restore(&args, errand, job, &choice, repeated.as_ref(), &restorer) {
+            Err(error) if errands.len() > 1 && !progress::stopped() => {
+                note_of(&errand.photo, &error);
                 failed += 1;
             }
             done => done?,
         }
     }
-    anyhow::ensure!(failed == 0, "{failed} of {} pictures were not restored", jobs.len());
+    anyhow::ensure!(failed == 0, "{failed} of {} pictures were not restored", errands.len());
     Ok(())
 }
 
@@ -200,101 +189,70 @@ fn load(args: &Args, repeated: Option<&Repeated>) -> Result<(Restorer, PriorChoi
 }
 
 /// Reads a photo, and finds out how it is to be restored.
-fn prepare(args: &Args, job: &Job, repeated: Option<&Repeated>, control: &dyn Control) -> Result<Prepared> {
-    let bytes = stream::read(&job.photo)?;
+fn prepare(args: &Args, errand: &Errand, repeated: Option<&Repeated>, control: &dyn Control) -> Result<Job> {
     let page = repeated.map_or(args.page.map_or(0, |page| page as usize - 1), |(recipe, _)| recipe.input.page);
-    let input = Input { path: job.photo.clone(), sha256: files::sha256(&bytes), page };
-    if let Some((recipe, path)) = repeated {
-        check_hash(path, "input", &input.sha256, &recipe.input.sha256)?;
-    }
-    let source = Source::decode(&bytes, &job.photo, page)?;
-    if args.page.is_some() && source.photo().is_none() {
+    let opened = Opened::decode(&stream::read(&errand.photo)?, &errand.photo, page)?;
+    if args.page.is_some() && opened.source.photo().is_none() {
         let fact = "files of measurements have no pages";
-        return Err(Error::mismatch(job.photo.as_path(), fact, "leave the page out"));
+        return Err(Error::mismatch(errand.photo.as_path(), fact, "leave the page out"));
     }
-    let (config, is_found) = match repeated {
-        Some((recipe, _)) => (recipe.config.clone(), false),
-        None => {
-            let request = request(args, &source)?;
-            (request.resolve(&source, control)?, request.is_open(&source) && !request.force)
-        }
-    };
-    config.check_for(config.image_size(&source))?;
-    let size = config.result_size(&source);
-    let mut remarks = Vec::new();
-    if let Some(photo) = source.photo() {
-        remarks.clone_from(&photo.remarks);
-        let losses = photo.losses(stream::format_of(&job.output), size)?;
-        remarks.extend(losses.into_iter().map(|lost| format!("{} will lack {lost}", job.output.display())));
+    match repeated {
+        Some((recipe, path)) => Job::repeated(opened, recipe, path),
+        None => Job::new(opened, &wish(args), control),
     }
-    Ok(Prepared { source, input, config, is_found, remarks })
 }
 
 /// What the flags ask for.
-fn request(args: &Args, source: &Source) -> Result<Request> {
-    let made = match source {
-        Source::Photo(_) => None,
-        Source::Sensed(sensed) => Some(&sensed.description.degradation),
-    };
-    // Masks and the like are of the photo before it was enlarged.
-    let reduced = args.enlarged.and_then(|factor| Some(source.photo()?.before_enlargement(factor)));
-    let photo = reduced.as_ref().or(source.photo());
-    let size = photo.map_or(source.measured_size(), |photo| [photo.height(), photo.width()]);
-    let seed = args.seed.unwrap_or(0);
-    let made_with = args.seed.or(made.and_then(Degradation::seed));
-    let context = Context { size, seed: made_with.unwrap_or(0), photo, shows_damage: true };
-    let given = args.width.map(TargetSize::Width).or(args.height.map(TargetSize::Height));
-    let (task, target) = args.task.sized(given, size)?;
-    let named = made.is_some_and(|made| task.tasks == [made.name()]) && !task.has_values();
-    let is_open = task.tasks.is_empty() && (made.is_some() || !task.has_values());
-    let degradation = match is_open || named {
-        true => Auto::Auto,
-        false => Auto::Given(task.degradation(&context)?),
-    };
-    let (sigma, overrides) = (task.sigma.into(), args.method.overrides());
-    Ok(Request { degradation, sigma, seed, enlarged: args.enlarged, size: target, force: args.force, overrides })
+fn wish(args: &Args) -> Wish {
+    Wish {
+        tasks: args.task.tasks.clone(),
+        values: args.task.values.clone(),
+        sigma: args.task.sigma,
+        seed: args.seed,
+        enlarged: args.enlarged,
+        size: args.width.map(TargetSize::Width).or(args.height.map(TargetSize::Height)),
+        force: args.force,
+        overrides: args.method.overrides(),
+    }
 }
 
 fn restore(
     args: &Args,
-    job: &Job,
-    prepared: Option<Prepared>,
+    errand: &Errand,
+    job: Option<Job>,
     choice: &PriorChoice,
     repeated: Option<&Repeated>,
     restorer: &Restorer,
 ) -> Result<()> {
     let begun = Instant::now();
-    let Prepared { source, input, config, is_found, .. } = match prepared {
-        Some(prepared) => prepared,
-        None => prepare(args, job, repeated, &Silent)?,
+    let job = match job {
+        Some(job) => job,
+        None => prepare(args, errand, repeated, &Silent)?,
     };
-    prior::hint(restorer.prior(), config.image_size(&source));
-    let terminal = progress::Terminal::new(&job.photo.display().to_string());
-    let restored = restorer.restore(&source, &config, &terminal)?;
+    prior::hint(restorer.prior(), job.config.image_size(&job.opened.source));
+    let terminal = progress::Terminal::new(&errand.photo.display().to_string());
+    let done = job.restore(restorer, choice, &terminal)?;
     drop(terminal);
-    let (sigma, evaluations) = (config.sigma, restored.receipt.evaluations);
-    if is_found {
-        restored.receipt.check_found(&config, &job.photo)?;
-    }
-    if stream::is_meant(&job.output) {
-        stream::write(&restored.picture)?;
+    let Restored { picture, receipt, .. } = &done.restored;
+    if stream::is_meant(&errand.output) {
+        stream::write(picture)?;
     } else {
-        restored.picture.write(&job.output).map_err(Error::at_output)?;
-        let recipe = Recipe::new(input, &restored, restorer, choice);
-        recipe.write(&Recipe::path_for(&job.output)).map_err(Error::at_output)?;
+        done.save(&errand.output)?;
     }
     let line = format!(
-        "{}: {}x{} from {}, noise {sigma:.3}, {} with {evaluations} network evaluations (NFE), {:.1} s; {}",
-        job.output.display(),
-        restored.picture.width(),
-        restored.picture.height(),
-        job.photo.display(),
-        config.method.name(),
+        "{}: {}x{} from {}, noise {:.3}, {} with {} network evaluations (NFE), {:.1} s; {}",
+        errand.output.display(),
+        picture.width(),
+        picture.height(),
+        errand.photo.display(),
+        job.config.sigma,
+        job.config.method.name(),
+        receipt.evaluations,
         begun.elapsed().as_secs_f64(),
-        restored.receipt.describe(sigma),
+        receipt.describe(job.config.sigma),
     );
     // The picture itself may be on standard output.
-    if stream::is_meant(&job.output) {
+    if stream::is_meant(&errand.output) {
         note(line)
     } else {
         say(line)
@@ -357,7 +315,7 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
 }
 
 /// Pairs photos with outputs, and refuses what cannot be written before anything is computed.
-fn plan(args: &Args) -> Result<Vec<Job>> {
+fn plan(args: &Args) -> Result<Vec<Errand>> {
     let found = found(args)?;
     let has_folders = args.photos.iter().any(|photo| photo.is_dir());
     let is_streamed = args.output.as_deref().is_some_and(stream::is_meant);
@@ -375,7 +333,7 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
         let fact = "it is the name of one picture, but there are several photos";
         return Err(Error::mismatch(output.as_path(), fact, "pass a folder with -o"));
     }
-    let job = |(photo, below): &(PathBuf, PathBuf)| {
+    let errand = |(photo, below): &(PathBuf, PathBuf)| {
         let named = |end: &str| {
             let mut name = photo.file_stem().unwrap_or_default().to_owned();
             name.push(end);
@@ -386,33 +344,33 @@ fn plan(args: &Args) -> Result<Vec<Job>> {
             Some(file) => file.clone(),
             None => photo.with_file_name(named(RESTORED)),
         };
-        Job { photo: photo.clone(), output }
+        Errand { photo: photo.clone(), output }
     };
-    let mut jobs: Vec<Job> = found.iter().map(job).collect();
+    let mut errands: Vec<Errand> = found.iter().map(errand).collect();
     if args.skip_existing {
         // The recipe is written last.
-        let is_done = |job: &Job| job.output.exists() && Recipe::path_for(&job.output).exists();
-        let all = jobs.len();
-        jobs.retain(|job| !is_done(job));
-        note(format!("{} of {all} photos have their output already", all - jobs.len()));
+        let is_done = |errand: &Errand| errand.output.exists() && Recipe::path_for(&errand.output).exists();
+        let all = errands.len();
+        errands.retain(|errand| !is_done(errand));
+        note(format!("{} of {all} photos have their output already", all - errands.len()));
     }
-    if let Some(output) = files::collision(jobs.iter().map(|job| job.output.as_path())) {
+    if let Some(output) = files::collision(errands.iter().map(|errand| errand.output.as_path())) {
         let hint = "give each photo a name of its own, or restore them one by one";
         return Err(Error::mismatch(output, "two photos would be restored to it", hint));
     }
-    for job in jobs.iter().filter(|job| !stream::is_meant(&job.output)) {
-        if let (true, Some(folder)) = (into_folder, job.output.parent()) {
+    for errand in errands.iter().filter(|errand| !stream::is_meant(&errand.output)) {
+        if let (true, Some(folder)) = (into_folder, errand.output.parent()) {
             std::fs::create_dir_all(folder).writing(folder).map_err(Error::at_output)?;
         }
         let inputs = found.iter().map(|(photo, _)| photo.as_path()).chain(args.task.files());
         let inputs: Vec<&Path> = inputs.chain(args.recipe.as_deref()).chain(args.prior.files()).collect();
-        let recipe = Recipe::path_for(&job.output);
-        refuse_overwriting(&job.output, inputs.iter().copied())?;
+        let recipe = Recipe::path_for(&errand.output);
+        refuse_overwriting(&errand.output, inputs.iter().copied())?;
         refuse_overwriting(&recipe, inputs)?;
-        Picture::check_output(&job.output).map_err(Error::at_output)?;
+        Picture::check_output(&errand.output).map_err(Error::at_output)?;
         files::check_writable(&recipe).map_err(Error::at_output)?;
     }
-    Ok(jobs)
+    Ok(errands)
 }
 
 /// Refuses an output that is one of the inputs, by whatever name.

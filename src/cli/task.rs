@@ -5,10 +5,8 @@ use std::path::Path;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValue};
 
 use super::flags;
-use crate::degradation::{self, Context, Degradation};
-use crate::error::{Error, Hint, Result, Setting};
+use crate::degradation;
 use crate::parameter::{Kind, Parameter, Values};
-use crate::restore::TargetSize;
 
 const HEADING: &str = "What happened to the picture";
 
@@ -17,58 +15,16 @@ const HEADING: &str = "What happened to the picture";
 pub(super) struct Args {
     /// Tasks in the order in which the damage happened.
     pub tasks: Vec<String>,
-    values: Values,
+    /// Their parameters.
+    pub values: Values,
     /// Standard deviation of the noise, of a `[0, 1]` image.
     pub sigma: Option<f64>,
 }
 
 impl Args {
-    /// The degradation of a picture, whose image or measurement has the context's size.
-    pub fn degradation(&self, context: &Context<'_>) -> Result<Degradation> {
-        for (name, _) in self.values.iter() {
-            let owners = degradation::owners(name);
-            if !self.tasks.iter().any(|task| owners.contains(&task.as_str())) {
-                let setting = Setting(name.to_owned().into());
-                if self.tasks.is_empty() {
-                    let fact = format!("it belongs to {}, and no task is given", joined(&owners));
-                    return Err(Error::mismatch(setting, fact, Hint::Give(Setting::DEGRADATION)));
-                }
-                let fact = format!("it belongs to {}, not to {}", joined(&owners), joined(&self.tasks));
-                return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting)));
-            }
-        }
-        let stage = |(i, task): (usize, &String)| {
-            let is_reduced = self.tasks[i + 1..].iter().any(|later| later == "sr");
-            let context = Context { shows_damage: context.shows_damage && !is_reduced, ..*context };
-            let mut own = Values::default();
-            let given = self.values.iter().filter(|(name, _)| degradation::owners(name).contains(&task.as_str()));
-            given.for_each(|(name, text)| own.insert(name, text));
-            degradation::of_task(task, &own, &context)
-        };
-        Ok(Degradation::new(self.tasks.iter().enumerate().map(stage).collect::<Result<_>>()?))
-    }
-
-    /// The same with a whole factor of super-resolution, and the size that the result of a photo of `size` is to have, if it is not
-    /// that factor's.
-    pub fn sized(&self, given: Option<TargetSize>, size: [usize; 2]) -> Result<(Self, Option<TargetSize>)> {
-        let mut task = self.clone();
-        let fraction = TargetSize::take(&mut task.values)?;
-        if let (Some(target), true, None) =
-            (given, task.tasks.iter().any(|task| task == "sr"), task.values.get("scale"))
-        {
-            task.values.insert("scale", target.whole_scale(size).to_string());
-        }
-        Ok((task, given.or(fraction)))
-    }
-
     /// Whether any flag was given.
     pub fn any(&self) -> bool {
         !self.tasks.is_empty() || self.sigma.is_some() || !self.values.is_empty()
-    }
-
-    /// Whether parameters were given beside the tasks.
-    pub fn has_values(&self) -> bool {
-        !self.values.is_empty()
     }
 
     /// Files that the flags name, beside the photos.
@@ -78,10 +34,6 @@ impl Args {
         let may_be_files = parameters().into_iter().filter(is_file);
         may_be_files.filter_map(|parameter| self.values.get(parameter.name)).map(Path::new)
     }
-}
-
-fn joined(tasks: &[impl AsRef<str>]) -> String {
-    tasks.iter().map(|task| format!("--task {}", task.as_ref())).collect::<Vec<_>>().join(" and ")
 }
 
 /// The parameters of all stages.

@@ -140,6 +140,36 @@ pub fn of_task(task: &str, values: &Values, context: &Context<'_>) -> Result<Sta
     (kind.parse)(values, context)
 }
 
+/// The degradation that several tasks undo, in the order in which the damage happened; none is noise alone.
+///
+/// # Errors
+/// As [`of_task`], and values that belong to none of the tasks.
+pub fn of_tasks(tasks: &[String], values: &Values, context: &Context<'_>) -> Result<Degradation> {
+    let listed = |names: &[&str]| names.join(" or ");
+    for (name, _) in values.iter() {
+        let owners = owners(name);
+        if !tasks.iter().any(|task| owners.contains(&task.as_str())) {
+            let setting = Setting(name.to_owned().into());
+            if tasks.is_empty() {
+                let fact = format!("it belongs to {}, and no task is given", listed(&owners));
+                return Err(Error::mismatch(setting, fact, Hint::Give(Setting::DEGRADATION)));
+            }
+            let given: Vec<&str> = tasks.iter().map(String::as_str).collect();
+            let fact = format!("it belongs to {}, not to {}", listed(&owners), listed(&given));
+            return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting)));
+        }
+    }
+    let stage = |(i, task): (usize, &String)| {
+        let is_reduced = tasks[i + 1..].iter().any(|later| later == "sr");
+        let context = Context { shows_damage: context.shows_damage && !is_reduced, ..*context };
+        let mut own = Values::default();
+        let given = values.iter().filter(|(name, _)| owners(name).contains(&task.as_str()));
+        given.for_each(|(name, text)| own.insert(name, text));
+        of_task(task, &own, &context)
+    };
+    Ok(Degradation::new(tasks.iter().enumerate().map(stage).collect::<Result<_>>()?))
+}
+
 /// Tasks and what they undo, each once.
 pub fn tasks() -> impl Iterator<Item = (&'static str, &'static str)> {
     let first = |i: &usize| kinds()[..*i].iter().all(|other| other.task != kinds()[*i].task);

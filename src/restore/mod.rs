@@ -1,10 +1,11 @@
 //! From a photo to a restored photo: the one API of every shell.
 //!
 //! ```text
-//! Source -> Request (may hold Auto) -> resolve -> RestoreConfig -> Measurement -> sampler -> crop -> Restored
+//! Source, Wish -> Request (may hold Auto) -> resolve -> RestoreConfig -> Measurement -> sampler -> crop -> Restored
 //! ```
 //!
-//! A [`Source`] is a photo or a file of measurements. A [`Request`] says what happened to it, as far as that is known;
+//! A [`Source`] is a photo or a file of measurements. A [`Wish`] is what a user typed, a [`Request`] what it
+//! says of one photo: what happened to it, as far as that is known;
 //! [`Request::resolve`] finds out the rest, and gives the [`RestoreConfig`] that recipes store. [`Restorer::restore`] builds
 //! the [`Measurement`] of that configuration, runs the sampler and crops the result.
 
@@ -24,6 +25,7 @@ mod request;
 mod restorer;
 mod size;
 mod source;
+mod wish;
 
 pub use channels::Channels;
 pub use config::{Border, DataModel, RestoreConfig};
@@ -34,5 +36,6 @@ pub use request::{Auto, Overrides, Request};
 pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};
+pub use wish::Wish;
 
 pub use crate::sampler::Method;

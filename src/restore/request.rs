@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Border, Channels, DataModel, Description, Preference, Quality, RestoreConfig, Source, TargetSize, defaults,
 };
@@ -49,7 +51,8 @@ pub struct Request {
 }
 
 /// Values in the place of a task's defaults.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Overrides {
     /// Name of the method.
     pub method: Option<String>,

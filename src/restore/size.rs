@@ -1,10 +1,13 @@
 //! Sizes of results beside those that a degradation asks for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result, Setting};
 use crate::parameter::Values;
 
 /// The size that a result is resampled to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TargetSize {
     /// This many times that of the photo.
     Scale(f64),

@@ -1,0 +1,127 @@
+//! One photo from its file to the restored file and the recipe beside it: what every shell does with a photo.
+
+use std::path::Path;
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::picture::Picture;
+use crate::recipe::{Input, Recipe, check_hash};
+use crate::restore::{PriorChoice, RestoreConfig, Restored, Restorer, Source, Wish};
+
+/// A file that was read.
+pub struct Opened {
+    /// What is restored.
+    pub source: Source,
+    /// Where it was, and its hash.
+    pub input: Input,
+}
+
+/// A file that was read, and how it is restored.
+pub struct Job {
+    /// What is restored, and where it was.
+    pub opened: Opened,
+    /// How it is restored.
+    pub config: RestoreConfig,
+    /// Whether what happened to it was found out: the result has to explain the photo.
+    pub is_found: bool,
+}
+
+/// A restored picture with everything that repeats it.
+pub struct Done {
+    /// The picture and its receipt.
+    pub restored: Restored,
+    /// What made it.
+    pub recipe: Recipe,
+}
+
+impl Opened {
+    /// Decodes a page of the bytes of a file, the first is 0; `path` decides its kind and is what the recipe names.
+    ///
+    /// # Errors
+    /// Files that cannot be decoded.
+    pub fn decode(bytes: &[u8], path: &Path, page: usize) -> Result<Self> {
+        let source = Source::decode(bytes, path, page)?;
+        Ok(Self { source, input: Input { path: path.into(), sha256: files::sha256(bytes), page } })
+    }
+
+    /// What of the file is not in `output`, and of the photo not in this, in sentences.
+    ///
+    /// # Errors
+    /// Formats that cannot hold a picture of `size`.
+    pub fn remarks(&self, output: &Path, size: [usize; 2]) -> Result<Vec<String>> {
+        let Some(photo) = self.source.photo() else { return Ok(Vec::new()) };
+        let losses = photo.losses(output, size)?;
+        let said = losses.into_iter().map(|lost| format!("{} will lack {lost}", output.display()));
+        Ok(photo.remarks.iter().cloned().chain(said).collect())
+    }
+}
+
+impl Job {
+    /// Finds out how a file is restored as a user wishes.
+    ///
+    /// # Errors
+    /// Wishes that contradict themselves or the file, photos in which nothing is found to be wrong, and being cancelled.
+    pub fn new(opened: Opened, wish: &Wish, control: &dyn Control) -> Result<Self> {
+        let request = wish.request(&opened.source)?;
+        let config = request.resolve(&opened.source, control)?;
+        let is_found = request.is_open(&opened.source) && !request.force;
+        Self { opened, config, is_found }.checked()
+    }
+
+    /// Repeats what a recipe at `path` says.
+    ///
+    /// # Errors
+    /// Another file than the recipe's.
+    pub fn repeated(opened: Opened, recipe: &Recipe, path: &Path) -> Result<Self> {
+        check_hash(path, "input", &opened.input.sha256, &recipe.input.sha256)?;
+        Self { opened, config: recipe.config.clone(), is_found: false }.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.config.check_for(self.config.image_size(&self.opened.source))?;
+        Ok(self)
+    }
+
+    /// Height and width of the result.
+    pub fn result_size(&self) -> [usize; 2] {
+        self.config.result_size(&self.opened.source)
+    }
+
+    /// Whether colours of the photo are replaced by others.
+    pub fn discards_colors(&self) -> bool {
+        self.config.degradation.discards_colors() && self.opened.source.photo().is_some_and(|photo| !photo.extras.gray)
+    }
+
+    /// Restores it with a prior that was loaded as `choice` says.
+    ///
+    /// # Errors
+    /// As [`Restorer::restore`], and results of what was found that do not explain their photo.
+    pub fn restore(&self, restorer: &Restorer, choice: &PriorChoice, control: &dyn Control) -> Result<Done> {
+        let restored = restorer.restore(&self.opened.source, &self.config, control)?;
+        if self.is_found {
+            restored.receipt.check_found(&self.config, &self.opened.input.path)?;
+        }
+        let recipe = Recipe::new(self.opened.input.clone(), &restored, restorer, choice);
+        Ok(Done { restored, recipe })
+    }
+}
+
+impl Done {
+    /// Writes the picture, and its recipe beside it.
+    ///
+    /// # Errors
+    /// Places that cannot be written.
+    pub fn save(&self, output: &Path) -> Result<()> {
+        self.save_picture(&self.restored.picture, output)
+    }
+
+    /// The same with another version of the picture, such as one of fewer metadata.
+    ///
+    /// # Errors
+    /// Places that cannot be written.
+    pub fn save_picture(&self, picture: &Picture, output: &Path) -> Result<()> {
+        picture.write(output).map_err(Error::at_output)?;
+        self.recipe.write(&Recipe::path_for(output)).map_err(Error::at_output)
+    }
+}
