@@ -1,6 +1,7 @@
 //! One photo from its file to the restored file and the recipe beside it: what every shell does with a photo.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ pub struct Opened {
 /// A file that was read, and how it is restored.
 pub struct Job {
     /// What is restored, and where it was.
-    pub opened: Opened,
+    pub opened: Arc<Opened>,
     /// How it is restored.
     pub config: RestoreConfig,
     /// Whether what happened to it was found out: the result has to explain the photo.
@@ -62,7 +63,8 @@ impl Job {
     ///
     /// # Errors
     /// Wishes that contradict themselves or the file, photos in which nothing is found to be wrong, and being cancelled.
-    pub fn new(opened: Opened, wish: &Wish, control: &dyn Control) -> Result<Self> {
+    pub fn new(opened: impl Into<Arc<Opened>>, wish: &Wish, control: &dyn Control) -> Result<Self> {
+        let opened = opened.into();
         let request = wish.request(&opened.source)?;
         let config = request.resolve(&opened.source, control)?;
         let is_found = request.is_open(&opened.source) && !request.force;
@@ -73,7 +75,8 @@ impl Job {
     ///
     /// # Errors
     /// Another file than the recipe's.
-    pub fn repeated(opened: Opened, recipe: &Recipe, path: &Path) -> Result<Self> {
+    pub fn repeated(opened: impl Into<Arc<Opened>>, recipe: &Recipe, path: &Path) -> Result<Self> {
+        let opened = opened.into();
         check_hash(path, "input", &opened.input.sha256, &recipe.input.sha256)?;
         Self { opened, config: recipe.config.clone(), is_found: false }.checked()
     }

@@ -148,6 +148,11 @@ impl Values {
         self.0.insert(name.into(), text.into());
     }
 
+    /// Takes the text of a parameter away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// The same with one more.
     #[must_use]
     pub fn with(mut self, name: &str, text: impl ToString) -> Self {

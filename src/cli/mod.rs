@@ -17,6 +17,8 @@ mod sheet;
 mod stream;
 mod sweep;
 mod task;
+#[cfg(feature = "gui")]
+mod window;
 mod words;
 
 use std::ffi::OsString;
@@ -29,14 +31,15 @@ use crate::error::Error;
 
 /// Restore degraded photos with a diffusion prior; no training, no CUDA.
 #[derive(Parser)]
-#[command(version, max_term_width = 110, after_help = EXAMPLES)]
+#[command(version, max_term_width = 110, after_help = EXAMPLES, arg_required_else_help = cfg!(not(feature = "gui")))]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  fdgr                                                            open the window
   fdgr demo                                                       see it work
   fdgr restore small.jpg -o big.png --task sr --scale 4           enlarge
   fdgr restore photo.jpg -o better.png                            find out what is wrong, and undo it
@@ -53,6 +56,9 @@ Examples:
 enum Command {
     /// Restore photos that are already degraded
     Restore(Box<restore::Args>),
+    /// Open the window: everything that restore does, with the mouse
+    #[cfg(feature = "gui")]
+    Window(window::Args),
     /// Say what a photo shows of blur, enlargement, compression and noise, and what would treat it
     Inspect(inspect::Args),
     /// Degrade a photo, for trying things out
@@ -86,13 +92,19 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = wild::args_os().collect();
     let typed: Vec<OsString> = words.iter().skip(2).cloned().collect();
     let cli = Cli::parse_from(words);
-    let flags = match cli.command {
+    #[cfg(feature = "gui")]
+    let command = cli.command.unwrap_or_else(|| Command::Window(window::Args::default()));
+    #[cfg(not(feature = "gui"))]
+    let Some(command) = cli.command else { return ExitCode::from(2) };
+    let flags = match command {
         Command::Experiment(_) | Command::Sweep(_) => words::Flags::Experiment,
         _ => words::Flags::Common,
     };
-    let done = match cli.command {
+    let done = match command {
         Command::Restore(args) => restore::run(*args),
         Command::Degrade(args) => degrade::run(&args),
+        #[cfg(feature = "gui")]
+        Command::Window(args) => window::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Experiment(args) => experiment::run(&args, &typed),
@@ -131,7 +143,7 @@ fn note(line: impl std::fmt::Display) {
 }
 
 /// Flags of every command that computes.
-#[derive(Clone, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 struct DeviceArgs {
     /// auto, cpu, gpu, software, or part of a name that `fdgr devices` lists [default: auto, or what a recipe says]
     #[arg(long)]

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use walkdir::WalkDir;
 
 use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, stream, task};
@@ -298,12 +297,11 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
             None => path.to_string_lossy().ends_with(RESTORED),
         };
         let before = all.len();
-        for entry in WalkDir::new(named).sort_by_file_name() {
-            let entry = entry.map_err(|e| Error::unreadable(named, e))?;
-            let path = entry.path();
-            if entry.file_type().is_file() && picture::has_known_ending(path) && !is_output(path) {
-                let below = path.strip_prefix(named).unwrap_or(path).to_path_buf();
-                all.push((path.to_path_buf(), below));
+        for path in picture::pictures_below(named) {
+            let path = path?;
+            if !is_output(&path) {
+                let below = path.strip_prefix(named).unwrap_or(&path).to_path_buf();
+                all.push((path, below));
             }
         }
         if all.len() == before {

@@ -1,1 +1,172 @@
-//! The window.
+//! The window: it shows photos, hears what is asked for, and calls the library.
+//!
+//! ```text
+//! pointer, keys, files -> Window -> Question, Order -> worker threads -> job, restore
+//!                            ^                               |
+//!                            +------ News, Board ------------+
+//! ```
+//!
+//! Nothing here knows how a photo is restored: what is asked for is a [`crate::restore::Wish`], a [`crate::job::Job`] makes a
+//! result of it, and [`crate::control`] tells how far it is.
+
+mod app;
+mod brush;
+mod dialogs;
+mod footer;
+mod keys;
+mod levels;
+mod panel;
+mod photo;
+mod settings;
+mod shelf;
+mod surface;
+mod viewer;
+mod words;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::egui::{self, CentralPanel, Frame, Panel, Ui};
+use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
+use eframe::{NativeOptions, Storage, wgpu};
+
+use crate::error::{Error, Result};
+use app::{Asked, Memory};
+use brush::Canvas;
+use viewer::Pictures;
+
+pub use app::Window;
+
+/// What the storage calls the memory of the window.
+const MEMORY: &str = "fdgr";
+/// Seconds between two times that the list is kept.
+const KEEPING: u64 = 5;
+
+/// Opens the window with photos, and returns when it is closed.
+///
+/// # Errors
+/// Systems without a screen, or without a driver that draws.
+pub fn open(photos: &[PathBuf], device: Option<String>) -> Result<()> {
+    let mut setup = WgpuSetupCreateNew::without_display_handle();
+    // Large windows of large screens, whatever the adapter allows.
+    setup.device_descriptor = Arc::new(|adapter: &wgpu::Adapter| wgpu::DeviceDescriptor {
+        label: Some("window"),
+        required_limits: adapter.limits(),
+        ..Default::default()
+    });
+    let options = NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title(words::TITLE)
+            .with_app_id(words::TITLE)
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([760.0, 480.0])
+            .with_drag_and_drop(true),
+        wgpu_options: WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..Default::default() },
+        ..Default::default()
+    };
+    let photos = photos.to_vec();
+    let created: eframe::AppCreator<'_> = Box::new(move |context| {
+        let mut memory: Memory = context.storage.and_then(|kept| eframe::get_value(kept, MEMORY)).unwrap_or_default();
+        memory.device = device.or(memory.device);
+        Ok(Box::new(Window::new(&context.egui_ctx, memory, &photos)))
+    });
+    eframe::run_native(words::TITLE, options, created).map_err(|e| Error::Device {
+        device: "the screen".into(),
+        fact: format!("no window can be opened on it ({e})"),
+        hint: "use `fdgr restore` on the command line".into(),
+    })
+}
+
+impl Window {
+    /// The middle: the photo, or what to do first.
+    fn middle(&mut self, ui: &mut Ui) {
+        let paints = self.paints().then_some(self.brush.radius);
+        let Some(looked) = &mut self.looked else {
+            ui.centered_and_justified(|ui| ui.label(words::empty()));
+            return;
+        };
+        let (has_after, has_difference) = (looked.after.is_some(), looked.difference.is_some());
+        self.viewer.bar(ui, has_after, has_difference);
+        let id = looked.id;
+        let Some(before) = &mut looked.before else {
+            let failed = self.photos.iter().find(|photo| photo.id == id).map(|photo| photo.state.clone());
+            ui.centered_and_justified(|ui| match failed {
+                Some(photo::State::Failed(sentence)) => _ = ui.label(sentence),
+                _ => _ = ui.spinner(),
+            });
+            return;
+        };
+        let pictures = Pictures { before, after: looked.after.as_mut(), difference: looked.difference.as_mut() };
+        let seen = self.viewer.show(ui, pictures, paints);
+        looked.centre = seen.centre;
+        let brush = self.brush;
+        let Some(photo) = self.photos.iter_mut().find(|photo| photo.id == id) else { return };
+        if let (Some([from, to]), Some(size)) = (seen.painted, photo.size.filter(|_| paints.is_some())) {
+            photo.canvas.get_or_insert_with(|| Canvas::new(size)).paint(from, to, brush);
+        }
+        if let Some(canvas) = photo.canvas.as_mut().filter(|_| paints.is_some()) {
+            canvas.show(ui.ctx(), &ui.painter_at(ui.min_rect()), seen.place);
+            if seen.ended {
+                canvas.end_stroke();
+                self.painted();
+            }
+        }
+    }
+
+    /// Files that are dropped on the window, or about to be.
+    fn hear_drops(&mut self, ctx: &egui::Context) {
+        let (hovering, dropped) = ctx.input(|input| (input.raw.hovered_files.len(), input.raw.dropped_files.clone()));
+        self.add(dropped.into_iter().map(|file| file.path().to_path_buf()));
+        if hovering > 0 {
+            let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("dropping"));
+            let (painter, area) = (ctx.layer_painter(layer), ctx.content_rect());
+            painter.rect_filled(area, 0.0, egui::Color32::from_black_alpha(150));
+            let font = egui::FontId::proportional(28.0);
+            let text = words::dropping(hovering);
+            painter.text(area.center(), egui::Align2::CENTER_CENTER, text, font, egui::Color32::WHITE);
+        }
+    }
+
+    /// Asks before results are lost.
+    fn hear_close(&mut self, ctx: &egui::Context) {
+        let is_closing = ctx.input(|input| input.viewport().close_requested());
+        if is_closing && !self.may_close && self.photos.iter().any(photo::Photo::is_unsaved) {
+            ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.asked = Some(Asked::Close);
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.hear();
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        self.hear_close(&ctx);
+        self.hear_keys(&ctx);
+        self.hear_drops(&ctx);
+        Panel::left("photos").default_size(230.0).size_range(160.0..=400.0).show(ui, |ui| {
+            Panel::bottom("photo buttons").show(ui, |ui| self.shelf_buttons(ui));
+            self.shelf(ui);
+        });
+        Panel::right("settings").default_size(340.0).size_range(260.0..=520.0).show(ui, |ui| self.panel(ui));
+        Panel::bottom("work").show(ui, |ui| self.footer(ui));
+        CentralPanel::default().frame(Frame::central_panel(ui.style()).inner_margin(4)).show(ui, |ui| self.middle(ui));
+        self.ask(&ctx);
+    }
+
+    fn save(&mut self, storage: &mut dyn Storage) {
+        eframe::set_value(storage, MEMORY, &self.remembered());
+    }
+
+    fn auto_save_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(KEEPING)
+    }
+
+    fn on_exit(&mut self) {
+        self.workers.board.stop();
+    }
+}

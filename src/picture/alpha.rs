@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use image::imageops::{FilterType, resize};
-use image::{ImageBuffer, Rgb, Rgb32FImage, Rgba, Rgba32FImage};
+use image::{ImageBuffer, Luma, Rgb, Rgb32FImage, Rgba, Rgba32FImage};
 
 use super::Picture;
 
@@ -40,6 +40,15 @@ impl Picture {
     pub fn opaque_at(mut self, filled: impl IntoIterator<Item = bool>) -> Self {
         let alpha = self.extras.alpha.iter_mut().flat_map(|alpha| alpha.pixels_mut());
         alpha.zip(filled).filter(|(_, filled)| *filled).for_each(|(a, _)| a[0] = 1.0);
+        self
+    }
+
+    /// The same, fully transparent at these pixels, row by row: holes to be filled in.
+    #[must_use]
+    pub fn transparent_at(mut self, holes: impl IntoIterator<Item = bool>) -> Self {
+        let (width, height) = self.pixels.dimensions();
+        let alpha = self.extras.alpha.get_or_insert_with(|| ImageBuffer::from_pixel(width, height, Luma([1.0])));
+        alpha.pixels_mut().zip(holes).filter(|(_, hole)| *hole).for_each(|(a, _)| a[0] = 0.0);
         self
     }
 
@@ -85,8 +94,6 @@ fn filled(image: Rgba32FImage) -> Rgba32FImage {
 
 #[cfg(test)]
 mod tests {
-    use image::Luma;
-
     use super::*;
 
     fn with_alpha(pixels: Rgb32FImage, alpha: impl Fn(u32, u32) -> f32) -> Picture {

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder};
+use walkdir::WalkDir;
 
 use super::decoded::{Decoded, Refusal};
 use super::metadata::{LARGEST_IN_JPEG, Metadata};
@@ -177,8 +178,23 @@ fn ending(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_lowercase())
 }
 
+/// Endings of names of formats that are written.
+pub fn writable_endings() -> Vec<&'static str> {
+    formats().flat_map(|format| format.endings).copied().collect()
+}
+
+/// The pictures in a folder and below, by the endings of their names, in the order of their names.
+pub fn pictures_below(folder: &Path) -> impl Iterator<Item = Result<PathBuf>> {
+    let place = folder.to_path_buf();
+    WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(move |entry| match entry {
+        Ok(entry) if entry.file_type().is_file() && has_known_ending(entry.path()) => Some(Ok(entry.into_path())),
+        Ok(_) => None,
+        Err(e) => Some(Err(Error::unreadable(&place, e))),
+    })
+}
+
 /// Whether a name ends as those of picture files do.
-pub fn has_known_ending(path: &Path) -> bool {
+fn has_known_ending(path: &Path) -> bool {
     ending(path).is_some_and(|ending| endings().contains(&ending.as_str()))
 }
 

@@ -36,6 +36,12 @@ const TEXTS: [[u8; 4]; 3] = [*b"tEXt", *b"zTXt", *b"iTXt"];
 const INCHES_A_METRE: f64 = 39.370_078_74;
 
 impl Metadata {
+    /// What of it says how values become light.
+    pub(super) fn about_light(&self) -> Self {
+        let chunks = self.chunks.iter().filter(|(kind, _)| LIGHT.contains(kind)).cloned().collect();
+        Self { chunks, ..Self::default() }
+    }
+
     /// Of a JPEG; nothing if it is damaged.
     pub(super) fn of_jpeg(bytes: &[u8]) -> Self {
         let mut found = Self::default();

@@ -16,7 +16,7 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
 
-pub use codec::{Format, MAX_PIXELS, endings, formats, has_known_ending};
+pub use codec::{Format, MAX_PIXELS, endings, formats, pictures_below, writable_endings};
 pub use jpeg::{BLOCK, Compression, QuantizationTable};
 pub use metadata::Metadata;
 
@@ -112,6 +112,14 @@ impl Picture {
         }
         extras.alpha = extras.alpha.map(|alpha| resample::plane_of(alpha, size));
         self.extras = extras;
+        self
+    }
+
+    /// The same without EXIF, XMP, IPTC and texts: nothing says where and when it was taken. What its colours mean is kept.
+    #[must_use]
+    pub fn without_metadata(mut self) -> Self {
+        self.extras.exif = None;
+        *self.extras.metadata = self.extras.metadata.about_light();
         self
     }
 

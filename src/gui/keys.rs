@@ -1,0 +1,158 @@
+//! What keys do.
+
+use std::path::PathBuf;
+
+use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
+use image::{DynamicImage, RgbaImage};
+
+use super::Window;
+use super::app::Asked;
+use super::viewer::Compare;
+use super::words;
+use crate::picture::Picture;
+
+const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+/// Radii of the brush, in pixels of the photo.
+pub(super) const RADII: std::ops::RangeInclusive<f32> = 1.0..=200.0;
+
+type Action = fn(&mut Window);
+
+/// Shortcuts that work everywhere; those with more keys come first.
+static SHORTCUTS: &[(Modifiers, Key, Action)] = &[
+    (CTRL_SHIFT, Key::O, |window| window.ask_for_folder()),
+    (CTRL, Key::O, |window| window.ask_for_photos()),
+    (CTRL_SHIFT, Key::R, Window::begin_all),
+    (CTRL, Key::R, Window::begin_current),
+    (CTRL, Key::Enter, Window::begin_current),
+    (CTRL_SHIFT, Key::S, |window| window.ask_for_output()),
+    (CTRL, Key::S, Window::save_current),
+    (CTRL_SHIFT, Key::Z, Window::redo_stroke),
+    (CTRL, Key::Y, Window::redo_stroke),
+    (CTRL, Key::Z, Window::undo_stroke),
+    (Modifiers::NONE, Key::F1, |window| {
+        window.asked = if window.asked == Some(Asked::Keys) { None } else { Some(Asked::Keys) };
+    }),
+    (Modifiers::NONE, Key::Escape, |window| match window.asked {
+        Some(_) => window.asked = None,
+        None => window.stop(),
+    }),
+];
+
+/// Keys that work where no text is typed.
+static PLAIN_KEYS: &[(Key, Action)] = &[
+    (Key::P, Window::pause),
+    (Key::PageUp, |window| window.look_beside(-1)),
+    (Key::PageDown, |window| window.look_beside(1)),
+    (Key::Delete, |window| {
+        if let Some(id) = window.current().map(|photo| photo.id) {
+            window.remove(id);
+        }
+    }),
+    (Key::S, |window| window.viewer.compare = Compare::Slider),
+    (Key::D, |window| window.viewer.compare = Compare::SideBySide),
+    (Key::B, |window| window.viewer.compare = Compare::Before),
+    (Key::A, |window| window.viewer.compare = Compare::After),
+    (Key::X, |window| window.viewer.compare = Compare::Difference),
+    (Key::L, |window| window.viewer.lens = !window.viewer.lens),
+    (Key::F, |window| window.viewer.fit()),
+    (Key::Num1, |window| window.viewer.one_to_one()),
+    (Key::Plus, |window| window.viewer.zoom_by(true, 0.5)),
+    (Key::Equals, |window| window.viewer.zoom_by(true, 0.5)),
+    (Key::Minus, |window| window.viewer.zoom_by(false, 0.5)),
+    (Key::OpenBracket, |window| window.brush.radius = (window.brush.radius / 1.25).max(*RADII.start())),
+    (Key::CloseBracket, |window| window.brush.radius = (window.brush.radius * 1.25).min(*RADII.end())),
+    (Key::E, |window| window.brush.erases = !window.brush.erases),
+];
+
+impl Window {
+    /// Does what the keys of this frame say.
+    pub(super) fn hear_keys(&mut self, ctx: &Context) {
+        for (modifiers, key, action) in SHORTCUTS {
+            if ctx.input_mut(|input| input.consume_shortcut(&KeyboardShortcut::new(*modifiers, *key))) {
+                action(self);
+            }
+        }
+        if ctx.egui_wants_keyboard_input() || self.asked.is_some() {
+            return;
+        }
+        let (copies, pasted) = ctx.input(|input| {
+            let copies = input.events.iter().any(|event| matches!(event, Event::Copy));
+            let pasted = input.events.iter().find_map(|event| match event {
+                Event::Paste(text) => Some(Some(text.clone())),
+                _ => None,
+            });
+            let asked = pasted.or_else(|| (input.modifiers.command && input.key_pressed(Key::V)).then_some(None));
+            (copies, asked)
+        });
+        if copies {
+            self.copy();
+        }
+        if let Some(text) = pasted {
+            self.paste(text);
+        }
+        let has_modifiers = ctx.input(|input| input.modifiers.command || input.modifiers.alt);
+        for (key, action) in PLAIN_KEYS.iter().filter(|_| !has_modifiers) {
+            if ctx.input(|input| input.key_pressed(*key)) {
+                action(self);
+            }
+        }
+        self.viewer.holds_before = ctx.input(|input| input.key_down(Key::Space));
+    }
+
+    /// Adds what is on the clipboard: a picture, or names of files.
+    pub(super) fn paste(&mut self, text: Option<String>) {
+        let named = |text: &str| {
+            let path = |line: &str| PathBuf::from(line.trim().trim_start_matches("file://").trim_matches('"'));
+            text.lines().map(path).filter(|path| path.exists()).collect::<Vec<_>>()
+        };
+        let files = text.as_deref().map(named).unwrap_or_default();
+        if !files.is_empty() {
+            return self.add(files);
+        }
+        let image = arboard::Clipboard::new().and_then(|mut clipboard| match clipboard.get().file_list() {
+            Ok(files) if !files.is_empty() => Ok(Err(files)),
+            _ => clipboard.get_image().map(Ok),
+        });
+        match image {
+            Ok(Err(files)) => self.add(files),
+            Ok(Ok(image)) => {
+                let (width, height) = (image.width as u32, image.height as u32);
+                match RgbaImage::from_raw(width, height, image.bytes.into_owned()) {
+                    Some(pixels) => self.add_pasted(&Picture::new(DynamicImage::ImageRgba8(pixels).into_rgb32f())),
+                    None => self.say(words::NOTHING_TO_PASTE.into()),
+                }
+            }
+            Err(_) => self.say(words::NOTHING_TO_PASTE.into()),
+        }
+    }
+
+    /// Restores the photo that is looked at.
+    pub(super) fn begin_current(&mut self) {
+        if let Some(id) = self.current().map(|photo| photo.id) {
+            self.begin(id, None);
+        }
+    }
+
+    /// Saves the result of the photo that is looked at, beside it.
+    pub(super) fn save_current(&mut self) {
+        if let Some((id, place)) = self.current().map(|photo| (photo.id, photo.free_output())) {
+            self.save(id, place);
+        }
+    }
+
+    pub(super) fn undo_stroke(&mut self) {
+        if let Some(canvas) = self.current_mut().and_then(|photo| photo.canvas.as_mut()) {
+            canvas.undo();
+            self.painted();
+        }
+    }
+
+    pub(super) fn redo_stroke(&mut self) {
+        if let Some(canvas) = self.current_mut().and_then(|photo| photo.canvas.as_mut()) {
+            canvas.redo();
+            self.painted();
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A photo of the queue: what is known of it, what is asked for, and what became of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use eframe::egui::TextureHandle;
+
+use super::brush::Canvas;
+use super::settings::FILL;
+use super::words;
+use super::worker::{Holes, Id, Origin, Plan, Refusal};
+use crate::estimate::Diagnosis;
+use crate::job::Done;
+use crate::recipe::Input;
+use crate::restore::Wish;
+
+/// A photo of the queue.
+pub struct Photo {
+    /// Its name in the window's messages.
+    pub id: Id,
+    /// Where it is.
+    pub origin: Origin,
+    /// A small picture of it, once it was read.
+    pub thumbnail: Option<TextureHandle>,
+    /// Width and height, once it was read.
+    pub size: Option<[usize; 2]>,
+    /// What is wrong with it, once that was looked for.
+    pub diagnosis: Option<Diagnosis>,
+    /// What of its file is not taken over.
+    pub remarks: Vec<String>,
+    /// What is asked for.
+    pub wish: Wish,
+    /// What is painted over it.
+    pub canvas: Option<Canvas>,
+    /// What the wish means.
+    pub plan: Option<Result<Plan, Refusal>>,
+    /// What became of it.
+    pub state: State,
+    /// The result, until it is saved and another photo is looked at.
+    pub done: Option<Arc<Done>>,
+    /// Where the result was saved.
+    pub saved: Option<PathBuf>,
+    /// What is known of the result, in a line.
+    pub line: String,
+}
+
+/// What became of a photo.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// It is being read.
+    Reading,
+    /// Nothing was asked for yet.
+    Ready,
+    /// It waits for those before it.
+    Waiting,
+    /// It is being restored.
+    Running,
+    /// There is a result.
+    Done,
+    /// Nothing is wrong with it.
+    Clean(String),
+    /// It could not be read or restored.
+    Failed(String),
+}
+
+impl Photo {
+    /// A photo that is still to be read.
+    pub fn new(id: Id, origin: Origin, wish: Wish) -> Self {
+        Self {
+            id,
+            origin,
+            thumbnail: None,
+            size: None,
+            diagnosis: None,
+            remarks: Vec::new(),
+            wish,
+            canvas: None,
+            plan: None,
+            state: State::Reading,
+            done: None,
+            saved: None,
+            line: String::new(),
+        }
+    }
+
+    /// Where it is, or what it is called.
+    pub fn path(&self) -> &Path {
+        match &self.origin {
+            Origin::File(path) | Origin::Memory(path, _) => path,
+        }
+    }
+
+    /// Its name without folders.
+    pub fn name(&self) -> String {
+        self.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// What became of it, in words.
+    pub fn state_in_words(&self) -> &'static str {
+        match &self.state {
+            State::Reading => words::READING,
+            State::Ready => words::READY,
+            State::Waiting => words::WAITING,
+            State::Running => words::RUNNING,
+            State::Done if self.saved.is_some() => words::SAVED,
+            State::Done => words::DONE,
+            State::Clean(_) => words::CLEAN,
+            State::Failed(_) => words::FAILED,
+        }
+    }
+
+    /// Whether its result would be lost.
+    pub fn is_unsaved(&self) -> bool {
+        self.done.is_some() && self.saved.is_none()
+    }
+
+    /// Whether it is neither being read nor waiting nor being restored.
+    pub fn is_idle(&self) -> bool {
+        !matches!(self.state, State::Reading | State::Waiting | State::Running)
+    }
+
+    /// The holes that are filled in, where that is asked for.
+    pub fn holes(&mut self) -> Option<Holes> {
+        let is_asked = self.wish.tasks.iter().any(|task| task == FILL);
+        self.canvas.as_mut().filter(|_| is_asked)?.holes()
+    }
+
+    /// A name beside it that no file has.
+    pub fn free_output(&self) -> PathBuf {
+        let folder = match &self.origin {
+            Origin::File(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+            Origin::Memory(..) => std::env::current_dir().unwrap_or_default(),
+        };
+        let stem = self.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let named = |end: String| folder.join(format!("{stem}-restored{end}.png"));
+        let numbered = (2..).map(|number| named(format!("-{number}")));
+        let mut free = std::iter::once(named(String::new())).chain(numbered).filter(|path| !path.exists());
+        free.next().unwrap_or_else(|| named(String::new()))
+    }
+}
+
+/// The input of a part that is only looked at.
+pub fn input_of_part() -> Input {
+    Input { path: "part".into(), sha256: String::new(), page: 0 }
+}

@@ -1,0 +1,319 @@
+//! Controls made from the tables of tasks and methods.
+
+use eframe::egui::{self, ComboBox, DragValue, Pos2, Sense, Stroke, TextEdit, Ui, WidgetInfo, accesskit::Role, vec2};
+
+use super::words;
+use crate::degradation;
+use crate::parameter::{Kind, Parameter, Values};
+use crate::restore::{Border, DataModel, Method, Quality, Wish};
+
+/// A common fault of photos, in plain words.
+pub struct Preset {
+    /// What people call it.
+    pub name: &'static str,
+    /// What choosing it does.
+    pub help: &'static str,
+    tasks: &'static [&'static str],
+    values: &'static [(&'static str, &'static str)],
+}
+
+/// What can be chosen; the first finds out by itself.
+pub static PRESETS: &[Preset] = &[
+    Preset { name: "Find out", help: "does what is found below", tasks: &[], values: &[] },
+    Preset { name: "Noisy", help: "grainy, from little light", tasks: &["denoise"], values: &[] },
+    Preset { name: "Blurred", help: "out of focus", tasks: &["deblur"], values: &[("kernel", "gauss:1.6")] },
+    Preset {
+        name: "Shaken",
+        help: "moved while it was taken",
+        tasks: &["deblur"],
+        values: &[("kernel", "motion:15,0")],
+    },
+    Preset { name: "Too small", help: "twice the pixels each way", tasks: &["sr"], values: &[("scale", "2")] },
+    Preset { name: "Scratched", help: "paint over what is to be filled in", tasks: &["inpaint"], values: &[] },
+    Preset { name: "Grey", help: "invents colours", tasks: &["colorize"], values: &[] },
+    Preset { name: "JPEG", help: "blocks and ringing of strong compression", tasks: &["jpeg"], values: &[] },
+    Preset {
+        name: "Old photo",
+        help: "soft and grainy; what you paint over is filled in",
+        tasks: &["deblur"],
+        values: &[("kernel", "gauss:1")],
+    },
+];
+
+/// The task that fills holes.
+pub const FILL: &str = "inpaint";
+/// The preset that fills holes as well, where there are any.
+const OLD: usize = 8;
+
+impl Preset {
+    /// Whether a wish is this one's.
+    pub fn is_chosen(&self, wish: &Wish) -> bool {
+        let kind = |kernel: Option<&str>| kernel.and_then(|kernel| kernel.split(':').next()).map(str::to_owned);
+        let own = self.values.iter().find(|(name, _)| *name == "kernel").map(|(_, value)| *value);
+        let is_old = std::ptr::eq(self, &PRESETS[OLD]);
+        let tasks: Vec<&str> =
+            wish.tasks.iter().map(String::as_str).filter(|task| !(is_old && *task == FILL)).collect();
+        let softness_fits = own != Some("gauss:1") || wish.values.get("kernel") == own;
+        let is_soft = own == Some("gauss:1.6") && wish.values.get("kernel") == Some("gauss:1");
+        tasks == self.tasks && kind(wish.values.get("kernel")) == kind(own) && softness_fits && !is_soft
+    }
+
+    /// Puts it into a wish; what concerns how it is done stays.
+    pub fn choose(&self, wish: &mut Wish, has_holes: bool) {
+        wish.tasks = self.tasks.iter().map(|task| (*task).to_owned()).collect();
+        if std::ptr::eq(self, &PRESETS[OLD]) && has_holes {
+            wish.tasks.push(FILL.into());
+        }
+        wish.values = self.values.iter().fold(Values::default(), |values, (name, value)| values.with(name, value));
+        wish.enlarged = None;
+        wish.force = false;
+    }
+}
+
+/// Whether what is painted over a photo is filled in, beside what else is done.
+pub fn may_fill(wish: &Wish) -> bool {
+    PRESETS[OLD].is_chosen(wish)
+}
+
+/// Takes filling in into a wish that may have it, where there are holes.
+pub fn fill(wish: &mut Wish, has_holes: bool) {
+    if may_fill(wish) {
+        wish.tasks.retain(|task| task != FILL);
+        wish.tasks.extend(has_holes.then(|| FILL.to_owned()));
+    }
+}
+
+/// Edits a text of a value; empty is automatic.
+fn text(ui: &mut Ui, values: &mut Values, parameter: &Parameter) -> bool {
+    let given = values.get(parameter.name).map(str::to_owned);
+    let label = ui.label(parameter.name.replace('_', " ")).on_hover_text(parameter.help);
+    let changed = match parameter.kind {
+        Kind::Switch => {
+            let mut on = given.as_deref() == Some("1");
+            let changed = ui.checkbox(&mut on, "").labelled_by(label.id).changed();
+            if changed {
+                values.insert(parameter.name, if on { "1" } else { "0" });
+            }
+            changed
+        }
+        Kind::Choice(choices) => {
+            let mut chosen = given.clone();
+            ComboBox::from_id_salt(parameter.name)
+                .selected_text(chosen.clone().unwrap_or_else(|| words::AUTOMATIC.into()))
+                .show_ui(ui, |ui| {
+                    ui.selectable_value(&mut chosen, None, words::AUTOMATIC);
+                    for choice in choices {
+                        ui.selectable_value(&mut chosen, Some((*choice).to_owned()), *choice);
+                    }
+                })
+                .response
+                .labelled_by(label.id);
+            let changed = chosen != given;
+            if changed {
+                set(values, parameter.name, chosen);
+            }
+            changed
+        }
+        _ => {
+            let mut typed = given.unwrap_or_default();
+            let field = TextEdit::singleline(&mut typed).hint_text(words::AUTOMATIC).desired_width(110.0);
+            let changed = ui.add(field).labelled_by(label.id).on_hover_text(parameter.range()).changed();
+            if changed {
+                set(values, parameter.name, Some(typed).filter(|typed| !typed.trim().is_empty()));
+            }
+            changed
+        }
+    };
+    ui.end_row();
+    changed
+}
+
+/// Gives a parameter a text, or none.
+fn set(values: &mut Values, name: &str, text: Option<String>) {
+    match text {
+        Some(text) => values.insert(name, text),
+        None => values.remove(name),
+    }
+}
+
+/// A choice among named values, or none.
+fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, chosen: &mut Option<T>, all: &[(T, &str)]) -> bool {
+    let before = *chosen;
+    let label = ui.label(name);
+    let shown = all.iter().find(|(value, _)| Some(*value) == before).map_or(words::AUTOMATIC, |(_, name)| name);
+    ComboBox::from_id_salt(name)
+        .selected_text(shown)
+        .show_ui(ui, |ui| {
+            ui.selectable_value(chosen, None, words::AUTOMATIC);
+            for (value, name) in all {
+                ui.selectable_value(chosen, Some(*value), *name);
+            }
+        })
+        .response
+        .labelled_by(label.id);
+    ui.end_row();
+    *chosen != before
+}
+
+/// A number, or none.
+fn number(ui: &mut Ui, name: &str, given: &mut Option<f64>, usual: f64, range: std::ops::RangeInclusive<f64>) -> bool {
+    let label = ui.label(name);
+    let mut changed = false;
+    ui.horizontal(|ui| {
+        let mut is_given = given.is_some();
+        if ui.checkbox(&mut is_given, "").on_hover_text(format!("{name}: set it by hand")).changed() {
+            *given = is_given.then_some(usual);
+            changed = true;
+        }
+        match given {
+            Some(value) => {
+                let speed = (range.end() - range.start()) / 500.0;
+                let field = DragValue::new(value).range(range.clone()).speed(speed).max_decimals(3);
+                changed |= ui.add(field).labelled_by(label.id).changed();
+            }
+            None => {
+                ui.weak(words::AUTOMATIC);
+            }
+        }
+    });
+    ui.end_row();
+    changed
+}
+
+/// Every number of a wish; whether one was changed.
+pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
+    let mut changed = false;
+    egui::Grid::new("settings").num_columns(2).show(ui, |ui| {
+        changed |= number(ui, "noise (of 0 to 1)", &mut wish.sigma, 0.02, 0.0..=1.0);
+        changed |= number(ui, "enlarged before", &mut wish.enlarged, 2.0, 1.0..=16.0);
+        let kinds = degradation::kinds().iter().filter(|kind| wish.tasks.iter().any(|task| task == kind.task));
+        let mut shown: Vec<&str> = Vec::new();
+        // Masks are painted.
+        for parameter in kinds.flat_map(|kind| kind.parameters).filter(|p| !matches!(p.kind, Kind::File)) {
+            if !shown.contains(&parameter.name) && parameter.name != "invert_mask" {
+                shown.push(parameter.name);
+                changed |= text(ui, &mut wish.values, parameter);
+            }
+        }
+        let overrides = &mut wish.overrides;
+        let qualities = [(Quality::Draft, "draft"), (Quality::Normal, "normal"), (Quality::Best, "best")];
+        changed |= choice(ui, "quality", &mut overrides.quality, &qualities);
+        let methods: Vec<(&str, &str)> = Method::NAMES.iter().map(|name| (*name, *name)).collect();
+        let mut method =
+            overrides.method.as_deref().and_then(|name| Method::NAMES.iter().find(|n| **n == name)).copied();
+        if choice(ui, "method", &mut method, &methods) {
+            overrides.method = method.map(str::to_owned);
+            overrides.parameters = Values::default();
+            overrides.preference = None;
+            changed = true;
+        }
+        let at = Method::NAMES.iter().position(|name| Some(*name) == method);
+        for parameter in at.map(|at| Method::TABLES[at]).into_iter().flatten() {
+            changed |= text(ui, &mut overrides.parameters, parameter);
+        }
+        let mut steps = overrides.steps.map(|steps| steps as f64);
+        if number(ui, "steps", &mut steps, 20.0, 1.0..=1000.0) {
+            overrides.steps = steps.map(|steps| steps.round() as usize);
+            changed = true;
+        }
+        changed |=
+            choice(ui, "border", &mut overrides.border, &[(Border::Extend, "extend"), (Border::Periodic, "periodic")]);
+        changed |= choice(
+            ui,
+            "data",
+            &mut overrides.data,
+            &[(DataModel::Exact, "exact"), (DataModel::Intervals, "intervals")],
+        );
+        let mut seed = wish.seed.map(|seed| seed as f64);
+        if number(ui, "seed", &mut seed, 0.0, 0.0..=1e6) {
+            wish.seed = seed.map(|seed| seed as u64);
+            changed = true;
+        }
+    });
+    changed
+}
+
+/// The blur of a wish that can be changed by dragging.
+pub fn kernel(ui: &mut Ui, wish: &mut Wish) -> bool {
+    let Some(kernel) = wish.values.get("kernel").map(str::to_owned) else { return false };
+    if let Some(width) = kernel.strip_prefix("gauss:").and_then(|width| width.parse::<f64>().ok()) {
+        let mut width = width;
+        let slider = egui::Slider::new(&mut width, 0.5..=8.0).text("width of the blur").max_decimals(2);
+        let changed = ui.add(slider).changed();
+        if changed {
+            wish.values.insert("kernel", format!("gauss:{width:.2}"));
+        }
+        return changed;
+    }
+    let Some((length, angle)) = kernel.strip_prefix("motion:").and_then(|path| path.split_once(',')) else {
+        return false;
+    };
+    let (Ok(length), Ok(angle)) = (length.parse::<f64>(), angle.parse::<f64>()) else { return false };
+    match shake(ui, length, angle) {
+        Some((length, angle)) => {
+            wish.values.insert("kernel", format!("motion:{length:.1},{angle:.0}"));
+            true
+        }
+        None => false,
+    }
+}
+
+/// A pad on which the path of a shake is dragged by its end, and its numbers.
+fn shake(ui: &mut Ui, length: f64, angle: f64) -> Option<(f64, f64)> {
+    const SIDE: f32 = 120.0;
+    const LONGEST: f64 = 60.0;
+    let mut changed = None;
+    ui.horizontal(|ui| {
+        let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, words::KERNEL));
+        let scale = f64::from(SIDE) / LONGEST;
+        if let Some(at) = response.interact_pointer_pos() {
+            let from = at - rect.center();
+            let length = (2.0 * f64::from(from.length()) / scale).clamp(1.0, LONGEST);
+            // Both ends are the same path.
+            changed = Some((length, f64::from((-from.y).atan2(from.x).to_degrees()).rem_euclid(180.0)));
+        }
+        let (length, angle) = changed.unwrap_or((length, angle));
+        let half =
+            (0.5 * length * scale) as f32 * vec2(angle.to_radians().cos() as f32, -angle.to_radians().sin() as f32);
+        let (painter, visuals) = (ui.painter(), ui.visuals());
+        painter.rect_filled(rect, 4.0, visuals.extreme_bg_color);
+        let [one, other]: [Pos2; 2] = [rect.center() - half, rect.center() + half];
+        painter.line_segment([one, other], Stroke::new(3.0, visuals.text_color()));
+        painter.circle_filled(other, 5.0, visuals.selection.bg_fill);
+        _ = response.on_hover_text(words::KERNEL);
+        ui.vertical(|ui| {
+            let (mut long, mut turned) = (length, angle);
+            let names = ["length", "angle"].map(|name| name.to_owned());
+            let label = ui.label(&names[0]);
+            let one =
+                ui.add(DragValue::new(&mut long).range(1.0..=LONGEST).speed(0.2).suffix(" px")).labelled_by(label.id);
+            let label = ui.label(&names[1]);
+            let two =
+                ui.add(DragValue::new(&mut turned).range(0.0..=180.0).speed(1.0).suffix("°")).labelled_by(label.id);
+            if one.changed() || two.changed() {
+                changed = Some((long, turned));
+            }
+        });
+    });
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_recognised_and_their_tasks_exist() {
+        for (i, preset) in PRESETS.iter().enumerate() {
+            for has_holes in [false, true] {
+                let mut wish = Wish::default();
+                preset.choose(&mut wish, has_holes);
+                let chosen: Vec<usize> = (0..PRESETS.len()).filter(|j| PRESETS[*j].is_chosen(&wish)).collect();
+                assert_eq!(chosen, [i], "{}", preset.name);
+                let known: Vec<&str> = degradation::tasks().map(|(task, _)| task).collect();
+                assert!(wish.tasks.iter().all(|task| known.contains(&task.as_str())));
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The photo and its result: compared, zoomed, panned, under a lens.
+
+use eframe::egui::{
+    self, Align2, Color32, CursorIcon, FontId, Key, Painter, PointerButton, Pos2, Rect, Sense, Stroke, StrokeKind, Ui,
+    Vec2, WidgetInfo, accesskit::Role, pos2, vec2,
+};
+
+use super::surface::Surface;
+use super::words;
+
+/// How before and after are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// Before left of a divider, after right of it.
+    #[default]
+    Slider,
+    /// Both, one beside the other.
+    SideBySide,
+    /// The photo.
+    Before,
+    /// The result.
+    After,
+    /// How they differ.
+    Difference,
+}
+
+impl Compare {
+    /// All of them, and what they are called.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Slider, words::SLIDER),
+        (Self::SideBySide, words::SIDE_BY_SIDE),
+        (Self::Before, words::BEFORE),
+        (Self::After, words::AFTER),
+        (Self::Difference, words::DIFFERENCE),
+    ];
+}
+
+/// What the viewer shows, and how.
+#[derive(Default)]
+pub struct Viewer {
+    /// How before and after are shown.
+    pub compare: Compare,
+    /// Whether the pointer magnifies.
+    pub lens: bool,
+    /// Whether the photo is shown as it was, as long as a key is held.
+    pub holds_before: bool,
+    /// Pixels of the screen for one of the photo; fitted to the window if none.
+    zoom: Option<f32>,
+    /// The place of the photo in the middle of the window, in shares of its sides.
+    centre: Option<Pos2>,
+    /// Where before ends and after begins, as a share of the width.
+    split: Option<f32>,
+}
+
+/// What there is to show.
+pub struct Pictures<'a> {
+    /// The photo.
+    pub before: &'a mut Surface,
+    /// The result, or its newest preview.
+    pub after: Option<&'a mut Surface>,
+    /// How they differ.
+    pub difference: Option<&'a mut Surface>,
+}
+
+/// What happened in the viewer.
+pub struct Seen {
+    /// Where the photo is on the screen.
+    pub place: Rect,
+    /// The pointer, from where to where it moved, in pixels of the photo, while it paints.
+    pub painted: Option<[[f32; 2]; 2]>,
+    /// Whether a stroke ended.
+    pub ended: bool,
+    /// The place of the photo in the middle, in shares of its sides.
+    pub centre: Pos2,
+}
+
+/// Largest magnification, in pixels of the screen for one of the photo.
+const LARGEST_ZOOM: f32 = 32.0;
+/// What one press or one notch zooms by.
+const STEP: f32 = 1.25;
+
+impl Viewer {
+    /// Shows the whole photo.
+    pub fn fit(&mut self) {
+        self.zoom = None;
+        self.centre = None;
+    }
+
+    /// Shows every pixel of the photo as one of the screen.
+    pub fn one_to_one(&mut self) {
+        self.zoom = Some(1.0);
+    }
+
+    /// Zooms by a step, in or out.
+    pub fn zoom_by(&mut self, closer: bool, fitted: f32) {
+        let factor = if closer { STEP } else { 1.0 / STEP };
+        self.zoom = Some((self.zoom.unwrap_or(fitted) * factor).clamp(fitted.min(1.0) / 4.0, LARGEST_ZOOM));
+    }
+
+    /// The buttons above the picture.
+    pub fn bar(&mut self, ui: &mut Ui, has_after: bool, has_difference: bool) {
+        ui.horizontal_wrapped(|ui| {
+            for (compare, name) in Compare::ALL {
+                let enabled = match compare {
+                    Compare::Before => true,
+                    Compare::Difference => has_difference,
+                    _ => has_after,
+                };
+                let button = egui::Button::selectable(self.compare == compare && enabled, name);
+                if ui.add_enabled(enabled, button).clicked() {
+                    self.compare = compare;
+                }
+            }
+            ui.separator();
+            ui.toggle_value(&mut self.lens, words::LENS);
+            ui.separator();
+            if ui.button(words::FIT).clicked() {
+                self.fit();
+            }
+            if ui.button(words::PIXELS).clicked() {
+                self.one_to_one();
+            }
+            if ui.button("−").on_hover_text(words::ZOOM_OUT).clicked() {
+                self.zoom_by(false, 0.5);
+            }
+            if ui.button("+").on_hover_text(words::ZOOM_IN).clicked() {
+                self.zoom_by(true, 0.5);
+            }
+        });
+    }
+
+    /// Shows the pictures, and hears pointer and keys; `paints` is the radius of a brush in pixels of the photo, where there is one.
+    pub fn show(&mut self, ui: &mut Ui, mut pictures: Pictures<'_>, paints: Option<f32>) -> Seen {
+        let area = ui.available_rect_before_wrap();
+        let response = ui.allocate_rect(area, Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Picture"));
+        let points = 1.0 / ui.ctx().pixels_per_point();
+        let size = pictures.before.size().map(|side| side as f32 * points);
+        let has_after = pictures.after.is_some();
+        let compare = match self.compare {
+            _ if self.holds_before || !has_after => Compare::Before,
+            Compare::Difference if pictures.difference.is_none() => Compare::After,
+            compare => compare,
+        };
+        let pane = match compare {
+            Compare::SideBySide => Rect::from_min_size(area.min, vec2(area.width() / 2.0 - 2.0, area.height())),
+            _ => area,
+        };
+        let fitted = (pane.width() / size[0]).min(pane.height() / size[1]);
+        self.hear(ui, &response, pane, size, fitted, paints.is_some());
+        let place = self.place(pane, size, fitted);
+        let checks = |painter: &Painter, place: Rect| checkerboard(painter, painter.clip_rect().intersect(place));
+        match compare {
+            Compare::Before | Compare::After | Compare::Difference => {
+                let painter = ui.painter_at(pane);
+                checks(&painter, place);
+                match (compare, &mut pictures.after, &mut pictures.difference) {
+                    (Compare::After, Some(after), _) => after.paint(&painter, place),
+                    (Compare::Difference, _, Some(difference)) => difference.paint(&painter, place),
+                    _ => pictures.before.paint(&painter, place),
+                }
+            }
+            Compare::SideBySide => {
+                let shift = vec2(pane.width() + 4.0, 0.0);
+                let painters = [ui.painter_at(pane), ui.painter_at(pane.translate(shift))];
+                checks(&painters[0], place);
+                pictures.before.paint(&painters[0], place);
+                checks(&painters[1], place.translate(shift));
+                if let Some(after) = &mut pictures.after {
+                    after.paint(&painters[1], place.translate(shift));
+                }
+                label(&painters[0], pane, words::BEFORE);
+                label(&painters[1], pane.translate(shift), words::AFTER);
+            }
+            Compare::Slider => self.show_divided(ui, &mut pictures, pane, place),
+        }
+        if self.lens
+            && let Some(at) = response.hover_pos()
+        {
+            let after = pictures.after.as_deref_mut().filter(|_| compare != Compare::Before);
+            show_lens(ui, at, place, pictures.before, after, points);
+        }
+        let painted = self.painted(ui, &response, place, size, points, paints);
+        let ended = response.drag_stopped() || response.clicked();
+        Seen { place, painted, ended, centre: self.centre.unwrap_or(pos2(0.5, 0.5)) }
+    }
+
+    /// Where the whole photo is on the screen.
+    fn place(&self, pane: Rect, size: [f32; 2], fitted: f32) -> Rect {
+        let size = vec2(size[0], size[1]) * self.zoom.unwrap_or(fitted);
+        let centre = self.centre.unwrap_or(pos2(0.5, 0.5));
+        Rect::from_min_size(pane.center() - centre.to_vec2() * size, size)
+    }
+
+    /// Pans and zooms.
+    fn hear(&mut self, ui: &Ui, response: &egui::Response, pane: Rect, size: [f32; 2], fitted: f32, paints: bool) {
+        let place = self.place(pane, size, fitted);
+        let mut centre = self.centre.unwrap_or(pos2(0.5, 0.5));
+        let is_panned = response.dragged_by(PointerButton::Middle)
+            || response.dragged_by(PointerButton::Secondary)
+            || response.dragged_by(PointerButton::Primary) && !paints;
+        if is_panned {
+            centre -= response.drag_delta() / place.size();
+            ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
+        }
+        if let Some(at) = response.hover_pos() {
+            let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
+            let factor = pinch * (scroll / 200.0).exp();
+            if (factor - 1.0).abs() > 1e-4 {
+                let zoom = self.zoom.unwrap_or(fitted);
+                let closer = (zoom * factor).clamp(fitted.min(1.0) / 4.0, LARGEST_ZOOM);
+                // What is under the pointer stays there.
+                let under = (at - place.min) / place.size();
+                let grown = place.size() * (closer / zoom);
+                centre = (under - (at - pane.center()) / grown).to_pos2();
+                self.zoom = Some(closer);
+            }
+        }
+        let is_free = ui.memory(|memory| memory.focused().is_none());
+        if is_free {
+            let pressed = |key| ui.input(|input| input.key_down(key));
+            let by = |less, more| f32::from(i8::from(pressed(more)) - i8::from(pressed(less)));
+            let moved = vec2(by(Key::ArrowLeft, Key::ArrowRight), by(Key::ArrowUp, Key::ArrowDown));
+            if moved != Vec2::ZERO {
+                centre += moved * 24.0 / place.size();
+                ui.ctx().request_repaint();
+            }
+        }
+        self.centre = Some(centre.clamp(pos2(0.0, 0.0), pos2(1.0, 1.0)));
+        if self.zoom.is_none() {
+            self.centre = None;
+        }
+    }
+
+    fn show_divided(&mut self, ui: &mut Ui, pictures: &mut Pictures<'_>, pane: Rect, place: Rect) {
+        let seen = pane.intersect(place);
+        let split = self.split.unwrap_or(0.5);
+        let x = seen.left() + split * seen.width();
+        let handle = Rect::from_center_size(pos2(x, seen.center().y), vec2(16.0, seen.height()));
+        let response = ui.interact(handle, ui.scope_id().with("divider"), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::slider(true, f64::from(split) * 100.0, words::DIVIDER));
+        let mut moved = response.drag_delta().x;
+        if response.has_focus() {
+            let pressed = |key| ui.input(|input| f32::from(u8::from(input.key_pressed(key))));
+            moved += 0.02 * seen.width() * (pressed(Key::ArrowRight) - pressed(Key::ArrowLeft));
+        }
+        self.split = Some(((x + moved - seen.left()) / seen.width().max(1.0)).clamp(0.0, 1.0));
+        _ = response.clone().on_hover_and_drag_cursor(CursorIcon::ResizeHorizontal);
+        let left = ui.painter_at(seen.with_max_x(x));
+        let right = ui.painter_at(seen.with_min_x(x));
+        checkerboard(&left, seen.with_max_x(x));
+        pictures.before.paint(&left, place);
+        if let Some(after) = &mut pictures.after {
+            checkerboard(&right, seen.with_min_x(x));
+            after.paint(&right, place);
+        }
+        let painter = ui.painter_at(pane);
+        let width = if response.has_focus() { 3.0 } else { 1.5 };
+        painter.vline(x, seen.y_range(), Stroke::new(width, Color32::WHITE));
+        painter.circle(pos2(x, seen.center().y), 7.0, Color32::WHITE, Stroke::new(1.5, Color32::DARK_GRAY));
+        label(&left, seen, words::BEFORE);
+        label_right(&right, seen, words::AFTER);
+    }
+
+    /// Where a brush moved.
+    fn painted(
+        &self,
+        ui: &Ui,
+        response: &egui::Response,
+        place: Rect,
+        size: [f32; 2],
+        points: f32,
+        paints: Option<f32>,
+    ) -> Option<[[f32; 2]; 2]> {
+        let radius = paints?;
+        let scale = place.width() / size[0] * points;
+        if let Some(at) = response.hover_pos() {
+            ui.painter_at(response.rect).circle_stroke(at, radius * scale, Stroke::new(1.5, Color32::WHITE));
+            ui.painter_at(response.rect).circle_stroke(at, radius * scale + 1.5, Stroke::new(1.0, Color32::BLACK));
+        }
+        let at = response.interact_pointer_pos()?;
+        let is_down = ui.input(|input| input.pointer.primary_down()) || response.clicked();
+        let of_photo = |at: Pos2| [(at.x - place.left()) / scale, (at.y - place.top()) / scale];
+        is_down.then(|| [of_photo(at - response.drag_delta()), of_photo(at)])
+    }
+}
+
+/// A part of both pictures, four times as large.
+fn show_lens(ui: &Ui, at: Pos2, place: Rect, before: &mut Surface, after: Option<&mut Surface>, points: f32) {
+    const SIDE: f32 = 180.0;
+    const PIXEL: f32 = 4.0;
+    let scale = (before.size()[0] as f32 * points * PIXEL / place.width()).max(1.5);
+    let count = if after.is_some() { 2.0 } else { 1.0 };
+    let whole = Rect::from_min_size(at + vec2(16.0, 16.0), vec2(SIDE * count, SIDE));
+    let inside = ui.clip_rect();
+    let back = vec2((whole.right() - inside.right()).max(0.0), (whole.bottom() - inside.bottom()).max(0.0));
+    let first = Rect::from_min_size(whole.min - back, vec2(SIDE, SIDE));
+    let under = (at - place.min) * scale;
+    let magnified = |pane: Rect| Rect::from_min_size(pane.center() - under, place.size() * scale);
+    let paint = |surface: &mut Surface, pane: Rect, name: &str| {
+        let painter = ui.painter_at(pane);
+        painter.rect_filled(pane, 0.0, Color32::BLACK);
+        surface.paint(&painter, magnified(pane));
+        painter.rect_stroke(pane, 0.0, Stroke::new(2.0, Color32::WHITE), StrokeKind::Inside);
+        label(&painter, pane, name);
+    };
+    paint(before, first, words::BEFORE);
+    if let Some(after) = after {
+        paint(after, first.translate(vec2(SIDE, 0.0)), words::AFTER);
+    }
+}
+
+fn label(painter: &Painter, pane: Rect, text: &str) {
+    tag(painter, pane.left_top() + vec2(8.0, 8.0), Align2::LEFT_TOP, text);
+}
+
+fn label_right(painter: &Painter, pane: Rect, text: &str) {
+    tag(painter, pane.right_top() + vec2(-8.0, 8.0), Align2::RIGHT_TOP, text);
+}
+
+fn tag(painter: &Painter, at: Pos2, align: Align2, text: &str) {
+    let text = painter.layout_no_wrap(text.to_owned(), FontId::proportional(12.0), Color32::WHITE);
+    let rect = align.anchor_size(at, text.size());
+    painter.rect_filled(rect.expand(3.0), 3.0, Color32::from_black_alpha(150));
+    painter.galley(rect.min, text, Color32::WHITE);
+}
+
+/// What is seen through what is transparent.
+fn checkerboard(painter: &Painter, place: Rect) {
+    if place.is_positive() {
+        painter.rect_filled(place, 0.0, Color32::from_gray(128));
+    }
+}

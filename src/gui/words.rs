@@ -1,0 +1,189 @@
+//! Every text of the window, to be translated in one place.
+
+use crate::error::{Hint, Listing, Setting, Words, alternatives};
+
+/// The name of the program, and of its window.
+pub const TITLE: &str = "fdgr";
+pub const ADD_PHOTOS: &str = "Add photos…";
+pub const ADD_FOLDER: &str = "Add a folder…";
+pub const PASTE: &str = "Paste";
+pub const EMPTY: &str = "Drop photos here, paste one, or add them with the buttons at the left.";
+pub const EMPTY_WAYLAND: &str = "Paste a photo, or add them with the buttons at the left.";
+pub const REMOVE: &str = "Remove";
+pub const UP: &str = "Move up";
+pub const DOWN: &str = "Move down";
+pub const RETRY: &str = "Try again";
+pub const WRONG: &str = "What is wrong with it?";
+pub const LOOKING: &str = "Looking for what is wrong…";
+pub const USE: &str = "Undo this";
+pub const PREFER: &str = "The result should be";
+pub const FIDELITY: &str = "close to the truth";
+pub const NATURALNESS: &str = "rich in texture";
+pub const SIZE: &str = "Size";
+pub const OWN_SIZE: &str = "as the task makes it";
+pub const MORE: &str = "More";
+pub const HOLES: &str = "Paint over what is to be filled in";
+pub const BRUSH: &str = "Brush";
+pub const ERASER: &str = "Eraser";
+pub const BRUSH_SIZE: &str = "Size of the brush";
+pub const BRUSH_EDGE: &str = "Soft edge";
+pub const UNDO: &str = "Undo";
+pub const REDO: &str = "Redo";
+pub const CLEAR: &str = "Clear";
+pub const FROM_TRANSPARENCY: &str = "From transparency";
+pub const LOAD_MASK: &str = "Load…";
+pub const SAVE_MASK: &str = "Save…";
+pub const RESTORE: &str = "Restore";
+pub const RESTORE_ALL: &str = "Restore all";
+pub const STOP: &str = "Stop";
+pub const PAUSE: &str = "Pause";
+pub const RESUME: &str = "Go on";
+pub const SAVE: &str = "Save";
+pub const SAVE_AS: &str = "Save as…";
+pub const COPY: &str = "Copy the result";
+pub const OPEN_FOLDER: &str = "Open its folder";
+pub const KEEP_METADATA: &str = "Keep date, place and other metadata";
+pub const ANYWAY: &str = "Denoise it anyway";
+pub const SLIDER: &str = "Slider";
+pub const SIDE_BY_SIDE: &str = "Side by side";
+pub const BEFORE: &str = "Before";
+pub const AFTER: &str = "After";
+pub const DIFFERENCE: &str = "Difference";
+pub const LENS: &str = "Lens";
+pub const FIT: &str = "Fit";
+pub const PIXELS: &str = "1:1";
+pub const ZOOM_IN: &str = "Zoom in";
+pub const ZOOM_OUT: &str = "Zoom out";
+pub const DIVIDER: &str = "Divider between before and after";
+pub const KERNEL: &str = "Path of the shake: drag its end";
+pub const ENGINE: &str = "Device and prior";
+pub const DEVICE: &str = "Device";
+pub const PRIOR: &str = "Prior";
+pub const BEST_DEVICE: &str = "The best there is";
+pub const FETCH: &str = "Fetch";
+pub const KEYS: &str = "Keys";
+pub const CLOSE: &str = "Close";
+pub const COPY_DETAILS: &str = "Copy details";
+pub const TAKE_UP: &str = "Go on with them";
+pub const FORGET: &str = "Start anew";
+pub const NOTHING_TO_PASTE: &str = "There is no picture on the clipboard.";
+pub const QUIT_SAVED: &str = "Save them and close";
+pub const QUIT_UNSAVED: &str = "Close without saving";
+pub const STAY: &str = "Do not close";
+pub const FILTER: &str = "Pictures";
+pub const DONE: &str = "restored";
+pub const SAVED: &str = "saved";
+pub const WAITING: &str = "waiting";
+pub const READING: &str = "reading";
+pub const RUNNING: &str = "being restored";
+pub const FAILED: &str = "failed";
+pub const CLEAN: &str = "already clean";
+pub const READY: &str = "ready";
+pub const AUTOMATIC: &str = "automatic";
+
+/// What an empty window says. Where the system drops no files on windows, it does not ask for that.
+pub fn empty() -> &'static str {
+    let is_wayland = std::env::var_os("WAYLAND_DISPLAY").is_some();
+    if is_wayland { EMPTY_WAYLAND } else { EMPTY }
+}
+
+/// How many results are lost when the window closes.
+pub fn unsaved(count: usize) -> String {
+    match count {
+        1 => "One result is not saved.".into(),
+        _ => format!("{count} results are not saved."),
+    }
+}
+
+/// How many photos were on the list when the window was closed.
+pub fn last_time(count: usize) -> String {
+    match count {
+        1 => "Last time there was one photo on the list.".into(),
+        _ => format!("Last time there were {count} photos on the list."),
+    }
+}
+
+/// What is added when files hover over the window.
+pub fn dropping(count: usize) -> String {
+    match count {
+        0 | 1 => "Let go to add it".into(),
+        _ => format!("Let go to add {count} files"),
+    }
+}
+
+/// Size before and after, and the time it will take.
+pub fn plan([width, height]: [usize; 2], [wide, high]: [usize; 2], seconds: Option<f64>) -> String {
+    let time = seconds.map_or_else(String::new, |seconds| format!(", about {}", duration(seconds)));
+    format!("{width}x{height} becomes {wide}x{high}{time}")
+}
+
+/// Seconds as people say them.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.5 => "a second".into(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// What an internal step is called.
+pub fn doing(what: &str) -> String {
+    match what {
+        "" => "Restoring".into(),
+        "prior" => "Loading the prior".into(),
+        "fetching" => "Fetching the prior".into(),
+        what => format!("Estimating {what}"),
+    }
+}
+
+/// The library's settings and hints in the words of the window.
+pub struct Plain;
+
+impl Words for Plain {
+    fn setting(&self, setting: &Setting) -> String {
+        setting.0.replace('_', " ")
+    }
+
+    fn hint(&self, hint: &Hint) -> String {
+        let setting = |setting| self.setting(setting);
+        match hint {
+            Hint::Advice(advice) => advice.to_string(),
+            Hint::Set(of, value) => format!("set {} to {value} under {MORE}", setting(of)),
+            Hint::Give(of) if *of == Setting::DEGRADATION => "choose what is wrong with it".into(),
+            Hint::Give(of) if *of == Setting::MASK => "paint over what is to be filled in".into(),
+            Hint::Give(of) if *of == Setting::OUTPUT => "choose another place with Save as".into(),
+            Hint::Give(of) => format!("set {} under {MORE}", setting(of)),
+            Hint::Omit(of) => format!("leave {} empty under {MORE}", setting(of)),
+            Hint::Install(model) | Hint::Reinstall(model) => format!("fetch {model} under {ENGINE}"),
+            Hint::List(Listing::Models | Listing::Devices | Listing::Recipes) => format!("see {ENGINE}"),
+            Hint::Any(hints) => alternatives(hints, self),
+        }
+    }
+}
+
+/// The keys, and what they do.
+pub const KEY_TABLE: &[(&str, &str)] = &[
+    ("Ctrl+O", "add photos"),
+    ("Ctrl+Shift+O", "add a folder"),
+    ("Ctrl+V", "paste a picture, or files"),
+    ("Ctrl+R, Ctrl+Enter", "restore the photo"),
+    ("Ctrl+Shift+R", "restore all photos"),
+    ("Esc", "stop"),
+    ("P", "pause, or go on"),
+    ("Ctrl+S", "save beside the photo"),
+    ("Ctrl+Shift+S", "save as"),
+    ("Ctrl+C", "copy the result"),
+    ("Page Up, Page Down", "the photo before, the photo after"),
+    ("Delete", "remove the photo from the list"),
+    ("Space (held)", "show the photo as it was"),
+    ("S, D, B, A, X", "slider, side by side, before, after, difference"),
+    ("L", "lens"),
+    ("F, 1, +, −", "fit, 1:1, zoom in, zoom out"),
+    ("arrow keys", "pan, or move the divider when it has the focus"),
+    ("[, ]", "a smaller brush, a larger one"),
+    ("E", "eraser"),
+    ("Ctrl+Z, Ctrl+Y", "undo and redo a stroke"),
+    ("Tab", "the next control"),
+    ("F1", "this list"),
+];
