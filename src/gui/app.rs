@@ -1,15 +1,16 @@
 //! The window's state, and how it changes with what the workers tell.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use eframe::egui::{ColorImage, Context, Pos2, TextureHandle, TextureOptions, pos2};
+use eframe::egui::{ColorImage, Context, Pos2, TextureHandle, TextureOptions, ViewportCommand, pos2};
 use serde::{Deserialize, Serialize};
 
 use super::brush::{Brush, Canvas};
 use super::dialogs::Picked;
+use super::engine::Offers;
 use super::levels::Levels;
 use super::photo::{Photo, State};
 use super::surface::Surface;
@@ -19,7 +20,7 @@ use super::worker::{self, Engine, Id, News, Order, Origin, Question, Refusal, Sh
 use crate::degradation::Mask;
 use crate::estimate::Treatment;
 use crate::job::{Done, Opened};
-use crate::picture::{self, Picture};
+use crate::picture::Picture;
 use crate::restore::{Preference, PriorChoice, Wish};
 
 /// Side of the part that is tried.
@@ -46,6 +47,8 @@ pub(super) struct Looked {
     pub before: Option<Surface>,
     pub after: Option<Surface>,
     pub difference: Option<Surface>,
+    /// Its fully transparent pixels.
+    pub transparent: Option<Vec<bool>>,
     /// Where the viewer looks, in shares of the sides.
     pub centre: Pos2,
 }
@@ -100,7 +103,7 @@ pub struct Window {
     pub(super) tried: Tried,
     /// Device and prior that are loaded, in words.
     pub(super) engine_line: String,
-    pub(super) devices: Arc<std::sync::OnceLock<Vec<String>>>,
+    pub(super) offers: Option<Arc<OnceLock<Offers>>>,
     picked: (Sender<Picked>, Receiver<Picked>),
     next: Id,
     running: Option<Id>,
@@ -111,6 +114,8 @@ pub struct Window {
     /// Masks of the last time, until their photos were read.
     masks: Vec<(Id, Mask)>,
     pub(super) may_close: bool,
+    /// Whether the window closes as soon as every result is saved.
+    pub(super) closes_when_saved: bool,
 }
 
 impl Window {
@@ -131,7 +136,7 @@ impl Window {
             asked: None,
             tried: Tried::default(),
             engine_line: String::new(),
-            devices: Arc::default(),
+            offers: None,
             picked: mpsc::channel(),
             next: 0,
             running: None,
@@ -139,6 +144,7 @@ impl Window {
             rate: None,
             masks: Vec::new(),
             may_close: false,
+            closes_when_saved: false,
         };
         window.add(photos.iter().cloned());
         window
@@ -152,20 +158,9 @@ impl Window {
     /// Adds files, and the pictures of folders and below.
     pub fn add(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
         for path in paths {
-            if !path.is_dir() {
-                self.add_one(Origin::File(path), Wish::default());
-                continue;
-            }
-            let mut is_empty = true;
-            for found in picture::pictures_below(&path) {
-                match found {
-                    Ok(found) => _ = self.add_one(Origin::File(found), Wish::default()),
-                    Err(error) => self.say(error.sentence(&words::Plain)),
-                };
-                is_empty = false;
-            }
-            if is_empty {
-                self.say(format!("{}: there is no picture in it or below", path.display()));
+            match path.is_dir() {
+                true => self.search(path),
+                false => _ = self.add_one(Origin::File(path), Wish::default()),
             }
         }
     }
@@ -184,16 +179,11 @@ impl Window {
         id
     }
 
-    /// Adds a picture that is in no file.
-    pub(super) fn add_pasted(&mut self, picture: &Picture) {
+    /// Adds a picture that is in no file, as the bytes of a PNG.
+    fn add_pasted(&mut self, bytes: Vec<u8>) {
         let name = PathBuf::from(format!("pasted-{}.png", self.next + 1));
-        match picture.encode(&name) {
-            Ok(bytes) => {
-                let id = self.add_one(Origin::Memory(name, Arc::new(bytes)), Wish::default());
-                self.look_at(id);
-            }
-            Err(error) => self.say(error.sentence(&words::Plain)),
-        }
+        let id = self.add_one(Origin::Memory(name, Arc::new(bytes)), Wish::default());
+        self.look_at(id);
     }
 
     /// Takes up the list of the last time, or forgets it.
@@ -267,8 +257,15 @@ impl Window {
         }
         let Some(photo) = self.photo(id) else { return };
         let origin = photo.origin.clone();
-        self.looked =
-            Some(Looked { id, opened: None, before: None, after: None, difference: None, centre: pos2(0.5, 0.5) });
+        self.looked = Some(Looked {
+            id,
+            opened: None,
+            before: None,
+            after: None,
+            difference: None,
+            transparent: None,
+            centre: pos2(0.5, 0.5),
+        });
         self.tried.parts.clear();
         self.tried.wanted = None;
         self.viewer.fit();
@@ -396,17 +393,9 @@ impl Window {
 
     /// Saves the result of a photo.
     pub(super) fn save(&mut self, id: Id, place: PathBuf) {
-        let drops = self.memory.drops_metadata;
-        let Some(photo) = self.photo_mut(id) else { return };
-        let Some(done) = photo.done.clone() else { return };
-        let picture = &done.restored.picture;
-        let saved = match drops {
-            true => done.save_picture(&picture.clone().without_metadata(), &place),
-            false => done.save(&place),
-        };
-        match saved {
-            Ok(()) => photo.saved = Some(place),
-            Err(error) => self.say(error.sentence(&words::Plain)),
+        let drops_metadata = self.memory.drops_metadata;
+        if let Some(done) = self.photo(id).and_then(|photo| photo.done.clone()) {
+            self.workers.ask(Question::Save { id, done, place, drops_metadata });
         }
     }
 
@@ -435,9 +424,11 @@ impl Window {
         for picked in picked {
             match picked {
                 Picked::Photos(paths) => self.add(paths),
+                Picked::Pasted(bytes) => self.add_pasted(bytes),
                 Picked::Output(id, place) => self.save(id, place),
-                Picked::Mask(id, path) => self.load_mask(id, &path),
-                Picked::MaskOutput(id, place) => self.save_mask(id, &place),
+                Picked::Mask(id, path, mask) => self.take_mask(id, &path, &mask),
+                Picked::MaskOutput(id, place) => self.save_mask(id, place),
+                Picked::Sentence(sentence) => self.say(sentence),
                 Picked::Nothing => {}
             }
         }
@@ -473,6 +464,7 @@ impl Window {
             }
             News::Restored { id, done, saved, line, rate } => self.hear_restored(id, done, saved, line, rate),
             News::Failed { id, why } => self.hear_failed(id, why),
+            News::Saved { id, saved } => self.hear_saved(id, saved),
             News::Tried { id, number, parts, rate } => {
                 self.rate = rate.or(self.rate);
                 let is_wanted = number == self.tried.number && self.looked.as_ref().is_some_and(|l| l.id == id);
@@ -485,6 +477,7 @@ impl Window {
             News::Remark(message) => self.say(message),
             News::Fetched(name) => {
                 self.memory.model = Some(name);
+                self.offers = None;
                 self.change_engine();
             }
         }
@@ -521,6 +514,7 @@ impl Window {
         if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id)
             && let (Some(opened), Some(levels)) = (read.opened, read.levels)
         {
+            looked.transparent = read.transparent;
             looked.opened = Some(Arc::clone(&opened));
             looked.before = Some(Surface::new(levels));
             if let Some(result) = result {
@@ -546,6 +540,24 @@ impl Window {
         }
         if let Some(photo) = self.photo_mut(id) {
             photo.done = Some(done).filter(|_| is_looked || photo.saved.is_none());
+        }
+    }
+
+    fn hear_saved(&mut self, id: Id, saved: Result<PathBuf, String>) {
+        match saved {
+            Ok(place) => {
+                if let Some(photo) = self.photo_mut(id) {
+                    photo.saved = Some(place);
+                }
+            }
+            Err(sentence) => {
+                self.closes_when_saved = false;
+                self.say(sentence);
+            }
+        }
+        if self.closes_when_saved && !self.photos.iter().any(Photo::is_unsaved) {
+            self.may_close = true;
+            self.ctx.send_viewport_cmd(ViewportCommand::Close);
         }
     }
 
@@ -624,11 +636,14 @@ impl Window {
             self.ctx.request_repaint_after(REST - rested);
             return;
         }
-        let whole = match &holes {
-            Some(holes) => picture.clone().transparent_at(holes.iter().copied()),
-            None => picture.clone(),
-        };
-        let part = Box::new(whole.cropped(at[0], at[1], size[0], size[1]));
+        let part = picture.cropped(at[0], at[1], size[0], size[1]);
+        let part = Box::new(match &holes {
+            Some(holes) => {
+                let row = |y: u32| (at[0]..at[0] + size[0]).map(move |x| (y * width + x) as usize);
+                part.transparent_at((at[1]..at[1] + size[1]).flat_map(row).map(|i| holes[i]))
+            }
+            None => part,
+        });
         let preferring = |preference| {
             let mut wish = wish.clone();
             wish.overrides.preference = Some(preference);
@@ -643,32 +658,23 @@ impl Window {
         self.workers.order(Order::Try { id, number: self.tried.number, part, wishes });
     }
 
-    fn load_mask(&mut self, id: Id, path: &std::path::Path) {
-        let read = Picture::read(path);
+    fn take_mask(&mut self, id: Id, path: &std::path::Path, mask: &Picture) {
         let Some(photo) = self.photo_mut(id) else { return };
         let Some(size) = photo.size else { return };
-        match read {
-            Ok(picture) if [picture.width(), picture.height()] == size => {
-                photo.canvas.get_or_insert_with(|| Canvas::new(size)).replace(Canvas::marks_of(&picture));
-                self.wish_changed();
-            }
-            Ok(picture) => {
-                let [width, height] = size;
-                let other = format!("{}x{}", picture.width(), picture.height());
-                self.say(format!(
-                    "{}: it is {other}, but the photo is {width}x{height}; resize the mask to the photo",
-                    path.display()
-                ));
-            }
-            Err(error) => self.say(error.sentence(&words::Plain)),
+        if [mask.width(), mask.height()] == size {
+            photo.canvas.get_or_insert_with(|| Canvas::new(size)).replace(Canvas::marks_of(mask));
+            self.wish_changed();
+        } else {
+            self.say(words::other_size(path, [mask.width(), mask.height()], size));
         }
     }
 
-    fn save_mask(&mut self, id: Id, place: &std::path::Path) {
-        let Some(canvas) = self.photo(id).and_then(|photo| photo.canvas.as_ref()) else { return };
-        if let Err(error) = canvas.picture().write(place) {
-            self.say(error.sentence(&words::Plain));
-        }
+    fn save_mask(&self, id: Id, place: PathBuf) {
+        let Some(mask) = self.photo(id).and_then(|photo| photo.canvas.as_ref()).map(Canvas::picture) else { return };
+        self.wait_for(async move {
+            mask.write(&place)
+                .map_or_else(|error| Picked::Sentence(error.sentence(&words::Plain)), |()| Picked::Nothing)
+        });
     }
 
     /// Puts the result of the photo that is looked at on the clipboard.

@@ -122,6 +122,7 @@ impl Canvas {
     pub fn end_stroke(&mut self) {
         if let Some((before, area)) = self.stroke.take() {
             self.push(Patch { area, marks: cut(&before, self.width, area) });
+            self.holes = None;
         }
     }
 
@@ -179,7 +180,10 @@ impl Canvas {
     }
 
     fn changed(&mut self, area: Area) {
-        self.holes = None;
+        // A stroke counts when it ends.
+        if self.stroke.is_none() {
+            self.holes = None;
+        }
         self.dirty = Some(self.dirty.map_or(area, |dirty| joined(dirty, area)));
     }
 

@@ -8,7 +8,8 @@ use rfd::{AsyncFileDialog, FileHandle};
 use super::Window;
 use super::words;
 use super::worker::Id;
-use crate::picture;
+use crate::error::Result;
+use crate::picture::{self, Picture};
 
 /// What was chosen in a dialog.
 pub(super) enum Picked {
@@ -16,22 +17,37 @@ pub(super) enum Picked {
     Photos(Vec<PathBuf>),
     /// Where the result of a photo goes.
     Output(Id, PathBuf),
-    /// A mask for a photo.
-    Mask(Id, PathBuf),
+    /// A picture from the clipboard, as a PNG.
+    Pasted(Vec<u8>),
+    /// A mask for a photo, and the file that it is of.
+    Mask(Id, PathBuf, Box<Picture>),
     /// Where a mask goes.
     MaskOutput(Id, PathBuf),
+    /// Nothing, for a reason.
+    Sentence(String),
     /// Nothing.
     Nothing,
 }
 
 impl Window {
-    /// Waits for a dialog without holding the window up.
-    fn wait_for(&self, dialog: impl Future<Output = Picked> + Send + 'static) {
+    /// Waits for a dialog, or for other work that takes a while, without holding the window up.
+    pub(super) fn wait_for(&self, dialog: impl Future<Output = Picked> + Send + 'static) {
         let (picker, ctx) = (self.picker(), self.ctx.clone());
         thread::spawn(move || {
             // The window may be closed by now.
             _ = picker.send(pollster::block_on(dialog));
             ctx.request_repaint();
+        });
+    }
+
+    /// Looks for the pictures in a folder and below.
+    pub(super) fn search(&self, folder: PathBuf) {
+        self.wait_for(async move {
+            match picture::pictures_below(&folder).collect::<Result<Vec<PathBuf>>>() {
+                Ok(found) if found.is_empty() => Picked::Sentence(words::no_pictures(&folder)),
+                Ok(found) => Picked::Photos(found),
+                Err(error) => Picked::Sentence(error.sentence(&words::Plain)),
+            }
         });
     }
 
@@ -68,7 +84,12 @@ impl Window {
         let Some(photo) = self.current() else { return };
         let id = photo.id;
         let chosen = Self::pictures().set_title(words::LOAD_MASK).pick_file();
-        self.wait_for(async move { named(chosen.await, |path| Picked::Mask(id, path)) });
+        self.wait_for(async move {
+            named(chosen.await, |path| match Picture::read(&path) {
+                Ok(mask) => Picked::Mask(id, path, Box::new(mask)),
+                Err(error) => Picked::Sentence(error.sentence(&words::Plain)),
+            })
+        });
     }
 
     /// Asks where the mask of the photo that is looked at goes.

@@ -70,7 +70,7 @@ impl Window {
         let left = progress.left.map_or_else(String::new, |s| format!(", {} left", words::duration(s.into())));
         let doing = words::doing(&progress.doing);
         let bar = ProgressBar::new(progress.share.unwrap_or(0.0)).text(format!("{doing}{left}{more}"));
-        ui.add(bar.desired_width(ui.available_width().max(120.0)).animate(progress.share.is_none()));
+        ui.add(bar.desired_width(ui.available_width().max(120.0)));
     }
 
     fn say_messages(&mut self, ui: &mut Ui) {
@@ -118,11 +118,11 @@ impl Window {
                 ui.horizontal(|ui| {
                     let saves = ui.button(words::QUIT_SAVED).clicked();
                     if saves {
+                        // What cannot be saved is said, and the window stays.
+                        self.closes_when_saved = true;
                         self.save_all();
                     }
-                    // What could not be saved is said, and the window stays.
-                    let is_saved = saves && self.photos.iter().all(|photo| !photo.is_unsaved());
-                    if ui.button(words::QUIT_UNSAVED).clicked() || is_saved {
+                    if ui.button(words::QUIT_UNSAVED).clicked() {
                         self.may_close = true;
                         ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
                     }

@@ -7,6 +7,7 @@ use image::{DynamicImage, RgbaImage};
 
 use super::Window;
 use super::app::Asked;
+use super::dialogs::Picked;
 use super::viewer::Compare;
 use super::words;
 use crate::picture::Picture;
@@ -111,21 +112,7 @@ impl Window {
         if !files.is_empty() {
             return self.add(files);
         }
-        let image = arboard::Clipboard::new().and_then(|mut clipboard| match clipboard.get().file_list() {
-            Ok(files) if !files.is_empty() => Ok(Err(files)),
-            _ => clipboard.get_image().map(Ok),
-        });
-        match image {
-            Ok(Err(files)) => self.add(files),
-            Ok(Ok(image)) => {
-                let (width, height) = (image.width as u32, image.height as u32);
-                match RgbaImage::from_raw(width, height, image.bytes.into_owned()) {
-                    Some(pixels) => self.add_pasted(&Picture::new(DynamicImage::ImageRgba8(pixels).into_rgb32f())),
-                    None => self.say(words::NOTHING_TO_PASTE.into()),
-                }
-            }
-            Err(_) => self.say(words::NOTHING_TO_PASTE.into()),
-        }
+        self.wait_for(async { from_clipboard().unwrap_or_else(|| Picked::Sentence(words::NOTHING_TO_PASTE.into())) });
     }
 
     /// Restores the photo that is looked at.
@@ -155,4 +142,18 @@ impl Window {
             self.painted();
         }
     }
+}
+
+/// Files or a picture that were copied elsewhere.
+fn from_clipboard() -> Option<Picked> {
+    let mut clipboard = arboard::Clipboard::new().ok()?;
+    if let Ok(files) = clipboard.get().file_list()
+        && !files.is_empty()
+    {
+        return Some(Picked::Photos(files));
+    }
+    let image = clipboard.get_image().ok()?;
+    let pixels = RgbaImage::from_raw(image.width as u32, image.height as u32, image.bytes.into_owned())?;
+    let picture = Picture::new(DynamicImage::ImageRgba8(pixels).into_rgb32f());
+    picture.encode("pasted.png".as_ref()).ok().map(Picked::Pasted)
 }

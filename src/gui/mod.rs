@@ -12,6 +12,7 @@
 mod app;
 mod brush;
 mod dialogs;
+mod engine;
 mod footer;
 mod keys;
 mod levels;

@@ -1,8 +1,6 @@
 //! What is wrong with the photo and what is to be done about it, at the right.
 
-use eframe::egui::{
-    Button, Checkbox, CollapsingHeader, ComboBox, DragValue, Image, RichText, ScrollArea, Slider, Ui, vec2,
-};
+use eframe::egui::{Button, CollapsingHeader, ComboBox, DragValue, Image, RichText, ScrollArea, Slider, Ui, vec2};
 
 use super::Window;
 use super::brush::Canvas;
@@ -10,10 +8,8 @@ use super::keys::RADII;
 use super::photo::State;
 use super::settings::{self, FILL, PRESETS};
 use super::words;
-use super::worker::{Order, Refusal};
-use crate::device;
+use super::worker::Refusal;
 use crate::estimate::{Confidence, Finding, Treatment};
-use crate::model::{EMBEDDED, ModelFolder, Subject, catalog};
 use crate::restore::{Preference, TargetSize, Wish};
 
 impl Window {
@@ -176,7 +172,7 @@ impl Window {
         let plan = photo.plan.clone();
         if let Some(Ok(plan)) = plan {
             ui.label(words::plan([width, height], plan.size, self.seconds_of(plan.work)));
-            ui.small(plan.line);
+            ui.weak(plan.line);
         }
     }
 
@@ -186,8 +182,7 @@ impl Window {
         if !self.paints() {
             return;
         }
-        let has_alpha =
-            self.looked.as_ref().and_then(|looked| looked.opened.as_ref()?.source.photo()?.transparent()).is_some();
+        let has_alpha = self.looked.as_ref().is_some_and(|looked| looked.transparent.is_some());
         let [can_undo, can_redo] = photo.canvas.as_ref().map_or([false; 2], Canvas::can);
         ui.separator();
         ui.label(words::HOLES);
@@ -206,8 +201,7 @@ impl Window {
                 self.replace_marks(|size| vec![0; size[0] * size[1]]);
             }
             if ui.add_enabled(has_alpha, Button::new(words::FROM_TRANSPARENCY)).clicked()
-                && let Some(transparent) =
-                    self.looked.as_ref().and_then(|looked| looked.opened.as_ref()?.source.photo()?.transparent())
+                && let Some(transparent) = self.looked.as_ref().and_then(|looked| looked.transparent.clone())
             {
                 self.replace_marks(|_| transparent.iter().map(|hole| if *hole { 255 } else { 0 }).collect());
             }
@@ -240,81 +234,5 @@ impl Window {
             settings::fill(&mut photo.wish, has_holes);
         }
         self.wish_changed();
-    }
-
-    /// Where and with what is computed.
-    fn engine(&mut self, ui: &mut Ui) {
-        if !self.engine_line.is_empty() {
-            ui.small(&self.engine_line);
-        }
-        let names = std::sync::Arc::clone(&self.devices);
-        if names.get().is_none() {
-            let ctx = self.ctx.clone();
-            // Drivers may take a while to answer.
-            std::thread::spawn(move || {
-                names.get_or_init(|| {
-                    let memory = |bytes: u64| format!("{:.1} GB free", bytes as f64 / 1e9);
-                    let adapters = device::adapters();
-                    let named =
-                        adapters.iter().map(|adapter| format!("{}\t{}", adapter.name, memory(adapter.memory.bytes)));
-                    let cpu = device::cpu(String::new());
-                    named.chain([format!("cpu\t{}", memory(cpu.memory))]).collect()
-                });
-                ctx.request_repaint();
-            });
-        }
-        let before = (self.memory.device.clone(), self.memory.model.clone());
-        let devices: Vec<String> = self.devices.get().cloned().unwrap_or_default();
-        let label = ui.label(words::DEVICE);
-        ComboBox::from_id_salt("device")
-            .selected_text(self.memory.device.clone().unwrap_or_else(|| words::BEST_DEVICE.into()))
-            .show_ui(ui, |ui| {
-                ui.selectable_value(&mut self.memory.device, None, words::BEST_DEVICE);
-                for device in &devices {
-                    let (name, memory) = device.split_once('\t').unwrap_or((device, ""));
-                    ui.selectable_value(&mut self.memory.device, Some(name.into()), format!("{name}, {memory}"));
-                }
-            })
-            .response
-            .labelled_by(label.id);
-        let label = ui.label(words::PRIOR);
-        let installed = ModelFolder::open().map(|folder| folder.installed()).unwrap_or_default();
-        let restores = |subject: Option<Subject>| !matches!(subject, Some(Subject::Classifier | Subject::Metric));
-        let installed: Vec<String> = installed
-            .into_iter()
-            .flatten()
-            .filter(|model| restores(model.record.subject))
-            .map(|model| model.name)
-            .collect();
-        ComboBox::from_id_salt("prior")
-            .selected_text(self.memory.model.as_deref().unwrap_or(EMBEDDED))
-            .show_ui(ui, |ui| {
-                ui.selectable_value(&mut self.memory.model, None, EMBEDDED);
-                for name in &installed {
-                    ui.selectable_value(&mut self.memory.model, Some(name.clone()), name);
-                }
-            })
-            .response
-            .labelled_by(label.id);
-        if before != (self.memory.device.clone(), self.memory.model.clone()) {
-            self.change_engine();
-        }
-        for known in catalog().unwrap_or_default() {
-            if installed.contains(&known.name) || !restores(Some(known.subject)) {
-                continue;
-            }
-            ui.horizontal_wrapped(|ui| {
-                let is_free = !self.is_busy();
-                let fetch = Button::new(format!("{} {}", words::FETCH, known.name)).small();
-                if ui.add_enabled(is_free, fetch).clicked() {
-                    self.workers.order(Order::Fetch(known.name.clone()));
-                }
-                ui.small(format!("{}; {} MB; licence: {}", known.title, known.megabytes, known.licence));
-            });
-        }
-        ui.separator();
-        let mut keeps = !self.memory.drops_metadata;
-        ui.add(Checkbox::new(&mut keeps, words::KEEP_METADATA));
-        self.memory.drops_metadata = !keeps;
     }
 }

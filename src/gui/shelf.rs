@@ -1,6 +1,6 @@
 //! The list of photos, at the left.
 
-use eframe::egui::{self, Button, Image, RichText, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{Button, Image, RichText, ScrollArea, Sense, Ui, vec2};
 
 use super::Window;
 use super::photo::State;
@@ -58,7 +58,7 @@ impl Window {
                                     act = Some(Act::Look(id));
                                 }
                             }
-                            None => _ = ui.add_sized(vec2(48.0, 40.0), egui::Spinner::new()),
+                            None => _ = ui.allocate_exact_size(vec2(48.0, 40.0), Sense::hover()),
                         }
                         ui.vertical(|ui| {
                             let name = Button::selectable(looked == Some(id), photo.name()).truncate();
@@ -105,11 +105,11 @@ impl Window {
     /// The buttons that change the place of the photo that is looked at, for those who have no second mouse button.
     pub(super) fn shelf_buttons(&mut self, ui: &mut Ui) {
         let Some(id) = self.current().map(|photo| photo.id) else { return };
-        ui.horizontal(|ui| {
-            if ui.button("⬆").on_hover_text(words::UP).clicked() {
+        ui.horizontal_wrapped(|ui| {
+            if ui.button(words::UP).clicked() {
                 self.move_by(id, -1);
             }
-            if ui.button("⬇").on_hover_text(words::DOWN).clicked() {
+            if ui.button(words::DOWN).clicked() {
                 self.move_by(id, 1);
             }
             if ui.button(words::REMOVE).clicked() {

@@ -1,5 +1,7 @@
 //! Every text of the window, to be translated in one place.
 
+use std::path::Path;
+
 use crate::error::{Hint, Listing, Setting, Words, alternatives};
 
 /// The name of the program, and of its window.
@@ -103,6 +105,17 @@ pub fn last_time(count: usize) -> String {
     }
 }
 
+/// What is said of a folder without pictures.
+pub fn no_pictures(folder: &Path) -> String {
+    format!("{}: there is no picture in it or below; choose another folder", folder.display())
+}
+
+/// What is said of a mask of another size than its photo.
+pub fn other_size(path: &Path, [width, height]: [usize; 2], [wide, high]: [usize; 2]) -> String {
+    let path = path.display();
+    format!("{path}: it is {width}x{height}, but the photo is {wide}x{high}; resize the mask to the photo")
+}
+
 /// What is added when files hover over the window.
 pub fn dropping(count: usize) -> String {
     match count {
@@ -115,6 +128,11 @@ pub fn dropping(count: usize) -> String {
 pub fn plan([width, height]: [usize; 2], [wide, high]: [usize; 2], seconds: Option<f64>) -> String {
     let time = seconds.map_or_else(String::new, |seconds| format!(", about {}", duration(seconds)));
     format!("{width}x{height} becomes {wide}x{high}{time}")
+}
+
+/// Free memory of a device.
+pub fn free_memory(bytes: u64) -> String {
+    format!("{:.1} GB free", bytes as f64 / 1e9)
 }
 
 /// Seconds as people say them.

@@ -28,6 +28,8 @@ pub type Id = u64;
 const THUMBNAIL: u32 = 160;
 /// Longest side of a preview while a photo is restored.
 const PREVIEW: u32 = 1024;
+/// Shortest time between two redraws for progress alone.
+const REDRAWS: Duration = Duration::from_millis(100);
 /// Shortest time between two previews.
 const PREVIEWS: Duration = Duration::from_millis(300);
 
@@ -49,6 +51,8 @@ pub enum Question {
     Read { id: Id, origin: Origin, page: usize, look: bool },
     /// Say what a wish means for a photo.
     Plan { id: Id, opened: Arc<Opened>, wish: Box<Wish>, holes: Option<Holes> },
+    /// Write a result to a place, with or without metadata.
+    Save { id: Id, done: Arc<Done>, place: PathBuf, drops_metadata: bool },
     /// Show a result that is in memory, or in a file.
     Show { id: Id, before: Option<Arc<Opened>>, result: Shown },
 }
@@ -115,6 +119,8 @@ pub enum News {
     Restored { id: Id, done: Arc<Done>, saved: Option<PathBuf>, line: String, rate: f64 },
     /// It was not.
     Failed { id: Id, why: Refusal },
+    /// A result was written, or why not.
+    Saved { id: Id, saved: std::result::Result<PathBuf, String> },
     /// Parts that were tried; `None` where a wish cannot be had.
     Tried { id: Id, number: u64, parts: Vec<std::result::Result<ColorImage, String>>, rate: Option<f64> },
     /// Device and prior are ready.
@@ -156,6 +162,8 @@ pub struct Read {
     pub thumbnail: ColorImage,
     /// Width and height.
     pub size: [usize; 2],
+    /// Its fully transparent pixels, where it is looked at and has any.
+    pub transparent: Option<Vec<bool>>,
     /// What is wrong with it.
     pub diagnosis: Diagnosis,
     /// What of its file was not read, in sentences.
@@ -244,7 +252,8 @@ impl<'a> Listener<'a> {
 
     fn say(&self, doing: &str, share: Option<f32>, left: Option<f32>) {
         *locked(&self.board.progress) = Progress { doing: doing.into(), share, left };
-        self.ctx.request_repaint();
+        // What draws may be the processor that works.
+        self.ctx.request_repaint_after(REDRAWS);
     }
 
     /// Steps with a share of the one that runs.
@@ -409,6 +418,14 @@ fn answer(question: Question) -> News {
             let plan = guarded(|| plan(&with_holes(&opened, holes.as_ref()), &wish));
             News::Planned { id, plan: plan.map_err(|error| Refusal::of(&error)) }
         }
+        Question::Save { id, done, place, drops_metadata } => {
+            let picture = &done.restored.picture;
+            let saved = guarded(|| match drops_metadata {
+                true => done.save_picture(&picture.clone().without_metadata(), &place),
+                false => done.save(&place),
+            });
+            News::Saved { id, saved: saved.map(|()| place).map_err(|error| error.sentence(&Plain)) }
+        }
         Question::Show { id, before, result } => {
             let shown = guarded(|| {
                 let kept;
@@ -440,9 +457,10 @@ fn read(origin: &Origin, page: usize, look: bool) -> Result<Read> {
     let longest = width.max(height).max(THUMBNAIL);
     let size = [height, width].map(|side| (side * THUMBNAIL / longest).max(1) as usize);
     let thumbnail = color_image(&photo.resampled(size));
+    let transparent = photo.transparent().filter(|_| look);
     let (remarks, diagnosis) = (photo.remarks.clone(), Diagnosis::of(photo));
     let size = [photo.width(), photo.height()];
-    Ok(Read { opened: look.then_some(opened), levels, thumbnail, size, diagnosis, remarks })
+    Ok(Read { opened: look.then_some(opened), levels, thumbnail, size, transparent, diagnosis, remarks })
 }
 
 fn plan(opened: &Arc<Opened>, wish: &Wish) -> Result<Plan> {

@@ -17,3 +17,5 @@ mod pictures;
 mod restorers;
 mod shaders;
 mod support;
+#[cfg(feature = "gui")]
+mod window;
