@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::words::Flags;
-use super::{DeviceArgs, method, note, prior, progress, say, stream, task};
+use super::{DeviceArgs, method, note, prior, progress, say, sheet, stream, task};
 use crate::control::{Control, Silent};
 use crate::device;
 use crate::error::{Error, Hint, PathContext, Result, Setting};
@@ -14,7 +14,7 @@ use crate::files;
 use crate::job::{Job, Opened};
 use crate::picture::{self, Picture};
 use crate::recipe::Recipe;
-use crate::restore::{PriorChoice, Restored, Restorer, TargetSize, Wish};
+use crate::restore::{COVERED, PriorChoice, Restored, Restorer, TargetSize, Uncertainty, Wish, check_count};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -29,6 +29,7 @@ Examples:
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr restore grey.jpg -o colour.png --task colorize
   fdgr restore soft.jpg -o big.png --task deblur,sr --kernel gauss:1 --scale 2
+  fdgr restore noisy.jpg -o clean.png --task denoise --uncertainty 8
   fdgr restore *.jpg -o restored/ --task denoise
   curl -s https://example.org/photo.jpg | fdgr restore - -o - > better.png
   fdgr restore photos/ -o restored/ --task denoise --skip-existing
@@ -54,6 +55,10 @@ pub(super) struct Args {
     /// Height of the result in pixels
     #[arg(long, value_name = "PIXELS")]
     height: Option<usize>,
+    /// Draw so many samples of what else the photo could have been: NAME.uncertainty.png beside the output shows how far from it
+    /// the truth may be, NAME.samples.png the samples
+    #[arg(long, value_name = "SAMPLES")]
+    uncertainty: Option<usize>,
     /// Denoise a photo without --task even if nothing is found that would be improved
     #[arg(long, conflicts_with = "task")]
     force: bool,
@@ -238,6 +243,12 @@ fn restore(
     } else {
         done.save(&errand.output)?;
     }
+    if let Some(count) = args.uncertainty {
+        let terminal = progress::Terminal::new(&errand.photo.display().to_string());
+        let uncertainty = restorer.uncertainty(&job.opened.source, &done.restored, count, &terminal)?;
+        drop(terminal);
+        write_uncertainty(errand, &done.restored, &uncertainty)?;
+    }
     let line = format!(
         "{}: {}x{} from {}, noise {:.3}, {} with {} network evaluations (NFE), {:.1} s; {}",
         errand.output.display(),
@@ -259,6 +270,31 @@ fn restore(
     Ok(())
 }
 
+/// Where a picture about an output goes.
+fn beside(output: &Path, what: &str) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{what}.png"));
+    output.with_file_name(name)
+}
+
+/// Writes the map, and the result beside what else it could have been.
+fn write_uncertainty(errand: &Errand, restored: &Restored, uncertainty: &Uncertainty) -> Result<()> {
+    let map = beside(&errand.output, MAP);
+    uncertainty.map.write(&map).map_err(Error::at_output)?;
+    let others = uncertainty.samples.iter().enumerate();
+    let others = others.map(|(i, sample)| (format!("sample {}", i + 1), sample.pixels().clone()));
+    let all: Vec<_> = std::iter::once(("result".to_owned(), restored.picture.pixels().clone())).chain(others).collect();
+    let sheet = beside(&errand.output, SAMPLES);
+    Picture::new(sheet::in_rows(&all)).write(&sheet).map_err(Error::at_output)?;
+    say(format!(
+        "{}: the distance within which {:.0}% of the true values lie, for photos like those it was calibrated on; {}: the samples",
+        map.display(),
+        100.0 * COVERED,
+        sheet.display(),
+    ));
+    Ok(())
+}
+
 fn load_recipe(args: &Args, path: &Path) -> Result<Repeated> {
     let sized = args.width.is_some() || args.height.is_some() || args.enlarged.is_some() || args.page.is_some();
     if args.task.any() || args.method.any() || args.seed.is_some() || args.prior.any() || sized || args.force {
@@ -268,6 +304,9 @@ fn load_recipe(args: &Args, path: &Path) -> Result<Repeated> {
     Ok((Recipe::read(path)?, path.into()))
 }
 
+/// What the names of pictures about an output end in, before `.png`.
+const MAP: &str = "uncertainty";
+const SAMPLES: &str = "samples";
 /// What the names of outputs beside their photos end in.
 const RESTORED: &str = "-restored.png";
 
@@ -316,7 +355,14 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
 fn plan(args: &Args) -> Result<Vec<Errand>> {
     let found = found(args)?;
     let has_folders = args.photos.iter().any(|photo| photo.is_dir());
+    if let Some(count) = args.uncertainty {
+        check_count(count)?;
+    }
     let is_streamed = args.output.as_deref().is_some_and(stream::is_meant);
+    if is_streamed && args.uncertainty.is_some() {
+        let fact = "standard output has no place beside it for the uncertainty";
+        return Err(Error::mismatch(Path::new("-"), fact, "name a file with -o"));
+    }
     if is_streamed && (found.len() > 1 || has_folders || args.skip_existing) {
         let fact = "standard output is for one picture";
         return Err(Error::mismatch(Path::new("-"), fact, "pass a folder with -o"));
@@ -365,6 +411,11 @@ fn plan(args: &Args) -> Result<Vec<Errand>> {
         let recipe = Recipe::path_for(&errand.output);
         refuse_overwriting(&errand.output, inputs.iter().copied())?;
         refuse_overwriting(&recipe, inputs)?;
+        for about in [MAP, SAMPLES].iter().filter(|_| args.uncertainty.is_some()) {
+            let place = beside(&errand.output, about);
+            refuse_overwriting(&place, found.iter().map(|(photo, _)| photo.as_path()))?;
+            Picture::check_output(&place).map_err(Error::at_output)?;
+        }
         Picture::check_output(&errand.output).map_err(Error::at_output)?;
         files::check_writable(&recipe).map_err(Error::at_output)?;
     }

@@ -6,6 +6,32 @@ use image::{Rgb, Rgb32FImage, imageops};
 /// Height of the strip that holds a label.
 const STRIP: u32 = 28;
 
+/// Longest side of a sheet of several rows, about.
+const SHEET: u32 = 2400;
+
+/// Pictures of one size in rows that make a square, each under its label; large ones are reduced.
+pub(super) fn in_rows(panels: &[(String, Rgb32FImage)]) -> Rgb32FImage {
+    let columns = (panels.len() as f64).sqrt().ceil().max(1.0) as usize;
+    let most = SHEET / columns as u32;
+    let fitted = |(label, picture): &(String, Rgb32FImage)| {
+        let (width, height) = picture.dimensions();
+        let longest = width.max(height).max(most);
+        let side = |side: u32| (side * most / longest).max(1);
+        (label.clone(), imageops::resize(picture, side(width), side(height), imageops::FilterType::CatmullRom))
+    };
+    let panels: Vec<_> = panels.iter().map(fitted).collect();
+    let rows: Vec<Rgb32FImage> = panels.chunks(columns).map(side_by_side).collect();
+    let width = rows.iter().map(Rgb32FImage::width).max().unwrap_or(1);
+    let height = rows.iter().map(Rgb32FImage::height).sum::<u32>().max(1);
+    let mut sheet = Rgb32FImage::from_pixel(width, height, Rgb([1.0; 3]));
+    let mut top = 0;
+    for row in rows {
+        imageops::replace(&mut sheet, &row, 0, i64::from(top));
+        top += row.height();
+    }
+    sheet
+}
+
 /// Pictures of one size in a row, each under its label; small ones are enlarged so that labels fit.
 pub(super) fn side_by_side(panels: &[(String, Rgb32FImage)]) -> Rgb32FImage {
     const GAP: u32 = 4;

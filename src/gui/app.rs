@@ -14,7 +14,7 @@ use super::engine::Offers;
 use super::levels::Levels;
 use super::photo::{Photo, State};
 use super::surface::Surface;
-use super::viewer::Viewer;
+use super::viewer::{Compare, Viewer};
 use super::words;
 use super::worker::{self, Engine, Id, News, Order, Origin, Question, Refusal, Shown, Workers};
 use crate::degradation::Mask;
@@ -47,6 +47,7 @@ pub(super) struct Looked {
     pub before: Option<Surface>,
     pub after: Option<Surface>,
     pub difference: Option<Surface>,
+    pub uncertainty: Option<Surface>,
     /// Its fully transparent pixels.
     pub transparent: Option<Vec<bool>>,
     /// Where the viewer looks, in shares of the sides.
@@ -209,10 +210,7 @@ impl Window {
             }),
             Origin::Memory(..) => None,
         };
-        let queue = match self.last_time.is_empty() {
-            true => self.photos.iter().filter_map(kept).collect(),
-            false => self.last_time.clone(),
-        };
+        let queue = self.last_time.iter().cloned().chain(self.photos.iter().filter_map(kept)).collect();
         Memory { queue, ..self.memory.clone() }
     }
 
@@ -263,6 +261,7 @@ impl Window {
             before: None,
             after: None,
             difference: None,
+            uncertainty: None,
             transparent: None,
             centre: pos2(0.5, 0.5),
         });
@@ -361,6 +360,21 @@ impl Window {
         board.set_paused(self.running.is_some() && !board.is_paused());
     }
 
+    /// Asks how sure the result is that is looked at.
+    pub(super) fn doubt(&mut self) {
+        let Some(opened) = self.looked.as_ref().and_then(|looked| looked.opened.clone()) else { return };
+        if self.running.is_some() {
+            return;
+        }
+        let Some(photo) = self.current_mut() else { return };
+        let (id, holes) = (photo.id, photo.holes());
+        if let Some(done) = photo.done.clone() {
+            photo.state = State::Running;
+            self.running = Some(id);
+            self.workers.order(Order::Doubt { id, opened, holes, done });
+        }
+    }
+
     /// Gives the restorer the next photo that waits.
     fn next_order(&mut self) {
         if self.running.is_some() {
@@ -438,6 +452,7 @@ impl Window {
         {
             looked.after = Some(Surface::new(Arc::new(Levels::of_image(preview))));
             looked.difference = None;
+            looked.uncertainty = None;
         }
         self.next_order();
         self.try_parts();
@@ -464,6 +479,7 @@ impl Window {
             }
             News::Restored { id, done, saved, line, rate } => self.hear_restored(id, done, saved, line, rate),
             News::Failed { id, why } => self.hear_failed(id, why),
+            News::Doubted { id, map } => self.hear_doubted(id, map),
             News::Saved { id, saved } => self.hear_saved(id, saved),
             News::Tried { id, number, parts, rate } => {
                 self.rate = rate.or(self.rate);
@@ -540,6 +556,23 @@ impl Window {
         }
         if let Some(photo) = self.photo_mut(id) {
             photo.done = Some(done).filter(|_| is_looked || photo.saved.is_none());
+        }
+    }
+
+    fn hear_doubted(&mut self, id: Id, map: Result<Arc<Levels>, Refusal>) {
+        self.running = None;
+        if let Some(photo) = self.photo_mut(id) {
+            photo.state = State::Done;
+        }
+        match map {
+            Ok(levels) => {
+                if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
+                    looked.uncertainty = Some(Surface::new(levels));
+                    self.viewer.compare = Compare::Uncertainty;
+                }
+            }
+            Err(Refusal::Stopped) => {}
+            Err(Refusal::Fault(sentence) | Refusal::NotNeeded(sentence)) => self.say(sentence),
         }
     }
 

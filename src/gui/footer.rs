@@ -1,6 +1,6 @@
 //! Starting, stopping and saving, and what the window has to say, at the bottom.
 
-use eframe::egui::{self, Align, Button, Layout, ProgressBar, Ui};
+use eframe::egui::{self, Align, Button, Layout, ProgressBar, RichText, Ui};
 
 use super::Window;
 use super::photo::State;
@@ -22,7 +22,9 @@ impl Window {
         }
         ui.horizontal(|ui| {
             let several = self.photos.len() > 1;
-            if ui.add_enabled(is_idle, Button::new(words::RESTORE)).clicked() {
+            let accent = ui.visuals().selection.bg_fill;
+            let restore = RichText::new(words::RESTORE).strong();
+            if ui.add_enabled(is_idle, Button::new(restore).fill(accent)).clicked() {
                 self.begin_current();
             }
             if several && ui.button(words::RESTORE_ALL).clicked() {
@@ -53,6 +55,10 @@ impl Window {
                 }
                 if ui.add_enabled(is_done && saved.is_none(), Button::new(words::SAVE)).clicked() {
                     self.save_current();
+                }
+                let has_map = self.looked.as_ref().is_some_and(|looked| looked.uncertainty.is_some());
+                if ui.add_enabled(is_done && !has_map && !self.is_busy(), Button::new(words::HOW_SURE)).clicked() {
+                    self.doubt();
                 }
                 self.say_progress(ui);
             });

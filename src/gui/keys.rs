@@ -56,6 +56,10 @@ static PLAIN_KEYS: &[(Key, Action)] = &[
     (Key::B, |window| window.viewer.compare = Compare::Before),
     (Key::A, |window| window.viewer.compare = Compare::After),
     (Key::X, |window| window.viewer.compare = Compare::Difference),
+    (Key::U, |window| match window.looked.as_ref().is_some_and(|looked| looked.uncertainty.is_some()) {
+        true => window.viewer.compare = Compare::Uncertainty,
+        false => window.doubt(),
+    }),
     (Key::L, |window| window.viewer.lens = !window.viewer.lens),
     (Key::F, |window| window.viewer.fit()),
     (Key::Num1, |window| window.viewer.one_to_one()),

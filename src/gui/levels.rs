@@ -51,6 +51,12 @@ impl Levels {
         })
     }
 
+    /// A map of values, so many times as bright.
+    pub fn of_map(map: &Picture, gain: f32) -> Self {
+        let bytes: Vec<u8> = map.luminance().iter().map(|value| to_byte(gain * value)).collect();
+        Self::of_image(ColorImage::from_gray([map.width(), map.height()], &bytes))
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> [usize; 2] {
         [self.levels[0].width, self.levels[0].height]

@@ -87,8 +87,8 @@ impl Window {
             ui.centered_and_justified(|ui| ui.label(words::empty()));
             return;
         };
-        let (has_after, has_difference) = (looked.after.is_some(), looked.difference.is_some());
-        self.viewer.bar(ui, has_after, has_difference);
+        let there = [&looked.after, &looked.difference, &looked.uncertainty].map(Option::is_some);
+        self.viewer.bar(ui, there);
         let id = looked.id;
         let Some(before) = &mut looked.before else {
             let failed = self.photos.iter().find(|photo| photo.id == id).map(|photo| photo.state.clone());
@@ -98,7 +98,12 @@ impl Window {
             });
             return;
         };
-        let pictures = Pictures { before, after: looked.after.as_mut(), difference: looked.difference.as_mut() };
+        let pictures = Pictures {
+            before,
+            after: looked.after.as_mut(),
+            difference: looked.difference.as_mut(),
+            uncertainty: looked.uncertainty.as_mut(),
+        };
         let seen = self.viewer.show(ui, pictures, paints);
         looked.centre = seen.centre;
         let brush = self.brush;

@@ -66,7 +66,7 @@ impl Window {
                             if name.clicked() {
                                 act = Some(Act::Look(id));
                             }
-                            let state = RichText::new(photo.state_in_words()).small();
+                            let state = RichText::new(photo.state_in_words());
                             match &photo.state {
                                 State::Failed(sentence) => {
                                     _ = ui.label(state.color(ui.visuals().error_fg_color)).on_hover_text(sentence);

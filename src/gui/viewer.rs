@@ -22,16 +22,19 @@ pub enum Compare {
     After,
     /// How they differ.
     Difference,
+    /// Where the result may be far from the truth.
+    Uncertainty,
 }
 
 impl Compare {
     /// All of them, and what they are called.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Slider, words::SLIDER),
         (Self::SideBySide, words::SIDE_BY_SIDE),
         (Self::Before, words::BEFORE),
         (Self::After, words::AFTER),
         (Self::Difference, words::DIFFERENCE),
+        (Self::Uncertainty, words::UNCERTAINTY),
     ];
 }
 
@@ -60,6 +63,8 @@ pub struct Pictures<'a> {
     pub after: Option<&'a mut Surface>,
     /// How they differ.
     pub difference: Option<&'a mut Surface>,
+    /// How far the result may be from the truth.
+    pub uncertainty: Option<&'a mut Surface>,
 }
 
 /// What happened in the viewer.
@@ -98,12 +103,13 @@ impl Viewer {
     }
 
     /// The buttons above the picture.
-    pub fn bar(&mut self, ui: &mut Ui, has_after: bool, has_difference: bool) {
+    pub fn bar(&mut self, ui: &mut Ui, [has_after, has_difference, has_uncertainty]: [bool; 3]) {
         ui.horizontal_wrapped(|ui| {
             for (compare, name) in Compare::ALL {
                 let enabled = match compare {
                     Compare::Before => true,
                     Compare::Difference => has_difference,
+                    Compare::Uncertainty => has_uncertainty,
                     _ => has_after,
                 };
                 let button = egui::Button::selectable(self.compare == compare && enabled, name);
@@ -140,6 +146,7 @@ impl Viewer {
         let compare = match self.compare {
             _ if self.holds_before || !has_after => Compare::Before,
             Compare::Difference if pictures.difference.is_none() => Compare::After,
+            Compare::Uncertainty if pictures.uncertainty.is_none() => Compare::After,
             compare => compare,
         };
         let pane = match compare {
@@ -151,14 +158,16 @@ impl Viewer {
         let place = self.place(pane, size, fitted);
         let checks = |painter: &Painter, place: Rect| checkerboard(painter, painter.clip_rect().intersect(place));
         match compare {
-            Compare::Before | Compare::After | Compare::Difference => {
+            Compare::Before | Compare::After | Compare::Difference | Compare::Uncertainty => {
                 let painter = ui.painter_at(pane);
                 checks(&painter, place);
-                match (compare, &mut pictures.after, &mut pictures.difference) {
-                    (Compare::After, Some(after), _) => after.paint(&painter, place),
-                    (Compare::Difference, _, Some(difference)) => difference.paint(&painter, place),
-                    _ => pictures.before.paint(&painter, place),
-                }
+                let shown = match compare {
+                    Compare::After => pictures.after.as_deref_mut(),
+                    Compare::Difference => pictures.difference.as_deref_mut(),
+                    Compare::Uncertainty => pictures.uncertainty.as_deref_mut(),
+                    _ => None,
+                };
+                shown.unwrap_or(&mut *pictures.before).paint(&painter, place);
             }
             Compare::SideBySide => {
                 let shift = vec2(pane.width() + 4.0, 0.0);

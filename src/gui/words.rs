@@ -51,6 +51,8 @@ pub const SIDE_BY_SIDE: &str = "Side by side";
 pub const BEFORE: &str = "Before";
 pub const AFTER: &str = "After";
 pub const DIFFERENCE: &str = "Difference";
+pub const UNCERTAINTY: &str = "Uncertainty";
+pub const HOW_SURE: &str = "How sure is it?";
 pub const LENS: &str = "Lens";
 pub const FIT: &str = "Fit";
 pub const PIXELS: &str = "1:1";
@@ -195,7 +197,7 @@ pub const KEY_TABLE: &[(&str, &str)] = &[
     ("Page Up, Page Down", "the photo before, the photo after"),
     ("Delete", "remove the photo from the list"),
     ("Space (held)", "show the photo as it was"),
-    ("S, D, B, A, X", "slider, side by side, before, after, difference"),
+    ("S, D, B, A, X, U", "slider, side by side, before, after, difference, uncertainty"),
     ("L", "lens"),
     ("F, 1, +, −", "fit, 1:1, zoom in, zoom out"),
     ("arrow keys", "pan, or move the divider when it has the focus"),

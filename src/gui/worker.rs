@@ -24,6 +24,8 @@ use crate::restore::{PriorChoice, Quality, Restorer, Source, Wish};
 
 /// Names a photo of the queue.
 pub type Id = u64;
+/// Samples that say how sure a result is.
+const SAMPLES: usize = 8;
 /// Longest side of a thumbnail, in pixels.
 const THUMBNAIL: u32 = 160;
 /// Longest side of a preview while a photo is restored.
@@ -71,6 +73,8 @@ pub enum Order {
     Restore { id: Id, photo: Photo, wish: Wish, holes: Option<Holes>, save: Option<PathBuf> },
     /// Restore a part of a photo in several ways, for a look.
     Try { id: Id, number: u64, part: Box<Picture>, wishes: Vec<Wish> },
+    /// Say how sure a result is.
+    Doubt { id: Id, opened: Arc<Opened>, holes: Option<Holes>, done: Arc<Done> },
     /// Compute elsewhere, or with another prior.
     Change(Engine),
     /// Fetch a published prior.
@@ -123,6 +127,8 @@ pub enum News {
     Saved { id: Id, saved: std::result::Result<PathBuf, String> },
     /// Parts that were tried; `None` where a wish cannot be had.
     Tried { id: Id, number: u64, parts: Vec<std::result::Result<ColorImage, String>>, rate: Option<f64> },
+    /// How sure a result is, or why that is not known.
+    Doubted { id: Id, map: std::result::Result<Arc<Levels>, Refusal> },
     /// Device and prior are ready.
     Ready { line: String },
     /// Something the user should read.
@@ -528,6 +534,11 @@ impl Bench {
                     Err(error) => News::Remark(error.sentence(&Plain)),
                 });
             }
+            Order::Doubt { id, opened, holes, done } => {
+                self.board.begin();
+                let map = guarded(|| self.doubt(&with_holes(&opened, holes.as_ref()), &done));
+                self.tell.tell(News::Doubted { id, map: map.map_err(|error| Refusal::of(&error)) });
+            }
             Order::Try { id, number, part, wishes } => self.try_part(id, number, &part, &wishes),
             Order::Restore { id, photo, wish, holes, save } => {
                 self.board.begin();
@@ -598,6 +609,15 @@ impl Bench {
             receipt.describe(job.config.sigma)
         );
         Ok((done, save, line, rate))
+    }
+
+    /// The map of a result's uncertainty, four times as bright, so that it is seen.
+    fn doubt(&mut self, opened: &Opened, done: &Done) -> Result<Arc<Levels>> {
+        let (board, ctx) = (Arc::clone(&self.board), self.tell.ctx.clone());
+        let listener = Listener::new(&board, &ctx);
+        let restorer = self.loaded()?;
+        let map = restorer.uncertainty(&opened.source, &done.restored, SAMPLES, &listener)?.map;
+        Ok(Arc::new(Levels::of_map(&map, 4.0)))
     }
 
     fn try_part(&mut self, id: Id, number: u64, part: &Picture, wishes: &[Wish]) {

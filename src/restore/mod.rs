@@ -25,6 +25,7 @@ mod request;
 mod restorer;
 mod size;
 mod source;
+mod uncertainty;
 mod wish;
 
 pub use channels::Channels;
@@ -36,6 +37,7 @@ pub use request::{Auto, Overrides, Request};
 pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};
+pub use uncertainty::{COVERED, MOST_SAMPLES, Uncertainty, check_count};
 pub use wish::Wish;
 
 pub use crate::sampler::Method;

@@ -605,6 +605,25 @@ fn results_have_the_size_that_is_asked_for() {
     }
 }
 
+/// The distance of the map covers most of the truth, and is not so large that it says nothing.
+#[test]
+fn results_say_how_far_from_the_truth_they_may_be() {
+    let desk = Desk::new();
+    desk.degraded("bad.png", "--task denoise --sigma 0.1");
+    let said = desk.succeeds("restore bad.png -o good.png --task denoise --sigma 0.1 --uncertainty 4");
+    assert!(said.contains("good.png.uncertainty.png") && said.contains("good.png.samples.png"), "{said}");
+    let read = |name: &str| Picture::read(&desk.path(name)).unwrap();
+    let (truth, good, map) = (read("sample.png"), read("good.png"), read("good.png.uncertainty.png"));
+    assert!(map.extras.gray && map.extras.deep);
+    let far = good.pixels().iter().zip(truth.pixels().iter()).map(|(a, b)| (a - b).abs());
+    let covered = far.zip(map.pixels().iter()).filter(|(far, most)| far <= most).count();
+    let share = covered as f64 / good.pixels().len() as f64;
+    let mean = map.luminance().iter().map(|&v| f64::from(v)).sum::<f64>() / map.luminance().len() as f64;
+    assert!((0.8..0.98).contains(&share) && mean < 0.1, "{share} of the truth is covered, by {mean} on average");
+    desk.fails("restore bad.png -o x.png --task denoise --uncertainty 1", &["between 2 and 64"]);
+    desk.fails("restore bad.png -o - --task denoise --uncertainty 4", &["standard output", "-o"]);
+}
+
 #[test]
 fn enlarged_photos_get_the_detail_that_interpolation_lacks() {
     let desk = Desk::new();

@@ -117,6 +117,9 @@ fn a_photo_is_dropped_diagnosed_restored_compared_and_saved() {
     let photo = Picture::read(&photo).unwrap();
     assert!(distance(&restored, &otter()) < 0.5 * distance(&photo, &otter()), "it is not restored");
     assert_eq!(Recipe::read(&Recipe::path_for(&saved)).unwrap().input.path.file_name().unwrap(), "noisy.png");
+    press(&mut window, Modifiers::NONE, Key::U);
+    until(&mut window, "Uncertainty", |window| is_enabled(window, "Uncertainty"));
+    assert!(window.query_by_label("saved").is_some(), "a look changes nothing");
     // A second result goes beside the first.
     window.get_by_label("Restore").click();
     window.step();
