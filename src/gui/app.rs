@@ -13,6 +13,8 @@ use super::dialogs::Picked;
 use super::engine::Offers;
 use super::levels::Levels;
 use super::photo::{Photo, State};
+use super::saving::{Place, Saving};
+use super::settings;
 use super::surface::Surface;
 use super::viewer::{Compare, Viewer};
 use super::words;
@@ -37,6 +39,8 @@ pub(super) enum Asked {
     Keys,
     /// Whether to close without saving.
     Close,
+    /// Whether to remove a photo whose result is not saved.
+    Remove(Id),
 }
 
 /// The photo that is looked at.
@@ -108,8 +112,10 @@ pub struct Window {
     picked: (Sender<Picked>, Receiver<Picked>),
     next: Id,
     running: Option<Id>,
+    /// Whether a prior is fetched.
+    is_fetching: bool,
     /// Photos whose result is saved as soon as it is there.
-    saving: Vec<(Id, PathBuf)>,
+    saving: Vec<(Id, Saving)>,
     /// Seconds for an evaluation of a pixel.
     rate: Option<f64>,
     /// Masks of the last time, until their photos were read.
@@ -141,6 +147,7 @@ impl Window {
             picked: mpsc::channel(),
             next: 0,
             running: None,
+            is_fetching: false,
             saving: Vec::new(),
             rate: None,
             masks: Vec::new(),
@@ -289,6 +296,14 @@ impl Window {
         }
     }
 
+    /// Takes a photo off the list; asks first where a result would be lost.
+    pub(super) fn remove_asked(&mut self, id: Id) {
+        match self.photo(id).is_some_and(Photo::is_unsaved) {
+            true => self.asked = Some(Asked::Remove(id)),
+            false => self.remove(id),
+        }
+    }
+
     /// Takes a photo off the list.
     pub(super) fn remove(&mut self, id: Id) {
         if self.running == Some(id) {
@@ -310,6 +325,10 @@ impl Window {
         let Some(Looked { id, opened: Some(opened), .. }) = &self.looked else { return };
         let (id, opened) = (*id, Arc::clone(opened));
         let Some(photo) = self.photo_mut(id) else { return };
+        // What was said of another wish.
+        if matches!(photo.state, State::Failed(_) | State::Clean(_)) {
+            photo.rest();
+        }
         let (wish, holes) = (Box::new(photo.wish.clone()), photo.holes());
         self.workers.ask(Question::Plan { id, opened, wish, holes });
     }
@@ -319,39 +338,40 @@ impl Window {
         self.rate.map(|rate| rate * work)
     }
 
-    /// Lets a photo wait for its turn; its result is saved at once if a place is given.
-    pub(super) fn begin(&mut self, id: Id, save: Option<PathBuf>) {
+    /// Lets a photo wait for its turn; its result is saved at once beside the photo if that is asked for.
+    pub(super) fn begin(&mut self, id: Id, saves: bool) {
+        let drops_metadata = self.memory.drops_metadata;
         if let Some(photo) = self.photo_mut(id)
-            && photo.is_idle()
+            && (photo.is_idle() || photo.state == State::Reading)
         {
             photo.state = State::Waiting;
+            let saving = Saving { place: Place::beside(&photo.origin), drops_metadata };
             self.saving.retain(|(other, _)| *other != id);
-            self.saving.extend(save.map(|place| (id, place)));
+            self.saving.extend(saves.then_some((id, saving)));
         }
         self.next_order();
     }
 
     /// Restores every photo that has no result, each saved beside its photo.
     pub(super) fn begin_all(&mut self) {
-        let wanted: Vec<(Id, PathBuf)> = self
-            .photos
-            .iter()
-            .filter(|photo| photo.is_idle() && photo.done.is_none() && photo.saved.is_none())
-            .map(|photo| (photo.id, photo.free_output()))
-            .collect();
-        wanted.into_iter().for_each(|(id, place)| self.begin(id, Some(place)));
+        let is_wanted = |photo: &&Photo| {
+            let waits = photo.is_idle() || photo.state == State::Reading;
+            waits && photo.done.is_none() && photo.saved.is_none()
+        };
+        let wanted: Vec<Id> = self.photos.iter().filter(is_wanted).map(|photo| photo.id).collect();
+        wanted.into_iter().for_each(|id| self.begin(id, true));
     }
 
     /// Whether a photo is being restored, or waits.
     pub(super) fn is_busy(&self) -> bool {
-        self.running.is_some()
+        self.running.is_some() || self.is_fetching
     }
 
     /// Stops what runs, and takes back what waits.
     pub(super) fn stop(&mut self) {
         self.workers.board.stop();
         let waiting = self.photos.iter_mut().filter(|photo| photo.state == State::Waiting);
-        waiting.for_each(|photo| photo.state = State::Ready);
+        waiting.for_each(Photo::rest);
     }
 
     /// Pauses, or goes on.
@@ -363,7 +383,7 @@ impl Window {
     /// Asks how sure the result is that is looked at.
     pub(super) fn doubt(&mut self) {
         let Some(opened) = self.looked.as_ref().and_then(|looked| looked.opened.clone()) else { return };
-        if self.running.is_some() {
+        if self.is_busy() {
             return;
         }
         let Some(photo) = self.current_mut() else { return };
@@ -371,29 +391,37 @@ impl Window {
         if let Some(done) = photo.done.clone() {
             photo.state = State::Running;
             self.running = Some(id);
+            self.workers.board.allow();
             self.workers.order(Order::Doubt { id, opened, holes, done });
+        }
+    }
+
+    /// Fetches a published prior.
+    pub(super) fn fetch(&mut self, name: &str) {
+        if !self.is_busy() {
+            self.is_fetching = true;
+            self.workers.board.allow();
+            self.workers.order(Order::Fetch(name.to_owned()));
         }
     }
 
     /// Gives the restorer the next photo that waits.
     fn next_order(&mut self) {
-        if self.running.is_some() {
+        if self.is_busy() {
             return;
         }
         let Some(photo) = self.photos.iter_mut().find(|photo| photo.state == State::Waiting) else { return };
-        let (id, wish, holes) = (photo.id, photo.wish.clone(), photo.holes());
+        let (id, wish, holes) = (photo.id, Box::new(photo.wish.clone()), photo.holes());
         let looked = self.looked.as_ref().filter(|looked| looked.id == id);
         let photo = match looked.and_then(|looked| looked.opened.clone()) {
             Some(opened) => worker::Photo::Opened(opened),
             None => worker::Photo::At(photo.origin.clone()),
         };
-        // Where it was free when it was asked for, another program may have written.
-        let save = self.saving.iter().find(|(other, _)| *other == id).map(|(_, place)| place.clone());
-        let save = save.map(|place| match place.exists() {
-            true => self.photo(id).map_or(place, Photo::free_output),
-            false => place,
-        });
+        let save = self.saving.iter().find(|(other, _)| *other == id).map(|(_, saving)| saving.clone());
         self.running = Some(id);
+        // A look that makes way is taken again.
+        self.tried.wanted = None;
+        self.workers.board.allow();
         self.workers.order(Order::Restore { id, photo, wish, holes, save });
     }
 
@@ -406,21 +434,17 @@ impl Window {
     }
 
     /// Saves the result of a photo.
-    pub(super) fn save(&mut self, id: Id, place: PathBuf) {
-        let drops_metadata = self.memory.drops_metadata;
+    pub(super) fn save(&mut self, id: Id, place: Place) {
+        let saving = Saving { place, drops_metadata: self.memory.drops_metadata };
         if let Some(done) = self.photo(id).and_then(|photo| photo.done.clone()) {
-            self.workers.ask(Question::Save { id, done, place, drops_metadata });
+            self.workers.ask(Question::Save { id, done, saving });
         }
     }
 
     /// Saves every result that is not saved, beside its photo.
     pub(super) fn save_all(&mut self) {
-        let unsaved: Vec<(Id, PathBuf)> = self
-            .photos
-            .iter()
-            .filter(|photo| photo.is_unsaved())
-            .map(|photo| (photo.id, photo.free_output()))
-            .collect();
+        let unsaved = self.photos.iter().filter(|photo| photo.is_unsaved());
+        let unsaved: Vec<(Id, Place)> = unsaved.map(|photo| (photo.id, Place::beside(&photo.origin))).collect();
         unsaved.into_iter().for_each(|(id, place)| self.save(id, place));
     }
 
@@ -439,7 +463,7 @@ impl Window {
             match picked {
                 Picked::Photos(paths) => self.add(paths),
                 Picked::Pasted(bytes) => self.add_pasted(bytes),
-                Picked::Output(id, place) => self.save(id, place),
+                Picked::Output(id, place) => self.save(id, Place::At(place)),
                 Picked::Mask(id, path, mask) => self.take_mask(id, &path, &mask),
                 Picked::MaskOutput(id, place) => self.save_mask(id, place),
                 Picked::Sentence(sentence) => self.say(sentence),
@@ -480,7 +504,11 @@ impl Window {
             News::Restored { id, done, saved, line, rate } => self.hear_restored(id, done, saved, line, rate),
             News::Failed { id, why } => self.hear_failed(id, why),
             News::Doubted { id, map } => self.hear_doubted(id, map),
-            News::Saved { id, saved } => self.hear_saved(id, saved),
+            News::Saved { id, done, saved } => self.hear_saved(id, &done, saved),
+            News::OnCpu(sentence) => {
+                self.memory.device = Some("cpu".into());
+                self.say(words::on_cpu(&sentence));
+            }
             News::Tried { id, number, parts, rate } => {
                 self.rate = rate.or(self.rate);
                 let is_wanted = number == self.tried.number && self.looked.as_ref().is_some_and(|l| l.id == id);
@@ -491,10 +519,17 @@ impl Window {
             }
             News::Ready { line } => self.engine_line = line,
             News::Remark(message) => self.say(message),
-            News::Fetched(name) => {
-                self.memory.model = Some(name);
-                self.offers = None;
-                self.change_engine();
+            News::Fetched(fetched) => {
+                self.is_fetching = false;
+                match fetched {
+                    Ok(name) => {
+                        self.memory.model = Some(name);
+                        self.offers = None;
+                        self.change_engine();
+                    }
+                    Err(Refusal::Stopped) => {}
+                    Err(Refusal::Fault(sentence) | Refusal::NotNeeded(sentence)) => self.say(sentence),
+                }
             }
         }
     }
@@ -510,8 +545,10 @@ impl Window {
                 return;
             }
         };
-        if photo.state == State::Reading {
-            photo.state = if photo.saved.is_some() { State::Done } else { State::Ready };
+        // A file may be whole again.
+        let was_unreadable = matches!(photo.state, State::Failed(_)) && photo.size.is_none();
+        if photo.state == State::Reading || was_unreadable {
+            photo.rest();
         }
         photo.thumbnail = Some(ctx.load_texture("thumbnail", read.thumbnail, TextureOptions::LINEAR));
         photo.size = Some(read.size);
@@ -562,7 +599,7 @@ impl Window {
     fn hear_doubted(&mut self, id: Id, map: Result<Arc<Levels>, Refusal>) {
         self.running = None;
         if let Some(photo) = self.photo_mut(id) {
-            photo.state = State::Done;
+            photo.rest();
         }
         match map {
             Ok(levels) => {
@@ -576,10 +613,13 @@ impl Window {
         }
     }
 
-    fn hear_saved(&mut self, id: Id, saved: Result<PathBuf, String>) {
+    fn hear_saved(&mut self, id: Id, done: &Arc<Done>, saved: Result<PathBuf, String>) {
         match saved {
             Ok(place) => {
-                if let Some(photo) = self.photo_mut(id) {
+                // Another result may be there by now.
+                if let Some(photo) = self.photo_mut(id)
+                    && photo.done.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, done))
+                {
                     photo.saved = Some(place);
                 }
             }
@@ -597,21 +637,27 @@ impl Window {
     fn hear_failed(&mut self, id: Id, why: Refusal) {
         self.running = None;
         self.saving.retain(|(other, _)| *other != id);
-        if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
+        let looked = self.looked.as_mut().filter(|looked| looked.id == id);
+        let before = looked.and_then(|looked| {
+            // The preview; an older result is shown again.
             looked.after = None;
-        }
+            looked.opened.clone()
+        });
         let Some(photo) = self.photo_mut(id) else { return };
+        let older = photo.done.clone().map(Shown::Done).or(photo.saved.clone().map(Shown::File));
         let name = photo.name();
-        photo.state = match why {
-            Refusal::Stopped if photo.done.is_some() => State::Done,
-            Refusal::Stopped => State::Ready,
-            Refusal::NotNeeded(sentence) => State::Clean(sentence),
+        photo.rest();
+        match why {
+            Refusal::Stopped => {}
+            Refusal::NotNeeded(sentence) => photo.state = State::Clean(sentence),
             Refusal::Fault(sentence) => {
                 photo.state = State::Failed(sentence.clone());
                 self.say(if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") });
-                return;
             }
-        };
+        }
+        if let (Some(before), Some(result)) = (before, older) {
+            self.workers.ask(Question::Show { id, before: Some(before), result });
+        }
     }
 
     /// What is tried on a part: what was found on the whole photo, where nothing was asked for.
@@ -654,6 +700,13 @@ impl Window {
             ((share * side as f32 - part as f32 / 2.0).clamp(0.0, (side - part) as f32) as u32) / 16 * 16
         };
         let at = [corner(centre.x, width, size[0]), corner(centre.y, height, size[1])];
+        let middle = photo.canvas.as_ref().and_then(Canvas::middle);
+        let at = match (&holes, middle) {
+            (Some(holes), Some([x, y])) if !has_hole(holes, width, at, size) => {
+                [corner(x as f32 / width as f32, width, size[0]), corner(y as f32 / height as f32, height, size[1])]
+            }
+            _ => at,
+        };
         let marks = holes.as_ref().map_or(0, |holes| Arc::as_ptr(holes) as *const u8 as usize);
         let wanted = (id, wish.clone(), marks, at);
         if self.tried.wanted.as_ref() != Some(&wanted) {
@@ -695,7 +748,10 @@ impl Window {
         let Some(photo) = self.photo_mut(id) else { return };
         let Some(size) = photo.size else { return };
         if [mask.width(), mask.height()] == size {
-            photo.canvas.get_or_insert_with(|| Canvas::new(size)).replace(Canvas::marks_of(mask));
+            let canvas = photo.canvas.get_or_insert_with(|| Canvas::new(size));
+            canvas.replace(Canvas::marks_of(mask));
+            let has_holes = canvas.holes().is_some();
+            settings::fill(&mut photo.wish, has_holes);
             self.wish_changed();
         } else {
             self.say(words::other_size(path, [mask.width(), mask.height()], size));
@@ -715,4 +771,12 @@ impl Window {
         let Some(done) = self.current().and_then(|photo| photo.done.clone()) else { return };
         self.ctx.copy_image(super::levels::color_image(&done.restored.picture));
     }
+}
+
+/// Whether a part of a photo of that width has a hole.
+fn has_hole(holes: &[bool], width: u32, [left, top]: [u32; 2], [columns, rows]: [u32; 2]) -> bool {
+    (top..top + rows).any(|y| {
+        let start = (y * width + left) as usize;
+        holes[start..start + columns as usize].contains(&true)
+    })
 }

@@ -32,7 +32,15 @@ pub struct Canvas {
     stroke: Option<(Vec<u8>, Area)>,
     texture: Option<TextureHandle>,
     dirty: Option<Area>,
+    known: Option<Known>,
+}
+
+/// What follows from the marks.
+struct Known {
     holes: Option<Holes>,
+    mask: Option<Mask>,
+    /// A hole that has as many before it as after it.
+    middle: Option<[usize; 2]>,
 }
 
 /// Marks of a rectangle, as they were.
@@ -70,24 +78,34 @@ impl Canvas {
             stroke: None,
             texture: None,
             dirty: Some([0, 0, width, height]),
-            holes: None,
+            known: None,
         }
     }
 
     /// The holes, if there are any.
     pub fn holes(&mut self) -> Option<Holes> {
-        if self.holes.is_none() {
+        if self.known.is_none() {
             let holes: Vec<bool> = self.marks.iter().map(|&mark| mark >= MARKED).collect();
-            self.holes = Some(Arc::new(holes));
+            let count = holes.iter().filter(|hole| **hole).count();
+            let middle = holes.iter().enumerate().filter(|(_, hole)| **hole).nth(count / 2).map(|(i, _)| i);
+            let mask = (count > 0).then(|| Mask::from_fn(self.height, self.width, |y, x| !holes[y * self.width + x]));
+            self.known = Some(Known {
+                mask,
+                middle: middle.map(|i| [i % self.width, i / self.width]),
+                holes: (count > 0).then(|| Arc::new(holes)),
+            });
         }
-        self.holes.clone().filter(|holes| holes.contains(&true))
+        self.known.as_ref()?.holes.clone()
     }
 
-    /// The same as a mask, if there are any.
+    /// The same as a mask, as far as it is known.
     pub fn mask(&self) -> Option<Mask> {
-        let is_hole = |y: usize, x: usize| self.marks[y * self.width + x] >= MARKED;
-        let any = self.marks.iter().any(|&mark| mark >= MARKED);
-        any.then(|| Mask::from_fn(self.height, self.width, |y, x| !is_hole(y, x)))
+        self.known.as_ref()?.mask.clone()
+    }
+
+    /// A hole in the middle of the holes, as far as it is known.
+    pub fn middle(&self) -> Option<[usize; 2]> {
+        self.known.as_ref()?.middle
     }
 
     /// Paints from one place to another, in pixels of the photo.
@@ -122,12 +140,13 @@ impl Canvas {
     pub fn end_stroke(&mut self) {
         if let Some((before, area)) = self.stroke.take() {
             self.push(Patch { area, marks: cut(&before, self.width, area) });
-            self.holes = None;
+            self.known = None;
         }
     }
 
     /// Replaces everything, such as by the marks of a file or by nothing.
     pub fn replace(&mut self, marks: Vec<u8>) {
+        self.end_stroke();
         if marks.len() == self.marks.len() {
             let area = [0, 0, self.width, self.height];
             let before = std::mem::replace(&mut self.marks, marks);
@@ -146,6 +165,7 @@ impl Canvas {
 
     /// Takes the last stroke back.
     pub fn undo(&mut self) {
+        self.end_stroke();
         if let Some(patch) = self.undo.pop() {
             let back = self.swap(patch);
             self.redo.push(back);
@@ -154,6 +174,7 @@ impl Canvas {
 
     /// Puts the stroke that was taken back on again.
     pub fn redo(&mut self) {
+        self.end_stroke();
         if let Some(patch) = self.redo.pop() {
             let back = self.swap(patch);
             self.undo.push(back);
@@ -182,7 +203,7 @@ impl Canvas {
     fn changed(&mut self, area: Area) {
         // A stroke counts when it ends.
         if self.stroke.is_none() {
-            self.holes = None;
+            self.known = None;
         }
         self.dirty = Some(self.dirty.map_or(area, |dirty| joined(dirty, area)));
     }

@@ -6,9 +6,9 @@ use std::thread;
 use rfd::{AsyncFileDialog, FileHandle};
 
 use super::Window;
+use super::saving::Place;
 use super::words;
 use super::worker::Id;
-use crate::error::Result;
 use crate::picture::{self, Picture};
 
 /// What was chosen in a dialog.
@@ -43,10 +43,12 @@ impl Window {
     /// Looks for the pictures in a folder and below.
     pub(super) fn search(&self, folder: PathBuf) {
         self.wait_for(async move {
-            match picture::pictures_below(&folder).collect::<Result<Vec<PathBuf>>>() {
-                Ok(found) if found.is_empty() => Picked::Sentence(words::no_pictures(&folder)),
-                Ok(found) => Picked::Photos(found),
-                Err(error) => Picked::Sentence(error.sentence(&words::Plain)),
+            // What can be read is taken, whatever else is there.
+            let (found, failed): (Vec<_>, Vec<_>) = picture::pictures_below(&folder).partition(Result::is_ok);
+            match failed.into_iter().find_map(Result::err) {
+                Some(error) if found.is_empty() => Picked::Sentence(error.sentence(&words::Plain)),
+                None if found.is_empty() => Picked::Sentence(words::no_pictures(&folder)),
+                _ => Picked::Photos(found.into_iter().flatten().collect()),
             }
         });
     }
@@ -74,8 +76,8 @@ impl Window {
     /// Asks where the result of the photo that is looked at goes.
     pub(super) fn ask_for_output(&self) {
         let Some(photo) = self.current().filter(|photo| photo.done.is_some()) else { return };
-        let (id, place) = (photo.id, photo.free_output());
-        let chosen = Self::saving(&place).set_title(words::SAVE_AS).save_file();
+        let (id, place) = (photo.id, Place::beside(&photo.origin));
+        let chosen = Self::saving(place.name()).set_title(words::SAVE_AS).save_file();
         self.wait_for(async move { named(chosen.await, |path| Picked::Output(id, path)) });
     }
 

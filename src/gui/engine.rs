@@ -7,7 +7,6 @@ use eframe::egui::{Button, Checkbox, ComboBox, Ui};
 
 use super::Window;
 use super::words;
-use super::worker::Order;
 use crate::device;
 use crate::model::{EMBEDDED, Known, ModelFolder, Subject, catalog};
 
@@ -93,7 +92,7 @@ impl Window {
             ui.horizontal_wrapped(|ui| {
                 let fetch = Button::new(format!("{} {name}", words::FETCH)).small();
                 if ui.add_enabled(!self.is_busy(), fetch).clicked() {
-                    self.workers.order(Order::Fetch(name.clone()));
+                    self.fetch(name);
                 }
                 ui.weak(format!("{title}; {megabytes} MB; licence: {licence}"));
             });

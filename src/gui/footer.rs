@@ -122,8 +122,9 @@ impl Window {
                 let unsaved = self.photos.iter().filter(|photo| photo.is_unsaved()).count();
                 ui.heading(words::unsaved(unsaved));
                 ui.horizontal(|ui| {
-                    let saves = ui.button(words::QUIT_SAVED).clicked();
+                    let saves = unsaved > 0 && ui.button(words::QUIT_SAVED).clicked();
                     if saves {
+                        self.stop();
                         // What cannot be saved is said, and the window stays.
                         self.closes_when_saved = true;
                         self.save_all();
@@ -133,6 +134,18 @@ impl Window {
                         ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
                     }
                     if ui.button(words::STAY).clicked() || saves {
+                        ui.close();
+                    }
+                });
+            }
+            Asked::Remove(id) => {
+                ui.heading(words::UNSAVED);
+                ui.horizontal(|ui| {
+                    if ui.button(words::REMOVE_ANYWAY).clicked() {
+                        self.remove(id);
+                        ui.close();
+                    }
+                    if ui.button(words::KEEP).clicked() {
                         ui.close();
                     }
                 });

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers, Popup};
 use image::{DynamicImage, RgbaImage};
 
 use super::Window;
 use super::app::Asked;
 use super::dialogs::Picked;
+use super::saving::Place;
 use super::viewer::Compare;
 use super::words;
 use crate::picture::Picture;
@@ -29,16 +30,16 @@ static SHORTCUTS: &[(Modifiers, Key, Action)] = &[
     (CTRL, Key::Enter, Window::begin_current),
     (CTRL_SHIFT, Key::S, |window| window.ask_for_output()),
     (CTRL, Key::S, Window::save_current),
-    (CTRL_SHIFT, Key::Z, Window::redo_stroke),
-    (CTRL, Key::Y, Window::redo_stroke),
-    (CTRL, Key::Z, Window::undo_stroke),
     (Modifiers::NONE, Key::F1, |window| {
         window.asked = if window.asked == Some(Asked::Keys) { None } else { Some(Asked::Keys) };
     }),
-    (Modifiers::NONE, Key::Escape, |window| match window.asked {
-        Some(_) => window.asked = None,
-        None => window.stop(),
-    }),
+];
+
+/// Shortcuts that work where no text is typed: there they are of the text.
+static EDITS: &[(Modifiers, Key, Action)] = &[
+    (CTRL_SHIFT, Key::Z, Window::redo_stroke),
+    (CTRL, Key::Y, Window::redo_stroke),
+    (CTRL, Key::Z, Window::undo_stroke),
 ];
 
 /// Keys that work where no text is typed.
@@ -48,7 +49,7 @@ static PLAIN_KEYS: &[(Key, Action)] = &[
     (Key::PageDown, |window| window.look_beside(1)),
     (Key::Delete, |window| {
         if let Some(id) = window.current().map(|photo| photo.id) {
-            window.remove(id);
+            window.remove_asked(id);
         }
     }),
     (Key::S, |window| window.viewer.compare = Compare::Slider),
@@ -63,9 +64,9 @@ static PLAIN_KEYS: &[(Key, Action)] = &[
     (Key::L, |window| window.viewer.lens = !window.viewer.lens),
     (Key::F, |window| window.viewer.fit()),
     (Key::Num1, |window| window.viewer.one_to_one()),
-    (Key::Plus, |window| window.viewer.zoom_by(true, 0.5)),
-    (Key::Equals, |window| window.viewer.zoom_by(true, 0.5)),
-    (Key::Minus, |window| window.viewer.zoom_by(false, 0.5)),
+    (Key::Plus, |window| window.viewer.zoom_by(true)),
+    (Key::Equals, |window| window.viewer.zoom_by(true)),
+    (Key::Minus, |window| window.viewer.zoom_by(false)),
     (Key::OpenBracket, |window| window.brush.radius = (window.brush.radius / 1.25).max(*RADII.start())),
     (Key::CloseBracket, |window| window.brush.radius = (window.brush.radius * 1.25).min(*RADII.end())),
     (Key::E, |window| window.brush.erases = !window.brush.erases),
@@ -79,17 +80,24 @@ impl Window {
                 action(self);
             }
         }
-        if ctx.egui_wants_keyboard_input() || self.asked.is_some() {
+        self.viewer.holds_before = false;
+        self.hear_escape(ctx);
+        if ctx.text_edit_focused() || self.asked.is_some() || Popup::is_any_open(ctx) {
             return;
+        }
+        for (modifiers, key, action) in EDITS {
+            if ctx.input_mut(|input| input.consume_shortcut(&KeyboardShortcut::new(*modifiers, *key))) {
+                action(self);
+            }
         }
         let (copies, pasted) = ctx.input(|input| {
             let copies = input.events.iter().any(|event| matches!(event, Event::Copy));
             let pasted = input.events.iter().find_map(|event| match event {
                 Event::Paste(text) => Some(Some(text.clone())),
+                Event::PasteImage(_) => Some(None),
                 _ => None,
             });
-            let asked = pasted.or_else(|| (input.modifiers.command && input.key_pressed(Key::V)).then_some(None));
-            (copies, asked)
+            (copies, pasted)
         });
         if copies {
             self.copy();
@@ -103,7 +111,22 @@ impl Window {
                 action(self);
             }
         }
-        self.viewer.holds_before = ctx.input(|input| input.key_down(Key::Space));
+        // Where a control has the focus, the key is its own.
+        let is_free = ctx.memory(|memory| memory.focused().is_none());
+        self.viewer.holds_before = is_free && ctx.input(|input| input.key_down(Key::Space));
+    }
+
+    /// Escape closes what is open, leaves what has the focus, or stops the work, in that order.
+    fn hear_escape(&mut self, ctx: &Context) {
+        let is_taken = Popup::is_any_open(ctx) || ctx.memory(|memory| memory.focused().is_some());
+        if !ctx.input(|input| input.key_pressed(Key::Escape)) {
+            return;
+        }
+        match self.asked {
+            Some(_) => self.asked = None,
+            None if is_taken => {}
+            None => self.stop(),
+        }
     }
 
     /// Adds what is on the clipboard: a picture, or names of files.
@@ -122,13 +145,14 @@ impl Window {
     /// Restores the photo that is looked at.
     pub(super) fn begin_current(&mut self) {
         if let Some(id) = self.current().map(|photo| photo.id) {
-            self.begin(id, None);
+            self.begin(id, false);
         }
     }
 
     /// Saves the result of the photo that is looked at, beside it.
     pub(super) fn save_current(&mut self) {
-        if let Some((id, place)) = self.current().map(|photo| (photo.id, photo.free_output())) {
+        let unsaved = self.current().filter(|photo| photo.is_unsaved());
+        if let Some((id, place)) = unsaved.map(|photo| (photo.id, Place::beside(&photo.origin))) {
             self.save(id, place);
         }
     }

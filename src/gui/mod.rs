@@ -18,6 +18,7 @@ mod keys;
 mod levels;
 mod panel;
 mod photo;
+mod saving;
 mod settings;
 mod shelf;
 mod surface;
@@ -112,7 +113,7 @@ impl Window {
             photo.canvas.get_or_insert_with(|| Canvas::new(size)).paint(from, to, brush);
         }
         if let Some(canvas) = photo.canvas.as_mut().filter(|_| paints.is_some()) {
-            canvas.show(ui.ctx(), &ui.painter_at(ui.min_rect()), seen.place);
+            canvas.show(ui.ctx(), &ui.painter_at(seen.marked), seen.place);
             if seen.ended {
                 canvas.end_stroke();
                 self.painted();
@@ -137,7 +138,8 @@ impl Window {
     /// Asks before results are lost.
     fn hear_close(&mut self, ctx: &egui::Context) {
         let is_closing = ctx.input(|input| input.viewport().close_requested());
-        if is_closing && !self.may_close && self.photos.iter().any(photo::Photo::is_unsaved) {
+        let would_lose = self.is_busy() || self.photos.iter().any(photo::Photo::is_unsaved);
+        if is_closing && !self.may_close && would_lose {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.asked = Some(Asked::Close);
         }

@@ -106,6 +106,16 @@ impl Window {
     fn preferences(&mut self, ui: &mut Ui) {
         ui.separator();
         let parts = std::mem::take(&mut self.tried.parts);
+        if let Some(photo) = self.current().filter(|photo| photo.wish.overrides.method.is_some()) {
+            match parts.first() {
+                Some(Ok(part)) => {
+                    let image = Image::new((part.id(), part.size_vec2())).alt_text(photo.name());
+                    ui.add(image.fit_to_exact_size(vec2(160.0, 160.0)));
+                }
+                Some(Err(sentence)) => _ = ui.weak(sentence),
+                None => {}
+            }
+        }
         if let Some(photo) = self.current_mut().filter(|photo| photo.wish.overrides.method.is_none()) {
             ui.label(words::PREFER);
             let dial = [(Preference::Fidelity, words::FIDELITY), (Preference::Naturalness, words::NATURALNESS)];
@@ -117,10 +127,12 @@ impl Window {
                     match parts.get(i) {
                         Some(Ok(part)) => {
                             let side = ui.available_width().min(160.0);
-                            let image = Image::new((part.id(), part.size_vec2())).fit_to_exact_size(vec2(side, side));
+                            let image = Image::new((part.id(), part.size_vec2()))
+                                .fit_to_exact_size(vec2(side, side))
+                                .alt_text(name);
                             is_clicked |= ui.add(Button::image(image).frame(false)).on_hover_text(name).clicked();
                         }
-                        Some(Err(sentence)) => _ = ui.small(sentence),
+                        Some(Err(sentence)) => _ = ui.weak(sentence),
                         None => {}
                     }
                     if is_clicked {
@@ -139,6 +151,7 @@ impl Window {
         let Some(photo) = self.current_mut() else { return };
         let [width, height] = photo.size.unwrap_or([1, 1]);
         let wish = &mut photo.wish;
+        let before = wish.size;
         ui.horizontal_wrapped(|ui| {
             let label = ui.label(words::SIZE);
             let shown = match wish.size {
@@ -169,6 +182,9 @@ impl Window {
                 ui.add(DragValue::new(side).range(1..=60_000).suffix(" px")).labelled_by(label.id);
             }
         });
+        if wish.size != before {
+            settings::resize(wish);
+        }
         let plan = photo.plan.clone();
         if let Some(Ok(plan)) = plan {
             ui.label(words::plan([width, height], plan.size, self.seconds_of(plan.work)));

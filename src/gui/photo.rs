@@ -114,6 +114,12 @@ impl Photo {
         self.done.is_some() && self.saved.is_none()
     }
 
+    /// What it is when nothing is done to it.
+    pub fn rest(&mut self) {
+        let has_result = self.done.is_some() || self.saved.is_some();
+        self.state = if has_result { State::Done } else { State::Ready };
+    }
+
     /// Whether it is neither being read nor waiting nor being restored.
     pub fn is_idle(&self) -> bool {
         !matches!(self.state, State::Reading | State::Waiting | State::Running)
@@ -123,19 +129,6 @@ impl Photo {
     pub fn holes(&mut self) -> Option<Holes> {
         let is_asked = self.wish.tasks.iter().any(|task| task == FILL);
         self.canvas.as_mut().filter(|_| is_asked)?.holes()
-    }
-
-    /// A name beside it that no file has.
-    pub fn free_output(&self) -> PathBuf {
-        let folder = match &self.origin {
-            Origin::File(path) => path.parent().map(Path::to_path_buf).unwrap_or_default(),
-            Origin::Memory(..) => std::env::current_dir().unwrap_or_default(),
-        };
-        let stem = self.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let named = |end: String| folder.join(format!("{stem}-restored{end}.png"));
-        let numbered = (2..).map(|number| named(format!("-{number}")));
-        let mut free = std::iter::once(named(String::new())).chain(numbered).filter(|path| !path.exists());
-        free.next().unwrap_or_else(|| named(String::new()))
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Preset {
 
 /// What can be chosen; the first finds out by itself.
 pub static PRESETS: &[Preset] = &[
-    Preset { name: "Find out", help: "does what is found below", tasks: &[], values: &[] },
+    Preset { name: "Find out", help: "does what is found above", tasks: &[], values: &[] },
     Preset { name: "Noisy", help: "grainy, from little light", tasks: &["denoise"], values: &[] },
     Preset { name: "Blurred", help: "out of focus", tasks: &["deblur"], values: &[("kernel", "gauss:1.6")] },
     Preset {
@@ -67,6 +67,16 @@ impl Preset {
         wish.values = self.values.iter().fold(Values::default(), |values, (name, value)| values.with(name, value));
         wish.enlarged = None;
         wish.force = false;
+    }
+}
+
+/// Lets super-resolution reach the size that is asked for by itself, where one is.
+pub fn resize(wish: &mut Wish) {
+    if wish.tasks.iter().any(|task| task == "sr") {
+        match wish.size {
+            Some(_) => wish.values.remove("scale"),
+            None => wish.values.insert("scale", "2"),
+        }
     }
 }
 
@@ -161,7 +171,7 @@ fn number(ui: &mut Ui, name: &str, given: &mut Option<f64>, usual: f64, range: s
     let mut changed = false;
     ui.horizontal(|ui| {
         let mut is_given = given.is_some();
-        if ui.checkbox(&mut is_given, "").on_hover_text(format!("{name}: set it by hand")).changed() {
+        if ui.checkbox(&mut is_given, "").labelled_by(label.id).on_hover_text(words::BY_HAND).changed() {
             *given = is_given.then_some(usual);
             changed = true;
         }
@@ -238,7 +248,10 @@ pub fn kernel(ui: &mut Ui, wish: &mut Wish) -> bool {
     let Some(kernel) = wish.values.get("kernel").map(str::to_owned) else { return false };
     if let Some(width) = kernel.strip_prefix("gauss:").and_then(|width| width.parse::<f64>().ok()) {
         let mut width = width;
-        let slider = egui::Slider::new(&mut width, 0.5..=8.0).text("width of the blur").max_decimals(2);
+        let slider = egui::Slider::new(&mut width, 0.5..=12.0)
+            .clamping(egui::SliderClamping::Edits)
+            .text("width of the blur")
+            .max_decimals(2);
         let changed = ui.add(slider).changed();
         if changed {
             wish.values.insert("kernel", format!("gauss:{width:.2}"));
@@ -262,6 +275,8 @@ pub fn kernel(ui: &mut Ui, wish: &mut Wish) -> bool {
 fn shake(ui: &mut Ui, length: f64, angle: f64) -> Option<(f64, f64)> {
     const SIDE: f32 = 120.0;
     const LONGEST: f64 = 60.0;
+    /// Longer ones than the pad has place for are typed.
+    const FARTHEST: f64 = 500.0;
     let mut changed = None;
     ui.horizontal(|ui| {
         let (rect, response) = ui.allocate_exact_size(vec2(SIDE, SIDE), Sense::click_and_drag());
@@ -287,7 +302,7 @@ fn shake(ui: &mut Ui, length: f64, angle: f64) -> Option<(f64, f64)> {
             let names = ["length", "angle"].map(|name| name.to_owned());
             let label = ui.label(&names[0]);
             let one =
-                ui.add(DragValue::new(&mut long).range(1.0..=LONGEST).speed(0.2).suffix(" px")).labelled_by(label.id);
+                ui.add(DragValue::new(&mut long).range(1.0..=FARTHEST).speed(0.2).suffix(" px")).labelled_by(label.id);
             let label = ui.label(&names[1]);
             let two =
                 ui.add(DragValue::new(&mut turned).range(0.0..=180.0).speed(1.0).suffix("°")).labelled_by(label.id);

@@ -53,6 +53,7 @@ impl Window {
                             Some(texture) => {
                                 let image = Image::new((texture.id(), texture.size_vec2()))
                                     .fit_to_exact_size(vec2(48.0, 40.0))
+                                    .alt_text(photo.name())
                                     .sense(Sense::click());
                                 if ui.add(image).clicked() {
                                     act = Some(Act::Look(id));
@@ -95,9 +96,9 @@ impl Window {
         });
         match act {
             Some(Act::Look(id)) => self.look_at(id),
-            Some(Act::Remove(id)) => self.remove(id),
+            Some(Act::Remove(id)) => self.remove_asked(id),
             Some(Act::Move(id, by)) => self.move_by(id, by),
-            Some(Act::Retry(id)) => self.begin(id, None),
+            Some(Act::Retry(id)) => self.begin(id, false),
             None => {}
         }
     }
@@ -113,7 +114,7 @@ impl Window {
                 self.move_by(id, 1);
             }
             if ui.button(words::REMOVE).clicked() {
-                self.remove(id);
+                self.remove_asked(id);
             }
         });
     }

@@ -1,8 +1,8 @@
 //! The photo and its result: compared, zoomed, panned, under a lens.
 
 use eframe::egui::{
-    self, Align2, Color32, CursorIcon, FontId, Key, Painter, PointerButton, Pos2, Rect, Sense, Stroke, StrokeKind, Ui,
-    Vec2, WidgetInfo, accesskit::Role, pos2, vec2,
+    self, Align2, Color32, CursorIcon, EventFilter, FontId, Key, Painter, PointerButton, Pos2, Rect, Sense, Stroke,
+    StrokeKind, Ui, Vec2, WidgetInfo, accesskit::Role, pos2, vec2,
 };
 
 use super::surface::Surface;
@@ -49,6 +49,8 @@ pub struct Viewer {
     pub holds_before: bool,
     /// Pixels of the screen for one of the photo; fitted to the window if none.
     zoom: Option<f32>,
+    /// The zoom at which it is fitted, as it was last shown.
+    fitted: Option<f32>,
     /// The place of the photo in the middle of the window, in shares of its sides.
     centre: Option<Pos2>,
     /// Where before ends and after begins, as a share of the width.
@@ -71,6 +73,8 @@ pub struct Pictures<'a> {
 pub struct Seen {
     /// Where the photo is on the screen.
     pub place: Rect,
+    /// Where the photo itself is seen, and with it what is painted over it.
+    pub marked: Rect,
     /// The pointer, from where to where it moved, in pixels of the photo, while it paints.
     pub painted: Option<[[f32; 2]; 2]>,
     /// Whether a stroke ended.
@@ -97,9 +101,10 @@ impl Viewer {
     }
 
     /// Zooms by a step, in or out.
-    pub fn zoom_by(&mut self, closer: bool, fitted: f32) {
+    pub fn zoom_by(&mut self, closer: bool) {
+        let fitted = self.fitted.unwrap_or(1.0);
         let factor = if closer { STEP } else { 1.0 / STEP };
-        self.zoom = Some((self.zoom.unwrap_or(fitted) * factor).clamp(fitted.min(1.0) / 4.0, LARGEST_ZOOM));
+        self.zoom = Some(limited(self.zoom.unwrap_or(fitted) * factor, fitted));
     }
 
     /// The buttons above the picture.
@@ -126,11 +131,12 @@ impl Viewer {
             if ui.button(words::PIXELS).clicked() {
                 self.one_to_one();
             }
-            if ui.button("−").on_hover_text(words::ZOOM_OUT).clicked() {
-                self.zoom_by(false, 0.5);
-            }
-            if ui.button("+").on_hover_text(words::ZOOM_IN).clicked() {
-                self.zoom_by(true, 0.5);
+            for (sign, name, closer) in [("−", words::ZOOM_OUT, false), ("+", words::ZOOM_IN, true)] {
+                let button = ui.button(sign).on_hover_text(name);
+                button.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+                if button.clicked() {
+                    self.zoom_by(closer);
+                }
             }
         });
     }
@@ -154,6 +160,7 @@ impl Viewer {
             _ => area,
         };
         let fitted = (pane.width() / size[0]).min(pane.height() / size[1]);
+        self.fitted = Some(fitted);
         self.hear(ui, &response, pane, size, fitted, paints.is_some());
         let place = self.place(pane, size, fitted);
         let checks = |painter: &Painter, place: Rect| checkerboard(painter, painter.clip_rect().intersect(place));
@@ -191,7 +198,13 @@ impl Viewer {
         }
         let painted = self.painted(ui, &response, place, size, points, paints);
         let ended = response.drag_stopped() || response.clicked();
-        Seen { place, painted, ended, centre: self.centre.unwrap_or(pos2(0.5, 0.5)) }
+        let seen = pane.intersect(place);
+        let marked = match compare {
+            Compare::Before | Compare::SideBySide => pane,
+            Compare::Slider => seen.with_max_x(seen.left() + self.split.unwrap_or(0.5) * seen.width()),
+            Compare::After | Compare::Difference | Compare::Uncertainty => Rect::NOTHING,
+        };
+        Seen { place, marked, painted, ended, centre: self.centre.unwrap_or(pos2(0.5, 0.5)) }
     }
 
     /// Where the whole photo is on the screen.
@@ -217,7 +230,7 @@ impl Viewer {
             let factor = pinch * (scroll / 200.0).exp();
             if (factor - 1.0).abs() > 1e-4 {
                 let zoom = self.zoom.unwrap_or(fitted);
-                let closer = (zoom * factor).clamp(fitted.min(1.0) / 4.0, LARGEST_ZOOM);
+                let closer = limited(zoom * factor, fitted);
                 // What is under the pointer stays there.
                 let under = (at - place.min) / place.size();
                 let grown = place.size() * (closer / zoom);
@@ -250,6 +263,9 @@ impl Viewer {
         response.widget_info(|| WidgetInfo::slider(true, f64::from(split) * 100.0, words::DIVIDER));
         let mut moved = response.drag_delta().x;
         if response.has_focus() {
+            // The arrows move it, and not the focus.
+            let arrows = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
             let pressed = |key| ui.input(|input| f32::from(u8::from(input.key_pressed(key))));
             moved += 0.02 * seen.width() * (pressed(Key::ArrowRight) - pressed(Key::ArrowLeft));
         }
@@ -292,6 +308,11 @@ impl Viewer {
         let of_photo = |at: Pos2| [(at.x - place.left()) / scale, (at.y - place.top()) / scale];
         is_down.then(|| [of_photo(at - response.drag_delta()), of_photo(at)])
     }
+}
+
+/// A zoom that is neither too small nor too large for a picture that is fitted at that zoom.
+fn limited(zoom: f32, fitted: f32) -> f32 {
+    zoom.clamp(fitted.min(1.0) / 4.0, LARGEST_ZOOM.max(fitted))
 }
 
 /// A part of both pictures, four times as large.

@@ -73,6 +73,9 @@ pub const FORGET: &str = "Start anew";
 pub const NOTHING_TO_PASTE: &str = "There is no picture on the clipboard.";
 pub const QUIT_SAVED: &str = "Save them and close";
 pub const QUIT_UNSAVED: &str = "Close without saving";
+pub const UNSAVED: &str = "Its result is not saved.";
+pub const REMOVE_ANYWAY: &str = "Remove it without saving";
+pub const KEEP: &str = "Keep it";
 pub const STAY: &str = "Do not close";
 pub const FILTER: &str = "Pictures";
 pub const DONE: &str = "restored";
@@ -83,6 +86,7 @@ pub const RUNNING: &str = "being restored";
 pub const FAILED: &str = "failed";
 pub const CLEAN: &str = "already clean";
 pub const READY: &str = "ready";
+pub const BY_HAND: &str = "Set it by hand";
 pub const AUTOMATIC: &str = "automatic";
 
 /// What an empty window says. Where the system drops no files on windows, it does not ask for that.
@@ -91,9 +95,10 @@ pub fn empty() -> &'static str {
     if is_wayland { EMPTY_WAYLAND } else { EMPTY }
 }
 
-/// How many results are lost when the window closes.
+/// What is lost when the window closes.
 pub fn unsaved(count: usize) -> String {
     match count {
+        0 => "A photo is still being worked on.".into(),
         1 => "One result is not saved.".into(),
         _ => format!("{count} results are not saved."),
     }
@@ -130,6 +135,26 @@ pub fn dropping(count: usize) -> String {
 pub fn plan([width, height]: [usize; 2], [wide, high]: [usize; 2], seconds: Option<f64>) -> String {
     let time = seconds.map_or_else(String::new, |seconds| format!(", about {}", duration(seconds)));
     format!("{width}x{height} becomes {wide}x{high}{time}")
+}
+
+/// What is undone, and how.
+pub fn method(task: &str, method: &str, levels: f64, evaluations: usize) -> String {
+    format!("{task}: {method}, noise {levels:.1}/255, {evaluations} evaluations of the network")
+}
+
+/// What is known of a result.
+pub fn result(method: &str, seconds: f64, evaluations: usize, receipt: &str) -> String {
+    format!("{method} in {seconds:.1} s with {evaluations} evaluations of the network; {receipt}")
+}
+
+/// Device and prior.
+pub fn engine(device: &str, prior: &str) -> String {
+    format!("{device} · {prior}")
+}
+
+/// What is said when a device failed.
+pub fn on_cpu(sentence: &str) -> String {
+    format!("{sentence}: the CPU goes on")
 }
 
 /// Free memory of a device.
@@ -169,6 +194,8 @@ impl Words for Plain {
         let setting = |setting| self.setting(setting);
         match hint {
             Hint::Advice(advice) => advice.to_string(),
+            Hint::Set(of, _) if *of == Setting::MASK => "paint over what is to be filled in".into(),
+            Hint::Set(of, value) if *of == Setting::DEVICE => format!("choose {value} under {ENGINE}"),
             Hint::Set(of, value) => format!("set {} to {value} under {MORE}", setting(of)),
             Hint::Give(of) if *of == Setting::DEGRADATION => "choose what is wrong with it".into(),
             Hint::Give(of) if *of == Setting::MASK => "paint over what is to be filled in".into(),

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use eframe::egui::{ColorImage, Context};
 
 use super::levels::{Levels, color_image};
-use super::words::Plain;
+use super::saving::Saving;
+use super::words::{self, Plain};
 use crate::control::{Control, Event, Silent};
 use crate::device;
 use crate::error::{Error, PathContext, Result};
@@ -54,7 +55,7 @@ pub enum Question {
     /// Say what a wish means for a photo.
     Plan { id: Id, opened: Arc<Opened>, wish: Box<Wish>, holes: Option<Holes> },
     /// Write a result to a place, with or without metadata.
-    Save { id: Id, done: Arc<Done>, place: PathBuf, drops_metadata: bool },
+    Save { id: Id, done: Arc<Done>, saving: Saving },
     /// Show a result that is in memory, or in a file.
     Show { id: Id, before: Option<Arc<Opened>>, result: Shown },
 }
@@ -70,7 +71,7 @@ pub enum Shown {
 /// What the restorer is told.
 pub enum Order {
     /// Restore a photo.
-    Restore { id: Id, photo: Photo, wish: Wish, holes: Option<Holes>, save: Option<PathBuf> },
+    Restore { id: Id, photo: Photo, wish: Box<Wish>, holes: Option<Holes>, save: Option<Saving> },
     /// Restore a part of a photo in several ways, for a look.
     Try { id: Id, number: u64, part: Box<Picture>, wishes: Vec<Wish> },
     /// Say how sure a result is.
@@ -124,17 +125,19 @@ pub enum News {
     /// It was not.
     Failed { id: Id, why: Refusal },
     /// A result was written, or why not.
-    Saved { id: Id, saved: std::result::Result<PathBuf, String> },
+    Saved { id: Id, done: Arc<Done>, saved: std::result::Result<PathBuf, String> },
     /// Parts that were tried; `None` where a wish cannot be had.
     Tried { id: Id, number: u64, parts: Vec<std::result::Result<ColorImage, String>>, rate: Option<f64> },
     /// How sure a result is, or why that is not known.
     Doubted { id: Id, map: std::result::Result<Arc<Levels>, Refusal> },
     /// Device and prior are ready.
     Ready { line: String },
+    /// The CPU is used in place of another device, for a reason.
+    OnCpu(String),
     /// Something the user should read.
     Remark(String),
-    /// A prior was fetched.
-    Fetched(String),
+    /// A prior was fetched, or why not.
+    Fetched(std::result::Result<String, Refusal>),
 }
 
 /// Why something was not done.
@@ -193,6 +196,8 @@ pub struct Board {
     progress: Mutex<Progress>,
     preview: Mutex<Option<ColorImage>>,
     stopped: AtomicBool,
+    /// Whether something waits that is more than a look.
+    hurries: AtomicBool,
     paused: Mutex<bool>,
     resumed: Condvar,
 }
@@ -210,6 +215,13 @@ impl Board {
     /// The newest preview, once.
     pub fn take_preview(&self) -> Option<ColorImage> {
         locked(&self.preview).take()
+    }
+
+    /// Lets the next work go on, whatever was stopped before. To be called before it is ordered.
+    pub fn allow(&self) {
+        self.stopped.store(false, Ordering::SeqCst);
+        self.hurries.store(true, Ordering::SeqCst);
+        self.set_paused(false);
     }
 
     /// Makes the work stop at the next place that asks.
@@ -230,7 +242,7 @@ impl Board {
     }
 
     fn begin(&self) {
-        self.stopped.store(false, Ordering::SeqCst);
+        self.hurries.store(false, Ordering::SeqCst);
         *locked(&self.progress) = Progress::default();
         *locked(&self.preview) = None;
     }
@@ -249,6 +261,8 @@ struct Clock {
     begun: Option<Instant>,
     step: usize,
     steps: usize,
+    /// Time that the work waited.
+    paused: Duration,
 }
 
 impl<'a> Listener<'a> {
@@ -266,7 +280,8 @@ impl<'a> Listener<'a> {
     fn advance(&self, clock: &mut Clock, within: f32) {
         let begun = *clock.begun.get_or_insert_with(Instant::now);
         let share = (clock.step as f32 + within) / clock.steps.max(1) as f32;
-        let left = (share > 0.02).then(|| begun.elapsed().as_secs_f32() * (1.0 - share) / share);
+        let worked = begun.elapsed().saturating_sub(clock.paused).as_secs_f32();
+        let left = (share > 0.02).then(|| worked * (1.0 - share) / share);
         self.say("", Some(share), left);
     }
 }
@@ -274,9 +289,14 @@ impl<'a> Listener<'a> {
 impl Control for Listener<'_> {
     fn cancelled(&self) -> bool {
         let mut paused = locked(&self.board.paused);
-        while *paused {
-            paused = self.board.resumed.wait(paused).unwrap_or_else(PoisonError::into_inner);
+        if *paused {
+            let begun = Instant::now();
+            while *paused {
+                paused = self.board.resumed.wait(paused).unwrap_or_else(PoisonError::into_inner);
+            }
+            locked(&self.clock).paused += begun.elapsed();
         }
+        drop(paused);
         self.board.stopped.load(Ordering::SeqCst)
     }
 
@@ -286,7 +306,9 @@ impl Control for Listener<'_> {
             Event::Bytes { done, all } => self.say("fetching", all.map(|all| done as f32 / all.max(1) as f32), None),
             Event::Estimating(what) => {
                 // The clock of the steps begins after what comes before them.
-                locked(&self.clock).begun = Some(Instant::now());
+                let mut clock = locked(&self.clock);
+                (clock.begun, clock.paused) = (Some(Instant::now()), Duration::ZERO);
+                drop(clock);
                 self.say(what, None, None);
             }
             Event::Step { done, all } => {
@@ -319,6 +341,15 @@ impl Control for Listener<'_> {
 
     fn preview_interval(&self) -> Option<Duration> {
         Some(PREVIEWS)
+    }
+}
+
+/// Listens to a look: it says nothing, and makes way for more.
+struct Look<'a>(&'a Board);
+
+impl Control for Look<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.hurries.load(Ordering::SeqCst)
     }
 }
 
@@ -401,13 +432,19 @@ fn read_all(questions: &Receiver<Question>, tell: &Teller) {
             waiting.push(question);
         }
         waiting.extend(questions.try_iter());
-        // Of plans the last is wanted, and what is looked at comes first.
+        // Of plans and of looks the last is wanted, and what is looked at comes first.
         let last_plan = waiting.iter().rposition(|question| matches!(question, Question::Plan { .. }));
         let mut at = 0;
         waiting.retain(|question| {
             at += 1;
             !matches!(question, Question::Plan { .. }) || Some(at - 1) == last_plan
         });
+        let last_look = waiting.iter().rposition(|question| matches!(question, Question::Read { look: true, .. }));
+        for question in waiting.iter_mut().take(last_look.unwrap_or(0)) {
+            if let Question::Read { look, .. } = question {
+                *look = false;
+            }
+        }
         let is_looked = |question: &Question| !matches!(question, Question::Read { look: false, .. });
         let first = waiting.iter().position(is_looked).unwrap_or(0);
         tell.tell(answer(waiting.remove(first)));
@@ -424,13 +461,9 @@ fn answer(question: Question) -> News {
             let plan = guarded(|| plan(&with_holes(&opened, holes.as_ref()), &wish));
             News::Planned { id, plan: plan.map_err(|error| Refusal::of(&error)) }
         }
-        Question::Save { id, done, place, drops_metadata } => {
-            let picture = &done.restored.picture;
-            let saved = guarded(|| match drops_metadata {
-                true => done.save_picture(&picture.clone().without_metadata(), &place),
-                false => done.save(&place),
-            });
-            News::Saved { id, saved: saved.map(|()| place).map_err(|error| error.sentence(&Plain)) }
+        Question::Save { id, done, saving } => {
+            let saved = guarded(|| saving.save(&done)).map_err(|error| error.sentence(&Plain));
+            News::Saved { id, done, saved }
         }
         Question::Show { id, before, result } => {
             let shown = guarded(|| {
@@ -476,11 +509,11 @@ fn plan(opened: &Arc<Opened>, wish: &Wish) -> Result<Plan> {
     let evaluations = job.config.evaluations()?;
     Ok(Plan {
         size: [width, height],
-        line: format!(
-            "{}: {}, noise {:.1}/255, {evaluations} evaluations of the network",
-            job.config.degradation.name(),
+        line: words::method(
+            &job.config.degradation.name(),
             job.config.method.name(),
             255.0 * job.config.sigma,
+            evaluations,
         ),
         work: (evaluations * rows * columns) as f64,
     })
@@ -529,10 +562,8 @@ impl Bench {
             Order::Fetch(name) => {
                 self.board.begin();
                 let listener = Listener::new(&self.board, &self.tell.ctx);
-                self.tell.tell(match fetch(&name, &listener) {
-                    Ok(()) => News::Fetched(name),
-                    Err(error) => News::Remark(error.sentence(&Plain)),
-                });
+                let fetched = guarded(|| fetch(&name, &listener)).map(|()| name);
+                self.tell.tell(News::Fetched(fetched.map_err(|error| Refusal::of(&error))));
             }
             Order::Doubt { id, opened, holes, done } => {
                 self.board.begin();
@@ -543,13 +574,12 @@ impl Bench {
             Order::Restore { id, photo, wish, holes, save } => {
                 self.board.begin();
                 self.tell.tell(News::Began { id });
-                let mut done = guarded(|| self.restore(&photo, &wish, holes.as_ref(), save.clone()));
+                let mut done = guarded(|| self.restore(&photo, &wish, holes.as_ref(), save.as_ref()));
                 if let Err(error @ (Error::Device { .. } | Error::TooLarge { .. })) = &done
-                    && self.loaded.as_ref().is_some_and(|(_, restorer)| restorer.device().name != "cpu")
+                    && !self.is_on_cpu()
                 {
-                    self.tell.tell(News::Remark(format!("{}: the CPU goes on", error.sentence(&Plain))));
-                    self.engine.device = Some("cpu".into());
-                    done = guarded(|| self.restore(&photo, &wish, holes.as_ref(), save));
+                    self.fall_back(error);
+                    done = guarded(|| self.restore(&photo, &wish, holes.as_ref(), save.as_ref()));
                 }
                 self.tell.tell(match done {
                     Ok((done, saved, line, rate)) => News::Restored { id, done, saved, line, rate },
@@ -559,15 +589,31 @@ impl Bench {
         }
     }
 
+    fn is_on_cpu(&self) -> bool {
+        let is_asked = self.engine.device.as_deref() == Some("cpu");
+        is_asked || self.loaded.as_ref().is_some_and(|(_, restorer)| restorer.device().name == "cpu")
+    }
+
+    /// Takes the CPU in place of a device that failed.
+    fn fall_back(&mut self, error: &Error) {
+        self.tell.tell(News::OnCpu(error.sentence(&Plain)));
+        self.engine.device = Some("cpu".into());
+    }
+
     /// The restorer of the engine that is wanted.
-    fn loaded(&mut self) -> Result<&Restorer> {
+    fn loaded(&mut self, control: &dyn Control) -> Result<&Restorer> {
         if self.loaded.as_ref().is_none_or(|(engine, _)| *engine != self.engine) {
             // The memory of the other one first.
             self.loaded = None;
-            let selected = device::open(self.engine.device.as_deref().unwrap_or("auto"))?;
-            let listener = Listener::new(&self.board, &self.tell.ctx);
-            let restorer = Restorer::load(&self.engine.prior, selected, &listener)?;
-            let line = format!("{} · {}", restorer.device().description, restorer.prior().name());
+            let selected = match device::open(self.engine.device.as_deref().unwrap_or("auto")) {
+                Err(error) if !self.is_on_cpu() => {
+                    self.fall_back(&error);
+                    device::open("cpu")?
+                }
+                opened => opened?,
+            };
+            let restorer = Restorer::load(&self.engine.prior, selected, control)?;
+            let line = words::engine(&restorer.device().description, restorer.prior().name());
             self.tell.tell(News::Ready { line });
             self.loaded = Some((self.engine.clone(), restorer));
         }
@@ -582,7 +628,7 @@ impl Bench {
         photo: &Photo,
         wish: &Wish,
         holes: Option<&Holes>,
-        save: Option<PathBuf>,
+        save: Option<&Saving>,
     ) -> Result<(Arc<Done>, Option<PathBuf>, String, f64)> {
         let opened = match photo {
             Photo::Opened(opened) => Arc::clone(opened),
@@ -592,54 +638,63 @@ impl Bench {
         let listener = Listener::new(&board, &ctx);
         let job = Job::new(with_holes(&opened, holes), wish, &listener)?;
         let choice = self.engine.prior.clone();
-        let restorer = self.loaded()?;
+        let restorer = self.loaded(&listener)?;
+        *locked(&listener.clock) = Clock::default();
         let begun = Instant::now();
         let done = Arc::new(job.restore(restorer, &choice, &listener)?);
-        let seconds = begun.elapsed().as_secs_f64();
-        if let Some(place) = &save {
-            done.save(place)?;
-        }
+        let seconds = begun.elapsed().saturating_sub(locked(&listener.clock).paused).as_secs_f64();
+        // A result that cannot be saved there can be saved elsewhere.
+        let saved = save.and_then(|saving| match saving.save(&done) {
+            Ok(place) => Some(place),
+            Err(error) => {
+                self.tell.tell(News::Remark(error.sentence(&Plain)));
+                None
+            }
+        });
         let [rows, columns] = job.config.image_size(&job.opened.source);
         let receipt = &done.restored.receipt;
         let rate = seconds / (receipt.evaluations.max(1) * rows * columns) as f64;
-        let line = format!(
-            "{} in {seconds:.1} s with {} evaluations of the network; {}",
-            job.config.method.name(),
-            receipt.evaluations,
-            receipt.describe(job.config.sigma)
-        );
-        Ok((done, save, line, rate))
+        let words = receipt.describe(job.config.sigma);
+        let line = words::result(job.config.method.name(), seconds, receipt.evaluations, &words);
+        Ok((done, saved, line, rate))
     }
 
     /// The map of a result's uncertainty, four times as bright, so that it is seen.
     fn doubt(&mut self, opened: &Opened, done: &Done) -> Result<Arc<Levels>> {
         let (board, ctx) = (Arc::clone(&self.board), self.tell.ctx.clone());
         let listener = Listener::new(&board, &ctx);
-        let restorer = self.loaded()?;
+        let restorer = self.loaded(&listener)?;
         let map = restorer.uncertainty(&opened.source, &done.restored, SAMPLES, &listener)?.map;
         Ok(Arc::new(Levels::of_map(&map, 4.0)))
     }
 
     fn try_part(&mut self, id: Id, number: u64, part: &Picture, wishes: &[Wish]) {
+        let board = Arc::clone(&self.board);
+        let look = Look(&board);
         let mut rate = None;
-        let parts = wishes.iter().map(|wish| {
-            let tried = guarded(|| {
-                let opened = Opened { source: part.clone().into(), input: super::photo::input_of_part() };
-                let mut wish = wish.clone();
-                wish.overrides.quality =
-                    wish.overrides.quality.or(Some(Quality::Draft)).filter(|_| wish.overrides.steps.is_none());
-                // What was found is that of the whole photo.
-                let job = Job { is_found: false, ..Job::new(opened, &wish, &Silent)? };
-                let choice = self.engine.prior.clone();
-                let begun = Instant::now();
-                let done = job.restore(self.loaded()?, &choice, &Silent)?;
-                let work = done.restored.receipt.evaluations.max(1) * part.width() * part.height();
-                rate = Some(begun.elapsed().as_secs_f64() / work as f64);
-                Ok(color_image(&done.restored.picture))
-            });
-            tried.map_err(|error| error.sentence(&Plain))
-        });
-        let parts = parts.collect();
+        let mut tried = |wish: &Wish| {
+            let opened = Opened { source: part.clone().into(), input: super::photo::input_of_part() };
+            let mut wish = wish.clone();
+            let quality = Some(Quality::Draft).filter(|_| wish.overrides.steps.is_none());
+            wish.overrides.quality = wish.overrides.quality.or(quality);
+            // What was found is that of the whole photo.
+            let job = Job { is_found: false, ..Job::new(opened, &wish, &look)? };
+            let choice = self.engine.prior.clone();
+            let restorer = self.loaded(&look)?;
+            let begun = Instant::now();
+            let done = job.restore(restorer, &choice, &look)?;
+            let work = done.restored.receipt.evaluations.max(1) * part.width() * part.height();
+            rate = Some(begun.elapsed().as_secs_f64() / work as f64);
+            Ok(color_image(&done.restored.picture))
+        };
+        let mut parts = Vec::new();
+        for wish in wishes {
+            match guarded(|| tried(wish)) {
+                // What made it stop comes first; the window asks again.
+                Err(Error::Stopped { .. }) => return,
+                part => parts.push(part.map_err(|error| error.sentence(&Plain))),
+            }
+        }
         self.tell.tell(News::Tried { id, number, parts, rate });
     }
 }

@@ -281,6 +281,58 @@ fn results_are_not_lost_by_closing() {
 }
 
 #[test]
+fn results_of_one_name_do_not_replace_each_other_and_removing_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = ["same.png", "same.tiff"].map(|name| noisy(folder.path(), name, 7));
+    let mut window = window(&photos);
+    until_text(&mut window, "128x128 becomes");
+    for key in [Key::PageUp, Key::PageDown] {
+        press(&mut window, Modifiers::NONE, key);
+        until_text(&mut window, "128x128 becomes");
+        window.get_by_label("Restore").click();
+        until(&mut window, "a result", |window| is_enabled(window, "Save"));
+    }
+    press(&mut window, Modifiers::NONE, Key::Delete);
+    window.run_steps(3);
+    assert!(has(&window, "Its result is not saved."));
+    window.get_by_label("Keep it").click();
+    window.run_steps(3);
+    let viewport = window.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default();
+    viewport.events.push(egui::ViewportEvent::Close);
+    window.run_steps(3);
+    assert!(has(&window, "2 results are not saved."));
+    window.get_by_label("Save them and close").click();
+    until(&mut window, "both saved", |window| window.query_all_by_label("saved").count() == 2);
+    assert!(["same-restored.png", "same-restored-2.png"].iter().all(|name| folder.path().join(name).exists()));
+}
+
+#[test]
+fn a_result_that_cannot_be_saved_there_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let mut window = window(&[noisy(&inner, "noisy.png", 8)]);
+    until_text(&mut window, "128x128 becomes");
+    std::fs::remove_dir_all(&inner).unwrap();
+    press(&mut window, Modifiers::COMMAND | Modifiers::SHIFT, Key::R);
+    until_text(&mut window, "cannot be written");
+    until(&mut window, "the result", |window| is_enabled(window, "Save as…"));
+}
+
+#[test]
+fn another_device_stands_in_for_one_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = [noisy(folder.path(), "noisy.png", 9)];
+    let mut window = Harness::builder()
+        .with_size(vec2(1200.0, 760.0))
+        .build_eframe(move |context| Window::fresh(&context.egui_ctx, "a card that was sold", &photos));
+    until_text(&mut window, "the CPU goes on");
+    until_text(&mut window, "128x128 becomes");
+    press(&mut window, Modifiers::COMMAND, Key::R);
+    until_text(&mut window, "consistent with the photo");
+}
+
+#[test]
 fn what_was_found_can_be_changed_in_numbers_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = window(&[noisy(folder.path(), "noisy.png", 4)]);
@@ -288,6 +340,14 @@ fn what_was_found_can_be_changed_in_numbers_and_back() {
     window.get_by_label("Shaken").click();
     until_text(&mut window, "deblur: hqs");
     window.get_by_label("Too small").click();
+    until_text(&mut window, "128x128 becomes 256x256");
+    window.get_by_label("Size").click();
+    window.run_steps(5);
+    window.get_by_label("4 x").click();
+    until_text(&mut window, "128x128 becomes 512x512");
+    window.get_by_label("Size").click();
+    window.run_steps(5);
+    window.get_by_label("as the task makes it").click();
     until_text(&mut window, "128x128 becomes 256x256");
     window.get_by_label("rich in texture").click();
     until_text(&mut window, "sr: fdgr");
