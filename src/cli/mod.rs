@@ -25,13 +25,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
 
 /// Restore degraded photos with a diffusion prior; no training, no CUDA.
 #[derive(Parser)]
-#[command(version, max_term_width = 110, after_help = EXAMPLES, arg_required_else_help = cfg!(not(feature = "gui")))]
+#[command(version, max_term_width = 110, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -92,10 +92,10 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = wild::args_os().collect();
     let typed: Vec<OsString> = words.iter().skip(2).cloned().collect();
     let cli = Cli::parse_from(words);
-    #[cfg(feature = "gui")]
-    let command = cli.command.unwrap_or_else(|| Command::Window(window::Args::default()));
-    #[cfg(not(feature = "gui"))]
-    let Some(command) = cli.command else { return ExitCode::from(2) };
+    let Some(command) = cli.command.or_else(usual) else {
+        _ = Cli::command().print_help();
+        return ExitCode::from(2);
+    };
     let flags = match command {
         Command::Experiment(_) | Command::Sweep(_) => words::Flags::Experiment,
         _ => words::Flags::Common,
@@ -126,6 +126,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(if stopped { 130 } else { 1 })
         }
     }
+}
+
+/// What is done where nothing is asked for: the window is opened, where there is one and a screen for it.
+fn usual() -> Option<Command> {
+    #[cfg(feature = "gui")]
+    if crate::gui::has_screen() {
+        return Some(Command::Window(window::Args::default()));
+    }
+    None
 }
 
 fn complain(message: &str) {

@@ -61,7 +61,7 @@ impl Words for Flags {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::{Command, CommandFactory};
+    use clap::{Command, CommandFactory as _};
 
     use super::*;
     use crate::cli::Cli;

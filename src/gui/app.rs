@@ -1,34 +1,25 @@
-//! The window's state, and how it changes with what the workers tell.
+//! The window's state, and what is done with it.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
-use eframe::egui::{ColorImage, Context, Pos2, TextureHandle, TextureOptions, ViewportCommand, pos2};
+use eframe::egui::{Context, Pos2, pos2};
 use serde::{Deserialize, Serialize};
 
 use super::brush::{Brush, Canvas};
 use super::dialogs::Picked;
 use super::engine::Offers;
-use super::levels::Levels;
 use super::photo::{Photo, State};
 use super::saving::{Place, Saving};
-use super::settings;
 use super::surface::Surface;
-use super::viewer::{Compare, Viewer};
-use super::words;
-use super::worker::{self, Engine, Id, News, Order, Origin, Question, Refusal, Shown, Workers};
+use super::tries::Tried;
+use super::viewer::Viewer;
+use super::worker::{self, Engine, Id, Order, Origin, Question, Workers};
 use crate::degradation::Mask;
-use crate::estimate::Treatment;
-use crate::job::{Done, Opened};
-use crate::picture::Picture;
-use crate::restore::{Preference, PriorChoice, Wish};
+use crate::job::Opened;
+use crate::restore::{PriorChoice, Wish};
 
-/// Side of the part that is tried.
-const PART: u32 = 256;
-/// How long settings rest before a part is tried with them.
-const REST: Duration = Duration::from_millis(300);
 /// Messages that are kept on the screen.
 const MESSAGES: usize = 4;
 
@@ -56,18 +47,6 @@ pub(super) struct Looked {
     pub transparent: Option<Vec<bool>>,
     /// Where the viewer looks, in shares of the sides.
     pub centre: Pos2,
-}
-
-/// A part restored in both ways.
-#[derive(Default)]
-pub(super) struct Tried {
-    /// What was tried last.
-    wanted: Option<(Id, Wish, usize, [u32; 2])>,
-    since: Option<Instant>,
-    number: u64,
-    is_sent: bool,
-    /// The parts, or why there is none.
-    pub parts: Vec<Result<TextureHandle, String>>,
 }
 
 /// What the window remembers from one time to the next.
@@ -109,17 +88,17 @@ pub struct Window {
     /// Device and prior that are loaded, in words.
     pub(super) engine_line: String,
     pub(super) offers: Option<Arc<OnceLock<Offers>>>,
-    picked: (Sender<Picked>, Receiver<Picked>),
+    pub(super) picked: (Sender<Picked>, Receiver<Picked>),
     next: Id,
-    running: Option<Id>,
+    pub(super) running: Option<Id>,
     /// Whether a prior is fetched.
-    is_fetching: bool,
+    pub(super) is_fetching: bool,
     /// Photos whose result is saved as soon as it is there.
-    saving: Vec<(Id, Saving)>,
+    pub(super) saving: Vec<(Id, Saving)>,
     /// Seconds for an evaluation of a pixel.
-    rate: Option<f64>,
+    pub(super) rate: Option<f64>,
     /// Masks of the last time, until their photos were read.
-    masks: Vec<(Id, Mask)>,
+    pub(super) masks: Vec<(Id, Mask)>,
     pub(super) may_close: bool,
     /// Whether the window closes as soon as every result is saved.
     pub(super) closes_when_saved: bool,
@@ -188,7 +167,7 @@ impl Window {
     }
 
     /// Adds a picture that is in no file, as the bytes of a PNG.
-    fn add_pasted(&mut self, bytes: Vec<u8>) {
+    pub(super) fn add_pasted(&mut self, bytes: Vec<u8>) {
         let name = PathBuf::from(format!("pasted-{}.png", self.next + 1));
         let id = self.add_one(Origin::Memory(name, Arc::new(bytes)), Wish::default());
         self.look_at(id);
@@ -406,7 +385,7 @@ impl Window {
     }
 
     /// Gives the restorer the next photo that waits.
-    fn next_order(&mut self) {
+    pub(super) fn next_order(&mut self) {
         if self.is_busy() {
             return;
         }
@@ -453,330 +432,9 @@ impl Window {
         self.picked.0.clone()
     }
 
-    /// Hears of everything that happened since the last frame.
-    pub(super) fn hear(&mut self) {
-        for news in self.workers.news() {
-            self.hear_news(news);
-        }
-        let picked: Vec<Picked> = self.picked.1.try_iter().collect();
-        for picked in picked {
-            match picked {
-                Picked::Photos(paths) => self.add(paths),
-                Picked::Pasted(bytes) => self.add_pasted(bytes),
-                Picked::Output(id, place) => self.save(id, Place::At(place)),
-                Picked::Mask(id, path, mask) => self.take_mask(id, &path, &mask),
-                Picked::MaskOutput(id, place) => self.save_mask(id, place),
-                Picked::Sentence(sentence) => self.say(sentence),
-                Picked::Nothing => {}
-            }
-        }
-        if let Some(preview) = self.workers.board.take_preview()
-            && let Some(looked) = &mut self.looked
-            && Some(looked.id) == self.running
-        {
-            looked.after = Some(Surface::new(Arc::new(Levels::of_image(preview))));
-            looked.difference = None;
-            looked.uncertainty = None;
-        }
-        self.next_order();
-        self.try_parts();
-    }
-
-    fn hear_news(&mut self, news: News) {
-        match news {
-            News::Read { id, read } => self.hear_read(id, *read),
-            News::Planned { id, plan } => {
-                if let Some(photo) = self.photo_mut(id) {
-                    photo.plan = Some(plan);
-                }
-            }
-            News::Shown { id, levels, difference } => {
-                if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
-                    looked.after = Some(Surface::new(levels));
-                    looked.difference = difference.map(Surface::new);
-                }
-            }
-            News::Began { id } => {
-                if let Some(photo) = self.photo_mut(id) {
-                    photo.state = State::Running;
-                }
-            }
-            News::Restored { id, done, saved, line, rate } => self.hear_restored(id, done, saved, line, rate),
-            News::Failed { id, why } => self.hear_failed(id, why),
-            News::Doubted { id, map } => self.hear_doubted(id, map),
-            News::Saved { id, done, saved } => self.hear_saved(id, &done, saved),
-            News::OnCpu(sentence) => {
-                self.memory.device = Some("cpu".into());
-                self.say(words::on_cpu(&sentence));
-            }
-            News::Tried { id, number, parts, rate } => {
-                self.rate = rate.or(self.rate);
-                let is_wanted = number == self.tried.number && self.looked.as_ref().is_some_and(|l| l.id == id);
-                if is_wanted {
-                    let texture = |image: ColorImage| self.ctx.load_texture("part", image, TextureOptions::LINEAR);
-                    self.tried.parts = parts.into_iter().map(|part| part.map(texture)).collect();
-                }
-            }
-            News::Ready { line } => self.engine_line = line,
-            News::Remark(message) => self.say(message),
-            News::Fetched(fetched) => {
-                self.is_fetching = false;
-                match fetched {
-                    Ok(name) => {
-                        self.memory.model = Some(name);
-                        self.offers = None;
-                        self.change_engine();
-                    }
-                    Err(Refusal::Stopped) => {}
-                    Err(Refusal::Fault(sentence) | Refusal::NotNeeded(sentence)) => self.say(sentence),
-                }
-            }
-        }
-    }
-
-    fn hear_read(&mut self, id: Id, read: Result<worker::Read, String>) {
-        let ctx = self.ctx.clone();
-        let mask = self.masks.iter().position(|(other, _)| *other == id).map(|at| self.masks.remove(at).1);
-        let Some(photo) = self.photo_mut(id) else { return };
-        let read = match read {
-            Ok(read) => read,
-            Err(sentence) => {
-                photo.state = State::Failed(sentence);
-                return;
-            }
-        };
-        // A file may be whole again.
-        let was_unreadable = matches!(photo.state, State::Failed(_)) && photo.size.is_none();
-        if photo.state == State::Reading || was_unreadable {
-            photo.rest();
-        }
-        photo.thumbnail = Some(ctx.load_texture("thumbnail", read.thumbnail, TextureOptions::LINEAR));
-        photo.size = Some(read.size);
-        photo.diagnosis = Some(read.diagnosis);
-        photo.remarks = read.remarks;
-        if let Some(mask) = mask.filter(|mask| mask.size() == [read.size[1], read.size[0]]) {
-            let mut canvas = Canvas::new(read.size);
-            canvas.replace(mask.unknown().into_iter().map(|hole| if hole { 255 } else { 0 }).collect());
-            photo.canvas = Some(canvas);
-        }
-        let result = match (&photo.done, &photo.saved) {
-            (Some(done), _) => Some(Shown::Done(Arc::clone(done))),
-            (None, Some(path)) => Some(Shown::File(path.clone())),
-            (None, None) => None,
-        };
-        if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id)
-            && let (Some(opened), Some(levels)) = (read.opened, read.levels)
-        {
-            looked.transparent = read.transparent;
-            looked.opened = Some(Arc::clone(&opened));
-            looked.before = Some(Surface::new(levels));
-            if let Some(result) = result {
-                self.workers.ask(Question::Show { id, before: Some(opened), result });
-            }
-            self.wish_changed();
-        }
-    }
-
-    fn hear_restored(&mut self, id: Id, done: Arc<Done>, saved: Option<PathBuf>, line: String, rate: f64) {
-        self.running = None;
-        self.rate = Some(rate);
-        self.saving.retain(|(other, _)| *other != id);
-        let looked = self.looked.as_ref().filter(|looked| looked.id == id);
-        let (is_looked, before) = (looked.is_some(), looked.and_then(|looked| looked.opened.clone()));
-        let Some(photo) = self.photo_mut(id) else { return };
-        photo.state = State::Done;
-        photo.line = line;
-        photo.saved = saved;
-        if is_looked {
-            let result = Shown::Done(Arc::clone(&done));
-            self.workers.ask(Question::Show { id, before, result });
-        }
-        if let Some(photo) = self.photo_mut(id) {
-            photo.done = Some(done).filter(|_| is_looked || photo.saved.is_none());
-        }
-    }
-
-    fn hear_doubted(&mut self, id: Id, map: Result<Arc<Levels>, Refusal>) {
-        self.running = None;
-        if let Some(photo) = self.photo_mut(id) {
-            photo.rest();
-        }
-        match map {
-            Ok(levels) => {
-                if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
-                    looked.uncertainty = Some(Surface::new(levels));
-                    self.viewer.compare = Compare::Uncertainty;
-                }
-            }
-            Err(Refusal::Stopped) => {}
-            Err(Refusal::Fault(sentence) | Refusal::NotNeeded(sentence)) => self.say(sentence),
-        }
-    }
-
-    fn hear_saved(&mut self, id: Id, done: &Arc<Done>, saved: Result<PathBuf, String>) {
-        match saved {
-            Ok(place) => {
-                // Another result may be there by now.
-                if let Some(photo) = self.photo_mut(id)
-                    && photo.done.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, done))
-                {
-                    photo.saved = Some(place);
-                }
-            }
-            Err(sentence) => {
-                self.closes_when_saved = false;
-                self.say(sentence);
-            }
-        }
-        if self.closes_when_saved && !self.photos.iter().any(Photo::is_unsaved) {
-            self.may_close = true;
-            self.ctx.send_viewport_cmd(ViewportCommand::Close);
-        }
-    }
-
-    fn hear_failed(&mut self, id: Id, why: Refusal) {
-        self.running = None;
-        self.saving.retain(|(other, _)| *other != id);
-        let looked = self.looked.as_mut().filter(|looked| looked.id == id);
-        let before = looked.and_then(|looked| {
-            // The preview; an older result is shown again.
-            looked.after = None;
-            looked.opened.clone()
-        });
-        let Some(photo) = self.photo_mut(id) else { return };
-        let older = photo.done.clone().map(Shown::Done).or(photo.saved.clone().map(Shown::File));
-        let name = photo.name();
-        photo.rest();
-        match why {
-            Refusal::Stopped => {}
-            Refusal::NotNeeded(sentence) => photo.state = State::Clean(sentence),
-            Refusal::Fault(sentence) => {
-                photo.state = State::Failed(sentence.clone());
-                self.say(if sentence.contains(&name) { sentence } else { format!("{name}: {sentence}") });
-            }
-        }
-        if let (Some(before), Some(result)) = (before, older) {
-            self.workers.ask(Question::Show { id, before: Some(before), result });
-        }
-    }
-
-    /// What is tried on a part: what was found on the whole photo, where nothing was asked for.
-    fn wish_of_part(photo: &Photo) -> Option<Wish> {
-        let mut wish = photo.wish.clone();
-        if wish.tasks.is_empty() && !wish.force {
-            let diagnosis = photo.diagnosis.as_ref()?;
-            let (_, Treatment { task, values, enlarged }) = diagnosis.treatment()?;
-            wish.tasks = vec![(*task).to_owned()];
-            wish.values = values.clone();
-            wish.enlarged = wish.enlarged.or(*enlarged);
-            if *task == "denoise" {
-                wish.sigma = wish.sigma.or(Some(diagnosis.noise.sigma));
-            }
-        }
-        wish.size = None;
-        Some(wish)
-    }
-
-    /// Tries a part of the photo both ways, once its settings rest.
-    fn try_parts(&mut self) {
-        let Some(Looked { id, opened: Some(opened), centre, .. }) = &self.looked else { return };
-        let (id, opened, centre) = (*id, Arc::clone(opened), *centre);
-        if self.running.is_some() {
-            return;
-        }
-        let Some(photo) = self.photo_mut(id) else { return };
-        let is_possible = matches!(photo.plan, Some(Ok(_)));
-        let Some(wish) = Self::wish_of_part(photo).filter(|_| is_possible) else {
-            self.tried.parts.clear();
-            self.tried.wanted = None;
-            return;
-        };
-        let holes = photo.holes();
-        let Some(picture) = opened.source.photo() else { return };
-        let (width, height) = picture.pixels().dimensions();
-        let size = [PART.min(width), PART.min(height)];
-        let corner = |share: f32, side: u32, part: u32| {
-            // In steps of the blocks of JPEG.
-            ((share * side as f32 - part as f32 / 2.0).clamp(0.0, (side - part) as f32) as u32) / 16 * 16
-        };
-        let at = [corner(centre.x, width, size[0]), corner(centre.y, height, size[1])];
-        let middle = photo.canvas.as_ref().and_then(Canvas::middle);
-        let at = match (&holes, middle) {
-            (Some(holes), Some([x, y])) if !has_hole(holes, width, at, size) => {
-                [corner(x as f32 / width as f32, width, size[0]), corner(y as f32 / height as f32, height, size[1])]
-            }
-            _ => at,
-        };
-        let marks = holes.as_ref().map_or(0, |holes| Arc::as_ptr(holes) as *const u8 as usize);
-        let wanted = (id, wish.clone(), marks, at);
-        if self.tried.wanted.as_ref() != Some(&wanted) {
-            self.tried.wanted = Some(wanted);
-            self.tried.since = Some(Instant::now());
-            self.tried.is_sent = false;
-        }
-        if self.tried.is_sent {
-            return;
-        }
-        let rested = self.tried.since.map_or(REST, |since| since.elapsed());
-        if rested < REST {
-            self.ctx.request_repaint_after(REST - rested);
-            return;
-        }
-        let part = picture.cropped(at[0], at[1], size[0], size[1]);
-        let part = Box::new(match &holes {
-            Some(holes) => {
-                let row = |y: u32| (at[0]..at[0] + size[0]).map(move |x| (y * width + x) as usize);
-                part.transparent_at((at[1]..at[1] + size[1]).flat_map(row).map(|i| holes[i]))
-            }
-            None => part,
-        });
-        let preferring = |preference| {
-            let mut wish = wish.clone();
-            wish.overrides.preference = Some(preference);
-            wish
-        };
-        let wishes = match wish.overrides.method {
-            Some(_) => vec![wish],
-            None => vec![preferring(Preference::Fidelity), preferring(Preference::Naturalness)],
-        };
-        self.tried.number += 1;
-        self.tried.is_sent = true;
-        self.workers.order(Order::Try { id, number: self.tried.number, part, wishes });
-    }
-
-    fn take_mask(&mut self, id: Id, path: &std::path::Path, mask: &Picture) {
-        let Some(photo) = self.photo_mut(id) else { return };
-        let Some(size) = photo.size else { return };
-        if [mask.width(), mask.height()] == size {
-            let canvas = photo.canvas.get_or_insert_with(|| Canvas::new(size));
-            canvas.replace(Canvas::marks_of(mask));
-            let has_holes = canvas.holes().is_some();
-            settings::fill(&mut photo.wish, has_holes);
-            self.wish_changed();
-        } else {
-            self.say(words::other_size(path, [mask.width(), mask.height()], size));
-        }
-    }
-
-    fn save_mask(&self, id: Id, place: PathBuf) {
-        let Some(mask) = self.photo(id).and_then(|photo| photo.canvas.as_ref()).map(Canvas::picture) else { return };
-        self.wait_for(async move {
-            mask.write(&place)
-                .map_or_else(|error| Picked::Sentence(error.sentence(&words::Plain)), |()| Picked::Nothing)
-        });
-    }
-
     /// Puts the result of the photo that is looked at on the clipboard.
     pub(super) fn copy(&mut self) {
         let Some(done) = self.current().and_then(|photo| photo.done.clone()) else { return };
         self.ctx.copy_image(super::levels::color_image(&done.restored.picture));
     }
-}
-
-/// Whether a part of a photo of that width has a hole.
-fn has_hole(holes: &[bool], width: u32, [left, top]: [u32; 2], [columns, rows]: [u32; 2]) -> bool {
-    (top..top + rows).any(|y| {
-        let start = (y * width + left) as usize;
-        holes[start..start + columns as usize].contains(&true)
-    })
 }

@@ -62,7 +62,7 @@ pub struct Brush {
 
 impl Default for Brush {
     fn default() -> Self {
-        Self { radius: 12.0, softness: 0.0, erases: false }
+        Self { radius: 6.0, softness: 0.0, erases: false }
     }
 }
 

@@ -10,18 +10,23 @@
 //! result of it, and [`crate::control`] tells how far it is.
 
 mod app;
+mod bench;
+mod board;
 mod brush;
 mod dialogs;
 mod engine;
 mod footer;
+mod hearing;
 mod keys;
 mod levels;
 mod panel;
 mod photo;
+mod reader;
 mod saving;
 mod settings;
 mod shelf;
 mod surface;
+mod tries;
 mod viewer;
 mod words;
 mod worker;
@@ -45,11 +50,26 @@ const MEMORY: &str = "fdgr";
 /// Seconds between two times that the list is kept.
 const KEEPING: u64 = 5;
 
+/// Whether there is a screen to open it on, as far as the environment says.
+pub fn has_screen() -> bool {
+    let is_named = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let needs_name = cfg!(all(unix, not(target_os = "macos")));
+    !needs_name || ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"].into_iter().any(is_named)
+}
+
 /// Opens the window with photos, and returns when it is closed.
 ///
 /// # Errors
 /// Systems without a screen, or without a driver that draws.
 pub fn open(photos: &[PathBuf], device: Option<String>) -> Result<()> {
+    let refuse = |fact: String| Error::Device {
+        device: "the screen".into(),
+        fact,
+        hint: "use `fdgr restore` on the command line".into(),
+    };
+    if !has_screen() {
+        return Err(refuse("there is none: neither WAYLAND_DISPLAY nor DISPLAY is set".into()));
+    }
     let mut setup = WgpuSetupCreateNew::without_display_handle();
     // Large windows of large screens, whatever the adapter allows.
     setup.device_descriptor = Arc::new(|adapter: &wgpu::Adapter| wgpu::DeviceDescriptor {
@@ -73,11 +93,8 @@ pub fn open(photos: &[PathBuf], device: Option<String>) -> Result<()> {
         memory.device = device.or(memory.device);
         Ok(Box::new(Window::new(&context.egui_ctx, memory, &photos)))
     });
-    eframe::run_native(words::TITLE, options, created).map_err(|e| Error::Device {
-        device: "the screen".into(),
-        fact: format!("no window can be opened on it ({e})"),
-        hint: "use `fdgr restore` on the command line".into(),
-    })
+    eframe::run_native(words::TITLE, options, created)
+        .map_err(|e| refuse(format!("no window can be opened on it ({e})")))
 }
 
 impl Window {
