@@ -74,6 +74,7 @@ settings! {
     TIME "t",
     TRAVEL_LENGTH "travel_length",
     TRAVEL_REPEAT "travel_repeat",
+    UNCERTAINTY "uncertainty",
     VARY "vary",
 }
 

@@ -14,7 +14,7 @@ use crate::files;
 use crate::job::{Job, Opened};
 use crate::picture::{self, Picture};
 use crate::recipe::Recipe;
-use crate::restore::{COVERED, PriorChoice, Restored, Restorer, TargetSize, Uncertainty, Wish, check_count};
+use crate::restore::{COVERED, PriorChoice, Restored, Restorer, TargetSize, Uncertainty, Wish, check_uncertainty};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -200,10 +200,14 @@ fn prepare(args: &Args, errand: &Errand, repeated: Option<&Repeated>, control: &
         let fact = "files of measurements have no pages";
         return Err(Error::mismatch(errand.photo.as_path(), fact, "leave the page out"));
     }
-    match repeated {
-        Some((recipe, path)) => Job::repeated(opened, recipe, path),
-        None => Job::new(opened, &wish(args), control),
+    let job = match repeated {
+        Some((recipe, path)) => Job::repeated(opened, recipe, path)?,
+        None => Job::new(opened, &wish(args), control)?,
+    };
+    if let Some(count) = args.uncertainty {
+        check_uncertainty(&job.config.degradation, count)?;
     }
+    Ok(job)
 }
 
 /// What the flags ask for.
@@ -355,9 +359,6 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
 fn plan(args: &Args) -> Result<Vec<Errand>> {
     let found = found(args)?;
     let has_folders = args.photos.iter().any(|photo| photo.is_dir());
-    if let Some(count) = args.uncertainty {
-        check_count(count)?;
-    }
     let is_streamed = args.output.as_deref().is_some_and(stream::is_meant);
     if is_streamed && args.uncertainty.is_some() {
         let fact = "standard output has no place beside it for the uncertainty";
