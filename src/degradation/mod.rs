@@ -156,7 +156,8 @@ pub fn of_tasks(tasks: &[String], values: &Values, context: &Context<'_>) -> Res
             }
             let given: Vec<&str> = tasks.iter().map(String::as_str).collect();
             let fact = format!("it belongs to {}, not to {}", listed(&owners), listed(&given));
-            return Err(Error::mismatch(setting.clone(), fact, Hint::Omit(setting)));
+            let hint = Hint::Omit(setting.clone()).or(Hint::set(Setting::DEGRADATION, owners[0]));
+            return Err(Error::mismatch(setting, fact, hint));
         }
     }
     let stage = |(i, task): (usize, &String)| {
