@@ -194,10 +194,10 @@ impl Words for Plain {
         let setting = |setting| self.setting(setting);
         match hint {
             Hint::Advice(advice) => advice.to_string(),
+            Hint::Give(of) | Hint::Set(of, _) if *of == Setting::DEGRADATION => "choose what is wrong with it".into(),
             Hint::Set(of, _) if *of == Setting::MASK => "paint over what is to be filled in".into(),
             Hint::Set(of, value) if *of == Setting::DEVICE => format!("choose {value} under {ENGINE}"),
             Hint::Set(of, value) => format!("set {} to {value} under {MORE}", setting(of)),
-            Hint::Give(of) | Hint::Set(of, _) if *of == Setting::DEGRADATION => "choose what is wrong with it".into(),
             Hint::Give(of) if *of == Setting::MASK => "paint over what is to be filled in".into(),
             Hint::Give(of) if *of == Setting::OUTPUT => "choose another place with Save as".into(),
             Hint::Give(of) => format!("set {} under {MORE}", setting(of)),
