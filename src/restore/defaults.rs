@@ -135,7 +135,10 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         }
     };
     // Chosen by the bench of quality on three or four pictures.
-    match degradation.family() {
+    // What follows a blur leaves it the hardest part.
+    let is_blurred_first = matches!(degradation.first_family(), Family::Blur { .. });
+    let family = degradation.family().or(is_blurred_first.then(|| degradation.first_family()));
+    match family {
         Some(Family::Noise) if channels.are_independent() => {
             Hqs { calls: 1, symmetries: by(1, 4, 8), sigma_end: 0.002, ..Hqs::TUNED }
         }
@@ -154,7 +157,8 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         Some(Family::Holes) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
         Some(Family::Blur { .. }) => {
             let (lambda, zeta) = (0.3 + 0.25 * strong, 0.7 * noisy + 0.2 * (2.0 * strong).min(1.0));
-            let sigma_1 = (1.75 * some.sigma_1).max(2.0 * signed_sigma(*sigma));
+            let from_borders = if degradation.holes().is_some() { 0.5 } else { 0.0 };
+            let sigma_1 = (1.75 * some.sigma_1).max(2.0 * signed_sigma(*sigma)).max(from_borders);
             Hqs { sigma_1, lambda, zeta, ..some }
         }
         Some(Family::Colors) | None => some,
