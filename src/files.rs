@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, PathContext, Result};
+use crate::error::{Error, Hint, PathContext, Result, Setting};
 
 /// Beginning of the names of files that are being written.
 const TEMPORARY: &str = ".fdgr-";
@@ -180,6 +180,21 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// Bytes in hexadecimal.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Refuses an output that is one of the inputs, by whatever name.
+///
+/// # Errors
+/// [`Error::Overwrites`].
+pub fn refuse_overwriting<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let same = |input: &Path| match (output.canonicalize(), input.canonicalize()) {
+        (Ok(output), Ok(input)) => output == input,
+        _ => false,
+    };
+    if inputs.into_iter().any(same) {
+        return Err(Error::Overwrites { path: output.into(), hint: Hint::Give(Setting::OUTPUT) });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@
 //! [`picture`] reads and writes photos, [`degradation`] knows what can happen to them, [`prior`] what photos look like,
 //! [`sampler`] and [`regularizer`] how the two are brought together; [`restore`] alone chooses implementations.
 //! [`experiment`] runs it over sets of pictures and measures the results with [`metrics`]. Weights come from files through
-//! [`model`]. [`job`] takes a photo from its file to the restored file. [`control`] carries events and cancellation, [`error`] what went wrong; the command line parses, calls and
-//! prints, the window shows and calls.
+//! [`model`]. [`job`] takes a photo from its file to the restored file. [`control`] carries events and cancellation, [`error`]
+//! what went wrong; the command line parses, calls and prints, the window shows and calls.
 //!
 //! # Your own operator, prior or sampler
 //!

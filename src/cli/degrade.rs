@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if args.task.tasks.is_empty() {
         return Err(Error::mismatch(Setting::DEGRADATION, "it is missing", Hint::Give(Setting::DEGRADATION)).into());
     }
-    super::restore::refuse_overwriting(&args.output, args.task.files().chain([args.photo.as_path()]))?;
+    crate::files::refuse_overwriting(&args.output, args.task.files().chain([args.photo.as_path()]))?;
     let photo = Picture::read(&args.photo)?;
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
     let size = [photo.height(), photo.width()];

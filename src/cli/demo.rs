@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         None => Picture::decode(SAMPLE, "the built-in sample".as_ref())?,
     };
     for name in [DEGRADED, RESTORED, COMPARISON] {
-        super::restore::refuse_overwriting(&args.output.join(name), args.photo.as_deref())?;
+        crate::files::refuse_overwriting(&args.output.join(name), args.photo.as_deref())?;
     }
     std::fs::create_dir_all(&args.output).writing(&args.output).map_err(Error::at_output)?;
     progress::stop_on_ctrl_c();

@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             let fact = "it is the name of one picture, but there are several photos";
             return Err(Error::mismatch(place.as_path(), fact, "inspect them one by one").into());
         }
-        super::restore::refuse_overwriting(place, args.photos.iter().map(PathBuf::as_path))?;
+        crate::files::refuse_overwriting(place, args.photos.iter().map(PathBuf::as_path))?;
         Picture::check_output(place).map_err(Error::at_output)?;
     }
     let mut failed = 0;

@@ -9,12 +9,12 @@ use super::words::Flags;
 use super::{DeviceArgs, method, note, prior, progress, say, sheet, stream, task};
 use crate::control::{Control, Silent};
 use crate::device;
-use crate::error::{Error, Hint, PathContext, Result, Setting};
+use crate::error::{Error, PathContext, Result};
 use crate::files;
 use crate::job::{Job, Opened};
 use crate::picture::{self, Picture};
 use crate::recipe::Recipe;
-use crate::restore::{COVERED, PriorChoice, Restored, Restorer, TargetSize, Uncertainty, Wish, check_uncertainty};
+use crate::restore::{COVERED, PriorChoice, Restored, Restorer, TargetSize, Uncertainty, Wish, check_sample_count};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -200,14 +200,10 @@ fn prepare(args: &Args, errand: &Errand, repeated: Option<&Repeated>, control: &
         let fact = "files of measurements have no pages";
         return Err(Error::mismatch(errand.photo.as_path(), fact, "leave the page out"));
     }
-    let job = match repeated {
-        Some((recipe, path)) => Job::repeated(opened, recipe, path)?,
-        None => Job::new(opened, &wish(args), control)?,
-    };
-    if let Some(count) = args.uncertainty {
-        check_uncertainty(&job.config.degradation, count)?;
+    match repeated {
+        Some((recipe, path)) => Job::repeated(opened, recipe, path),
+        None => Job::new(opened, &wish(args), control),
     }
-    Ok(job)
 }
 
 /// What the flags ask for.
@@ -283,19 +279,24 @@ fn beside(output: &Path, what: &str) -> PathBuf {
 
 /// Writes the map, and the result beside what else it could have been.
 fn write_uncertainty(errand: &Errand, restored: &Restored, uncertainty: &Uncertainty) -> Result<()> {
-    let map = beside(&errand.output, MAP);
-    uncertainty.map.write(&map).map_err(Error::at_output)?;
-    let others = uncertainty.samples.iter().enumerate();
-    let others = others.map(|(i, sample)| (format!("sample {}", i + 1), sample.pixels().clone()));
-    let all: Vec<_> = std::iter::once(("result".to_owned(), restored.picture.pixels().clone())).chain(others).collect();
     let sheet = beside(&errand.output, SAMPLES);
+    let others = uncertainty.samples.iter().enumerate();
+    let others = others.map(|(i, sample)| (format!("sample {}", i + 1), sample.pixels()));
+    let all: Vec<_> = std::iter::once(("result".to_owned(), restored.picture.pixels())).chain(others).collect();
+    match &uncertainty.map {
+        Ok(map) => {
+            let place = beside(&errand.output, MAP);
+            map.write(&place).map_err(Error::at_output)?;
+            let share = 100.0 * COVERED;
+            say(format!(
+                "{}: the distance within which {share:.0}% of the true values lie, for photos like those it was calibrated on",
+                place.display()
+            ));
+        }
+        Err(why) => note(format!("{}: no map of its uncertainty: {why}", errand.output.display())),
+    }
     Picture::new(sheet::in_rows(&all)).write(&sheet).map_err(Error::at_output)?;
-    say(format!(
-        "{}: the distance within which {:.0}% of the true values lie, for photos like those it was calibrated on; {}: the samples",
-        map.display(),
-        100.0 * COVERED,
-        sheet.display(),
-    ));
+    say(format!("{}: the result and {} samples", sheet.display(), uncertainty.samples.len()));
     Ok(())
 }
 
@@ -337,7 +338,11 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
         // What an earlier run wrote is no photo.
         let is_output = |path: &Path| match &args.output {
             Some(output) => path.starts_with(output) && output != named,
-            None => path.to_string_lossy().ends_with(RESTORED),
+            None => {
+                let name = path.to_string_lossy();
+                name.ends_with(RESTORED)
+                    || [MAP, SAMPLES].iter().any(|what| name.ends_with(&format!(".png.{what}.png")))
+            }
         };
         let before = all.len();
         for path in picture::pictures_below(named) {
@@ -360,6 +365,7 @@ fn plan(args: &Args) -> Result<Vec<Errand>> {
     let found = found(args)?;
     let has_folders = args.photos.iter().any(|photo| photo.is_dir());
     let is_streamed = args.output.as_deref().is_some_and(stream::is_meant);
+    args.uncertainty.map(check_sample_count).transpose()?;
     if is_streamed && args.uncertainty.is_some() {
         let fact = "standard output has no place beside it for the uncertainty";
         return Err(Error::mismatch(Path::new("-"), fact, "name a file with -o"));
@@ -393,8 +399,10 @@ fn plan(args: &Args) -> Result<Vec<Errand>> {
     };
     let mut errands: Vec<Errand> = found.iter().map(errand).collect();
     if args.skip_existing {
-        // The recipe is written last.
-        let is_done = |errand: &Errand| errand.output.exists() && Recipe::path_for(&errand.output).exists();
+        // The recipe is written last, but for the samples.
+        let is_whole = |errand: &Errand| args.uncertainty.is_none() || beside(&errand.output, SAMPLES).exists();
+        let is_done =
+            |errand: &Errand| errand.output.exists() && Recipe::path_for(&errand.output).exists() && is_whole(errand);
         let all = errands.len();
         errands.retain(|errand| !is_done(errand));
         note(format!("{} of {all} photos have their output already", all - errands.len()));
@@ -410,29 +418,17 @@ fn plan(args: &Args) -> Result<Vec<Errand>> {
         let inputs = found.iter().map(|(photo, _)| photo.as_path()).chain(args.task.files());
         let inputs: Vec<&Path> = inputs.chain(args.recipe.as_deref()).chain(args.prior.files()).collect();
         let recipe = Recipe::path_for(&errand.output);
-        refuse_overwriting(&errand.output, inputs.iter().copied())?;
-        refuse_overwriting(&recipe, inputs)?;
+        files::refuse_overwriting(&errand.output, inputs.iter().copied())?;
+        files::refuse_overwriting(&recipe, inputs)?;
         for about in [MAP, SAMPLES].iter().filter(|_| args.uncertainty.is_some()) {
             let place = beside(&errand.output, about);
-            refuse_overwriting(&place, found.iter().map(|(photo, _)| photo.as_path()))?;
+            files::refuse_overwriting(&place, found.iter().map(|(photo, _)| photo.as_path()))?;
             Picture::check_output(&place).map_err(Error::at_output)?;
         }
         Picture::check_output(&errand.output).map_err(Error::at_output)?;
         files::check_writable(&recipe).map_err(Error::at_output)?;
     }
     Ok(errands)
-}
-
-/// Refuses an output that is one of the inputs, by whatever name.
-pub(super) fn refuse_overwriting<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    let same = |input: &Path| match (output.canonicalize(), input.canonicalize()) {
-        (Ok(output), Ok(input)) => output == input,
-        _ => false,
-    };
-    if inputs.into_iter().any(same) {
-        return Err(Error::Overwrites { path: output.into(), hint: Hint::Give(Setting::OUTPUT) });
-    }
-    Ok(())
 }
 
 fn pick() -> anyhow::Result<Vec<PathBuf>> {

@@ -10,14 +10,14 @@ const STRIP: u32 = 28;
 const SHEET: u32 = 2400;
 
 /// Pictures of one size in rows that make a square, each under its label; large ones are reduced.
-pub(super) fn in_rows(panels: &[(String, Rgb32FImage)]) -> Rgb32FImage {
+pub(super) fn in_rows(panels: &[(String, &Rgb32FImage)]) -> Rgb32FImage {
     let columns = (panels.len() as f64).sqrt().ceil().max(1.0) as usize;
     let most = SHEET / columns as u32;
-    let fitted = |(label, picture): &(String, Rgb32FImage)| {
+    let fitted = |(label, picture): &(String, &Rgb32FImage)| {
         let (width, height) = picture.dimensions();
         let longest = width.max(height).max(most);
         let side = |side: u32| (side * most / longest).max(1);
-        (label.clone(), imageops::resize(picture, side(width), side(height), imageops::FilterType::CatmullRom))
+        (label.clone(), imageops::resize(*picture, side(width), side(height), imageops::FilterType::CatmullRom))
     };
     let panels: Vec<_> = panels.iter().map(fitted).collect();
     let rows: Vec<Rgb32FImage> = panels.chunks(columns).map(side_by_side).collect();

@@ -156,7 +156,11 @@ pub fn of_tasks(tasks: &[String], values: &Values, context: &Context<'_>) -> Res
             }
             let given: Vec<&str> = tasks.iter().map(String::as_str).collect();
             let fact = format!("it belongs to {}, not to {}", listed(&owners), listed(&given));
-            let hint = Hint::Omit(setting.clone()).or(Hint::set(Setting::DEGRADATION, owners[0]));
+            let omit = Hint::Omit(setting.clone());
+            let hint = match owners.first() {
+                Some(owner) => omit.or(Hint::set(Setting::DEGRADATION, *owner)),
+                None => omit,
+            };
             return Err(Error::mismatch(setting, fact, hint));
         }
     }

@@ -54,6 +54,9 @@ pub(super) struct Looked {
 #[serde(default)]
 pub(super) struct Memory {
     pub device: Option<String>,
+    /// The device of this time only: one that the command line names, or that stands in for another.
+    #[serde(skip)]
+    pub for_now: Option<String>,
     pub model: Option<String>,
     /// Whether dates, places and the like are left out of what is saved.
     pub drops_metadata: bool,
@@ -69,6 +72,13 @@ pub(super) struct Kept {
     saved: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mask: Option<Mask>,
+}
+
+impl Memory {
+    /// The device of this time.
+    pub fn device_now(&self) -> Option<String> {
+        self.for_now.clone().or_else(|| self.device.clone())
+    }
 }
 
 /// The window.
@@ -108,7 +118,7 @@ impl Window {
     /// A window that remembers, with photos.
     pub(super) fn new(ctx: &Context, memory: Memory, photos: &[PathBuf]) -> Self {
         let prior = memory.model.as_deref().map_or_else(PriorChoice::default, PriorChoice::named);
-        let workers = Workers::start(ctx, Engine { device: memory.device.clone(), prior });
+        let workers = Workers::start(ctx, Engine { device: memory.device_now(), prior });
         let mut window = Self {
             ctx: ctx.clone(),
             workers,
@@ -139,7 +149,7 @@ impl Window {
 
     /// A window for tests and scripts, that remembers nothing.
     pub fn fresh(ctx: &Context, device: &str, photos: &[PathBuf]) -> Self {
-        Self::new(ctx, Memory { device: Some(device.into()), ..Memory::default() }, photos)
+        Self::new(ctx, Memory { for_now: Some(device.into()), ..Memory::default() }, photos)
     }
 
     /// Adds files, and the pictures of folders and below.
@@ -192,12 +202,17 @@ impl Window {
                 path: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
                 wish: photo.wish.clone(),
                 saved: photo.saved.clone(),
-                mask: photo.canvas.as_ref().and_then(Canvas::mask),
+                mask: photo.canvas.as_ref().and_then(Canvas::mask).or_else(|| self.unread_mask(photo.id)),
             }),
             Origin::Memory(..) => None,
         };
         let queue = self.last_time.iter().cloned().chain(self.photos.iter().filter_map(kept)).collect();
         Memory { queue, ..self.memory.clone() }
+    }
+
+    /// The mask that a photo had the last time, until it is read.
+    fn unread_mask(&self, id: Id) -> Option<Mask> {
+        self.masks.iter().find(|(other, _)| *other == id).map(|(_, mask)| mask.clone())
     }
 
     /// Says something that should be read.
@@ -320,6 +335,7 @@ impl Window {
     /// Lets a photo wait for its turn; its result is saved at once beside the photo if that is asked for.
     pub(super) fn begin(&mut self, id: Id, saves: bool) {
         let drops_metadata = self.memory.drops_metadata;
+        self.closes_when_saved = false;
         if let Some(photo) = self.photo_mut(id)
             && (photo.is_idle() || photo.state == State::Reading)
         {
@@ -370,6 +386,7 @@ impl Window {
         if let Some(done) = photo.done.clone() {
             photo.state = State::Running;
             self.running = Some(id);
+            self.tried.wanted = None;
             self.workers.board.allow();
             self.workers.order(Order::Doubt { id, opened, holes, done });
         }
@@ -379,6 +396,7 @@ impl Window {
     pub(super) fn fetch(&mut self, name: &str) {
         if !self.is_busy() {
             self.is_fetching = true;
+            self.tried.wanted = None;
             self.workers.board.allow();
             self.workers.order(Order::Fetch(name.to_owned()));
         }
@@ -389,7 +407,11 @@ impl Window {
         if self.is_busy() {
             return;
         }
-        let Some(photo) = self.photos.iter_mut().find(|photo| photo.state == State::Waiting) else { return };
+        // What is painted over a photo is known once it is read.
+        let is_next =
+            |photo: &Photo| photo.state == State::Waiting && self.masks.iter().all(|(other, _)| *other != photo.id);
+        let Some(at) = self.photos.iter().position(is_next) else { return };
+        let photo = &mut self.photos[at];
         let (id, wish, holes) = (photo.id, Box::new(photo.wish.clone()), photo.holes());
         let looked = self.looked.as_ref().filter(|looked| looked.id == id);
         let photo = match looked.and_then(|looked| looked.opened.clone()) {
@@ -407,7 +429,7 @@ impl Window {
     /// Computes elsewhere, or with another prior.
     pub(super) fn change_engine(&mut self) {
         let prior = self.memory.model.as_deref().map_or_else(PriorChoice::default, PriorChoice::named);
-        self.workers.order(Order::Change(Engine { device: self.memory.device.clone(), prior }));
+        self.workers.order(Order::Change(Engine { device: self.memory.device_now(), prior }));
         self.rate = None;
         self.tried.wanted = None;
     }
@@ -415,14 +437,16 @@ impl Window {
     /// Saves the result of a photo.
     pub(super) fn save(&mut self, id: Id, place: Place) {
         let saving = Saving { place, drops_metadata: self.memory.drops_metadata };
-        if let Some(done) = self.photo(id).and_then(|photo| photo.done.clone()) {
+        let Some(photo) = self.photo_mut(id) else { return };
+        if let Some(done) = photo.done.clone() {
+            photo.is_being_saved = true;
             self.workers.ask(Question::Save { id, done, saving });
         }
     }
 
     /// Saves every result that is not saved, beside its photo.
     pub(super) fn save_all(&mut self) {
-        let unsaved = self.photos.iter().filter(|photo| photo.is_unsaved());
+        let unsaved = self.photos.iter().filter(|photo| photo.is_unsaved() && !photo.is_being_saved);
         let unsaved: Vec<(Id, Place)> = unsaved.map(|photo| (photo.id, Place::beside(&photo.origin))).collect();
         unsaved.into_iter().for_each(|(id, place)| self.save(id, place));
     }

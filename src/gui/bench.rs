@@ -66,7 +66,8 @@ impl Bench {
             Order::Doubt { id, opened, holes, done } => {
                 self.board.begin();
                 let map = guarded(|| self.doubt(&with_holes(&opened, holes.as_ref()), &done));
-                self.tell.tell(News::Doubted { id, map: map.map_err(|error| Refusal::of(&error)) });
+                let map = map.map_err(|error| Refusal::of(&error)).and_then(|map| map.map_err(Refusal::Fault));
+                self.tell.tell(News::Doubted { id, map });
             }
             Order::Try { id, number, part, wishes } => self.try_part(id, number, &part, &wishes),
             Order::Restore { id, photo, wish, holes, save } => {
@@ -140,7 +141,7 @@ impl Bench {
         *locked(&listener.clock) = Clock::default();
         let begun = Instant::now();
         let done = Arc::new(job.restore(restorer, &choice, &listener)?);
-        let seconds = begun.elapsed().saturating_sub(locked(&listener.clock).paused).as_secs_f64();
+        let seconds = begun.elapsed().saturating_sub(locked(&listener.clock).waited()).as_secs_f64();
         // A result that cannot be saved there can be saved elsewhere.
         let saved = save.and_then(|saving| match saving.save(&done) {
             Ok(place) => Some(place),
@@ -158,12 +159,12 @@ impl Bench {
     }
 
     /// The map of a result's uncertainty, four times as bright, so that it is seen.
-    fn doubt(&mut self, opened: &Opened, done: &Done) -> Result<Arc<Levels>> {
+    fn doubt(&mut self, opened: &Opened, done: &Done) -> Result<std::result::Result<Arc<Levels>, String>> {
         let (board, ctx) = (Arc::clone(&self.board), self.tell.ctx.clone());
-        let listener = Listener::new(&board, &ctx);
+        let listener = Listener::new(&board, &ctx).unseen();
         let restorer = self.loaded(&listener)?;
         let map = restorer.uncertainty(&opened.source, &done.restored, SAMPLES, &listener)?.map;
-        Ok(Arc::new(Levels::of_map(&map, 4.0)))
+        Ok(map.map(|map| Arc::new(Levels::of_map(&map, 4.0))).map_err(words::no_map))
     }
 
     fn try_part(&mut self, id: Id, number: u64, part: &Picture, wishes: &[Wish]) {
@@ -181,7 +182,8 @@ impl Bench {
             let restorer = self.loaded(&look)?;
             let begun = Instant::now();
             let done = job.restore(restorer, &choice, &look)?;
-            let work = done.restored.receipt.evaluations.max(1) * part.width() * part.height();
+            let [rows, columns] = job.config.image_size(&job.opened.source);
+            let work = done.restored.receipt.evaluations.max(1) * rows * columns;
             rate = Some(begun.elapsed().as_secs_f64() / work as f64);
             Ok(color_image(&done.restored.picture))
         };

@@ -95,6 +95,8 @@ impl Board {
 pub(super) struct Listener<'a> {
     board: &'a Board,
     ctx: &'a Context,
+    /// Whether its pictures are those of the result.
+    shows: bool,
     /// Where the run is.
     pub clock: Mutex<Clock>,
 }
@@ -105,13 +107,27 @@ pub(super) struct Clock {
     begun: Option<Instant>,
     step: usize,
     steps: usize,
-    /// Time that the work waited.
-    pub paused: Duration,
+    /// Time that the steps waited.
+    paused: Duration,
+    /// Time that what came before them waited.
+    waited: Duration,
+}
+
+impl Clock {
+    /// Time that the work waited, all of it.
+    pub fn waited(&self) -> Duration {
+        self.waited + self.paused
+    }
 }
 
 impl<'a> Listener<'a> {
     pub fn new(board: &'a Board, ctx: &'a Context) -> Self {
-        Self { board, ctx, clock: Mutex::default() }
+        Self { board, ctx, shows: true, clock: Mutex::default() }
+    }
+
+    /// The same for work whose pictures are not those of the result.
+    pub fn unseen(self) -> Self {
+        Self { shows: false, ..self }
     }
 
     fn say(&self, doing: &str, share: Option<f32>, left: Option<f32>) {
@@ -151,7 +167,8 @@ impl Control for Listener<'_> {
             Event::Estimating(what) => {
                 // The clock of the steps begins after what comes before them.
                 let mut clock = locked(&self.clock);
-                (clock.begun, clock.paused) = (Some(Instant::now()), Duration::ZERO);
+                let waited = clock.waited + clock.paused;
+                *clock = Clock { begun: Some(Instant::now()), waited, ..Clock::default() };
                 drop(clock);
                 self.say(what, None, None);
             }
@@ -184,7 +201,7 @@ impl Control for Listener<'_> {
     }
 
     fn preview_interval(&self) -> Option<Duration> {
-        Some(PREVIEWS)
+        self.shows.then_some(PREVIEWS)
     }
 }
 

@@ -62,14 +62,15 @@ impl Window {
             ui.spinner();
             return;
         };
-        let before = (self.memory.device.clone(), self.memory.model.clone());
+        let mut device = self.memory.device_now();
+        let before = (device.clone(), self.memory.model.clone());
         let label = ui.label(words::DEVICE);
         ComboBox::from_id_salt("device")
-            .selected_text(self.memory.device.clone().unwrap_or_else(|| words::BEST_DEVICE.into()))
+            .selected_text(device.clone().unwrap_or_else(|| words::BEST_DEVICE.into()))
             .show_ui(ui, |ui| {
-                ui.selectable_value(&mut self.memory.device, None, words::BEST_DEVICE);
+                ui.selectable_value(&mut device, None, words::BEST_DEVICE);
                 for (name, memory) in &offers.devices {
-                    ui.selectable_value(&mut self.memory.device, Some(name.clone()), format!("{name}, {memory}"));
+                    ui.selectable_value(&mut device, Some(name.clone()), format!("{name}, {memory}"));
                 }
             })
             .response
@@ -85,7 +86,10 @@ impl Window {
             })
             .response
             .labelled_by(label.id);
-        if before != (self.memory.device.clone(), self.memory.model.clone()) {
+        if before.0 != device {
+            (self.memory.device, self.memory.for_now) = (device.clone(), None);
+        }
+        if before != (device, self.memory.model.clone()) {
             self.change_engine();
         }
         for Known { name, title, megabytes, licence, .. } in &offers.known {

@@ -35,7 +35,7 @@ impl Window {
                     self.stop();
                 }
                 let is_paused = self.workers.board.is_paused();
-                if ui.button(if is_paused { words::RESUME } else { words::PAUSE }).clicked() {
+                if self.running.is_some() && ui.button(if is_paused { words::RESUME } else { words::PAUSE }).clicked() {
                     self.pause();
                 }
             }

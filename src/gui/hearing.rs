@@ -16,6 +16,7 @@ use super::surface::Surface;
 use super::viewer::Compare;
 use super::words;
 use super::worker::{self, Id, News, Question, Refusal, Shown};
+use crate::files;
 use crate::job::Done;
 use crate::picture::Picture;
 
@@ -73,7 +74,8 @@ impl Window {
             News::Doubted { id, map } => self.hear_doubted(id, map),
             News::Saved { id, done, saved } => self.hear_saved(id, &done, saved),
             News::OnCpu(sentence) => {
-                self.memory.device = Some("cpu".into());
+                self.memory.for_now = Some("cpu".into());
+                self.rate = None;
                 self.say(words::on_cpu(&sentence));
             }
             News::Tried { id, number, parts, rate } => {
@@ -103,15 +105,17 @@ impl Window {
 
     fn hear_read(&mut self, id: Id, read: Result<worker::Read, String>) {
         let ctx = self.ctx.clone();
-        let mask = self.masks.iter().position(|(other, _)| *other == id).map(|at| self.masks.remove(at).1);
-        let Some(photo) = self.photo_mut(id) else { return };
         let read = match read {
             Ok(read) => read,
             Err(sentence) => {
-                photo.state = State::Failed(sentence);
+                if let Some(photo) = self.photo_mut(id) {
+                    photo.state = State::Failed(sentence);
+                }
                 return;
             }
         };
+        let mask = self.masks.iter().position(|(other, _)| *other == id).map(|at| self.masks.remove(at).1);
+        let Some(photo) = self.photo_mut(id) else { return };
         // A file may be whole again.
         let was_unreadable = matches!(photo.state, State::Failed(_)) && photo.size.is_none();
         if photo.state == State::Reading || was_unreadable {
@@ -124,6 +128,8 @@ impl Window {
         if let Some(mask) = mask.filter(|mask| mask.size() == [read.size[1], read.size[0]]) {
             let mut canvas = Canvas::new(read.size);
             canvas.replace(mask.unknown().into_iter().map(|hole| if hole { 255 } else { 0 }).collect());
+            // What follows from the marks is known from now on.
+            canvas.holes();
             photo.canvas = Some(canvas);
         }
         let result = match (&photo.done, &photo.saved) {
@@ -150,6 +156,10 @@ impl Window {
         self.saving.retain(|(other, _)| *other != id);
         let looked = self.looked.as_ref().filter(|looked| looked.id == id);
         let (is_looked, before) = (looked.is_some(), looked.and_then(|looked| looked.opened.clone()));
+        if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
+            // It is of an older result.
+            looked.uncertainty = None;
+        }
         let Some(photo) = self.photo_mut(id) else { return };
         photo.state = State::Done;
         photo.line = line;
@@ -160,6 +170,9 @@ impl Window {
         }
         if let Some(photo) = self.photo_mut(id) {
             photo.done = Some(done).filter(|_| is_looked || photo.saved.is_none());
+        }
+        if self.closes_when_saved {
+            self.save_all();
         }
     }
 
@@ -181,6 +194,9 @@ impl Window {
     }
 
     fn hear_saved(&mut self, id: Id, done: &Arc<Done>, saved: Result<PathBuf, String>) {
+        if let Some(photo) = self.photo_mut(id) {
+            photo.is_being_saved = false;
+        }
         match saved {
             Ok(place) => {
                 // Another result may be there by now.
@@ -243,8 +259,10 @@ impl Window {
 
     fn save_mask(&self, id: Id, place: PathBuf) {
         let Some(mask) = self.photo(id).and_then(|photo| photo.canvas.as_ref()).map(Canvas::picture) else { return };
+        let photos: Vec<PathBuf> = self.photos.iter().map(|photo| photo.path().to_path_buf()).collect();
         self.wait_for(async move {
-            mask.write(&place)
+            files::refuse_overwriting(&place, photos.iter().map(PathBuf::as_path))
+                .and_then(|()| mask.write(&place))
                 .map_or_else(|error| Picked::Sentence(error.sentence(&words::Plain)), |()| Picked::Nothing)
         });
     }

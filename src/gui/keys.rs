@@ -107,7 +107,9 @@ impl Window {
         }
         let has_modifiers = ctx.input(|input| input.modifiers.command || input.modifiers.alt);
         for (key, action) in PLAIN_KEYS.iter().filter(|_| !has_modifiers) {
-            if ctx.input(|input| input.key_pressed(*key)) {
+            // A key that is held does it once.
+            let is_press = |event: &Event| matches!(event, Event::Key { key: pressed, pressed: true, repeat: false, .. } if pressed == key);
+            if ctx.input(|input| input.events.iter().any(is_press)) {
                 action(self);
             }
         }
@@ -151,7 +153,7 @@ impl Window {
 
     /// Saves the result of the photo that is looked at, beside it.
     pub(super) fn save_current(&mut self) {
-        let unsaved = self.current().filter(|photo| photo.is_unsaved());
+        let unsaved = self.current().filter(|photo| photo.is_unsaved() && !photo.is_being_saved);
         if let Some((id, place)) = unsaved.map(|photo| (photo.id, Place::beside(&photo.origin))) {
             self.save(id, place);
         }

@@ -90,7 +90,7 @@ pub fn open(photos: &[PathBuf], device: Option<String>) -> Result<()> {
     let photos = photos.to_vec();
     let created: eframe::AppCreator<'_> = Box::new(move |context| {
         let mut memory: Memory = context.storage.and_then(|kept| eframe::get_value(kept, MEMORY)).unwrap_or_default();
-        memory.device = device.or(memory.device);
+        memory.for_now = device;
         Ok(Box::new(Window::new(&context.egui_ctx, memory, &photos)))
     });
     eframe::run_native(words::TITLE, options, created)

@@ -71,6 +71,7 @@ impl Window {
             photo.wish.tasks = vec![task.to_owned()];
             photo.wish.values = values;
             photo.wish.enlarged = enlarged;
+            settings::reach_size(&mut photo.wish);
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Photo {
     pub done: Option<Arc<Done>>,
     /// Where the result was saved.
     pub saved: Option<PathBuf>,
+    /// Whether that is under way.
+    pub is_being_saved: bool,
     /// What is known of the result, in a line.
     pub line: String,
 }
@@ -79,6 +81,7 @@ impl Photo {
             state: State::Reading,
             done: None,
             saved: None,
+            is_being_saved: false,
             line: String::new(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::worker::Origin;
 use crate::error::Result;
+use crate::files;
 use crate::job::Done;
 use crate::recipe::Recipe;
 
@@ -68,6 +69,7 @@ impl Saving {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let place = self.place.taken();
+        files::refuse_overwriting(&place, [done.recipe.input.path.as_path()])?;
         match self.drops_metadata {
             true => done.save_picture(&done.restored.picture.clone().without_metadata(), &place)?,
             false => done.save(&place)?,

@@ -67,6 +67,7 @@ impl Preset {
         wish.values = self.values.iter().fold(Values::default(), |values, (name, value)| values.with(name, value));
         wish.enlarged = None;
         wish.force = false;
+        reach_size(wish);
     }
 }
 
@@ -77,6 +78,13 @@ pub fn resize(wish: &mut Wish) {
             Some(_) => wish.values.remove("scale"),
             None => wish.values.insert("scale", "2"),
         }
+    }
+}
+
+/// Lets a size that is given decide the factor of super-resolution.
+pub fn reach_size(wish: &mut Wish) {
+    if wish.size.is_some() {
+        resize(wish);
     }
 }
 

@@ -161,7 +161,14 @@ impl Viewer {
         };
         let fitted = (pane.width() / size[0]).min(pane.height() / size[1]);
         self.fitted = Some(fitted);
-        self.hear(ui, &response, pane, size, fitted, paints.is_some());
+        let shift = vec2(pane.width() + 4.0, 0.0);
+        // Both panes show the same place.
+        let in_pane = |at: Pos2| match compare == Compare::SideBySide && at.x > pane.right() {
+            true => at - shift,
+            false => at,
+        };
+        let pointer = response.hover_pos().map(in_pane);
+        self.hear(ui, &response, pointer, pane, size, fitted, paints.is_some());
         let place = self.place(pane, size, fitted);
         let checks = |painter: &Painter, place: Rect| checkerboard(painter, painter.clip_rect().intersect(place));
         match compare {
@@ -177,7 +184,6 @@ impl Viewer {
                 shown.unwrap_or(&mut *pictures.before).paint(&painter, place);
             }
             Compare::SideBySide => {
-                let shift = vec2(pane.width() + 4.0, 0.0);
                 let painters = [ui.painter_at(pane), ui.painter_at(pane.translate(shift))];
                 checks(&painters[0], place);
                 pictures.before.paint(&painters[0], place);
@@ -194,9 +200,10 @@ impl Viewer {
             && let Some(at) = response.hover_pos()
         {
             let after = pictures.after.as_deref_mut().filter(|_| compare != Compare::Before);
-            show_lens(ui, at, place, pictures.before, after, points);
+            show_lens(ui, at, in_pane(at), place, pictures.before, after, points);
         }
-        let painted = self.painted(ui, &response, place, size, points, paints);
+        let pressed = response.interact_pointer_pos().map(in_pane);
+        let painted = self.painted(ui, &response, pressed, place, size, points, paints);
         let ended = response.drag_stopped() || response.clicked();
         let seen = pane.intersect(place);
         let marked = match compare {
@@ -215,7 +222,17 @@ impl Viewer {
     }
 
     /// Pans and zooms.
-    fn hear(&mut self, ui: &Ui, response: &egui::Response, pane: Rect, size: [f32; 2], fitted: f32, paints: bool) {
+    #[expect(clippy::too_many_arguments, reason = "what the pointer does, and where")]
+    fn hear(
+        &mut self,
+        ui: &Ui,
+        response: &egui::Response,
+        pointer: Option<Pos2>,
+        pane: Rect,
+        size: [f32; 2],
+        fitted: f32,
+        paints: bool,
+    ) {
         let place = self.place(pane, size, fitted);
         let mut centre = self.centre.unwrap_or(pos2(0.5, 0.5));
         let is_panned = response.dragged_by(PointerButton::Middle)
@@ -225,7 +242,7 @@ impl Viewer {
             centre -= response.drag_delta() / place.size();
             ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
         }
-        if let Some(at) = response.hover_pos() {
+        if let Some(at) = pointer {
             let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
             let factor = pinch * (scroll / 200.0).exp();
             if (factor - 1.0).abs() > 1e-4 {
@@ -288,10 +305,12 @@ impl Viewer {
     }
 
     /// Where a brush moved.
+    #[expect(clippy::too_many_arguments, reason = "what the pointer does, and where")]
     fn painted(
         &self,
         ui: &Ui,
         response: &egui::Response,
+        pressed: Option<Pos2>,
         place: Rect,
         size: [f32; 2],
         points: f32,
@@ -303,7 +322,7 @@ impl Viewer {
             ui.painter_at(response.rect).circle_stroke(at, radius * scale, Stroke::new(1.5, Color32::WHITE));
             ui.painter_at(response.rect).circle_stroke(at, radius * scale + 1.5, Stroke::new(1.0, Color32::BLACK));
         }
-        let at = response.interact_pointer_pos()?;
+        let at = pressed?;
         let is_down = ui.input(|input| input.pointer.primary_down()) || response.clicked();
         let of_photo = |at: Pos2| [(at.x - place.left()) / scale, (at.y - place.top()) / scale];
         is_down.then(|| [of_photo(at - response.drag_delta()), of_photo(at)])
@@ -316,7 +335,15 @@ fn limited(zoom: f32, fitted: f32) -> f32 {
 }
 
 /// A part of both pictures, four times as large.
-fn show_lens(ui: &Ui, at: Pos2, place: Rect, before: &mut Surface, after: Option<&mut Surface>, points: f32) {
+fn show_lens(
+    ui: &Ui,
+    at: Pos2,
+    looked: Pos2,
+    place: Rect,
+    before: &mut Surface,
+    after: Option<&mut Surface>,
+    points: f32,
+) {
     const SIDE: f32 = 180.0;
     const PIXEL: f32 = 4.0;
     let scale = (before.size()[0] as f32 * points * PIXEL / place.width()).max(1.5);
@@ -325,7 +352,7 @@ fn show_lens(ui: &Ui, at: Pos2, place: Rect, before: &mut Surface, after: Option
     let inside = ui.clip_rect();
     let back = vec2((whole.right() - inside.right()).max(0.0), (whole.bottom() - inside.bottom()).max(0.0));
     let first = Rect::from_min_size(whole.min - back, vec2(SIDE, SIDE));
-    let under = (at - place.min) * scale;
+    let under = (looked - place.min) * scale;
     let magnified = |pane: Rect| Rect::from_min_size(pane.center() - under, place.size() * scale);
     let paint = |surface: &mut Surface, pane: Rect, name: &str| {
         let painter = ui.painter_at(pane);

@@ -98,7 +98,7 @@ pub fn empty() -> &'static str {
 /// What is lost when the window closes.
 pub fn unsaved(count: usize) -> String {
     match count {
-        0 => "A photo is still being worked on.".into(),
+        0 => "There is still work going on.".into(),
         1 => "One result is not saved.".into(),
         _ => format!("{count} results are not saved."),
     }
@@ -150,6 +150,11 @@ pub fn result(method: &str, seconds: f64, evaluations: usize, receipt: &str) -> 
 /// Device and prior.
 pub fn engine(device: &str, prior: &str) -> String {
     format!("{device} · {prior}")
+}
+
+/// Why it is not known how sure a result is.
+pub fn no_map(why: &str) -> String {
+    format!("There is no map of the uncertainty: {why}.")
 }
 
 /// What is said when a device failed.

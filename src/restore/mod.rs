@@ -37,7 +37,7 @@ pub use request::{Auto, Overrides, Request};
 pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};
-pub use uncertainty::{COVERED, MOST_SAMPLES, Uncertainty, check_uncertainty};
+pub use uncertainty::{COVERED, MOST_SAMPLES, Uncertainty, check_sample_count};
 pub use wish::Wish;
 
 pub use crate::sampler::Method;

@@ -4,8 +4,8 @@ use image::{Rgb, Rgb32FImage};
 
 use super::{Preference, RestoreConfig, Restored, Restorer, Source, defaults};
 use crate::control::{Control, Event};
-use crate::degradation::{Degradation, Family};
-use crate::error::{Error, Hint, Result, Setting};
+use crate::degradation::Family;
+use crate::error::{Error, Result, Setting};
 use crate::picture::Picture;
 use crate::sampler::Method;
 
@@ -21,8 +21,9 @@ const REACH: i64 = 2;
 /// How sure a result is.
 #[derive(Clone, Debug)]
 pub struct Uncertainty {
-    /// Grey, of the size of the result: the distance within which [`COVERED`] of the true values lie, of values in `[0, 1]`.
-    pub map: Picture,
+    /// Grey, of the size of the result: the distance within which [`COVERED`] of the true values lie, of values in `[0, 1]`; or why there
+    /// is none.
+    pub map: std::result::Result<Picture, &'static str>,
     /// Pictures that explain the photo as well, and have the texture of photographs.
     pub samples: Vec<Picture>,
 }
@@ -35,7 +36,7 @@ impl Restorer {
     /// guarantee for photos unlike those.
     ///
     /// # Errors
-    /// As [`Restorer::restore`], and as [`check_uncertainty`].
+    /// As [`Restorer::restore`], and as [`check_sample_count`].
     pub fn uncertainty(
         &self,
         source: &Source,
@@ -43,7 +44,7 @@ impl Restorer {
         count: usize,
         control: &dyn Control,
     ) -> Result<Uncertainty> {
-        check_uncertainty(&restored.config.degradation, count)?;
+        check_sample_count(count)?;
         let config = match restored.config.method {
             // The most probable picture is one. DiffPIR's samples differ most where the truth does: the other samplers start too late.
             Method::Hqs(_) => {
@@ -59,34 +60,36 @@ impl Restorer {
             let config = RestoreConfig { seed, ..config.clone() };
             samples.push(self.restore(source, &config, control)?.picture);
         }
-        let map = map(&restored.picture, &samples, calibration(config.degradation.first_family())?);
+        let map = calibration(&restored.config).map(|factor| map(&restored.picture, &samples, factor));
         Ok(Uncertainty { map, samples })
     }
 }
 
 /// # Errors
-/// Counts of samples that say nothing or take too long, and degradations for which nothing was calibrated.
-pub fn check_uncertainty(degradation: &Degradation, count: usize) -> Result<()> {
-    if !(2..=MOST_SAMPLES).contains(&count) {
-        let fact = format!("it must be between 2 and {MOST_SAMPLES}");
-        return Err(Error::parameter(Setting::UNCERTAINTY, count, fact));
+/// Counts of samples that say nothing or take too long.
+pub fn check_sample_count(count: usize) -> Result<()> {
+    if (2..=MOST_SAMPLES).contains(&count) {
+        return Ok(());
     }
-    calibration(degradation.first_family()).map(drop)
+    Err(Error::parameter(Setting::UNCERTAINTY, count, format!("it must be between 2 and {MOST_SAMPLES}")))
 }
 
 /// What the spread is multiplied by, so that it covers: measured with eight samples of each of eight photos that the prior has not
-/// seen (`benches/peer/uncertainty.py`).
-fn calibration(family: Family) -> Result<f32> {
-    let fact = match family {
-        Family::Noise => return Ok(3.0),
-        Family::Resolution => return Ok(3.3),
-        Family::Blur { .. } => return Ok(1.7),
-        Family::Quantized { .. } => return Ok(3.2),
-        Family::Holes => return Ok(1.7),
-        Family::Colors => "samples of lost colours agree on wrong ones, so that their spread says nothing",
-        Family::Sensing => "it was not calibrated for compressed sensing",
-    };
-    Err(Error::mismatch(Setting::UNCERTAINTY, fact, Hint::Omit(Setting::UNCERTAINTY)))
+/// seen (`benches/peer/uncertainty.py`); or why that is not known.
+fn calibration(config: &RestoreConfig) -> std::result::Result<f32, &'static str> {
+    if !matches!(config.method, Method::Hqs(_)) {
+        return Err("it was calibrated for results of hqs");
+    }
+    match config.degradation.family() {
+        Some(Family::Noise) => Ok(3.0),
+        Some(Family::Resolution) => Ok(3.3),
+        Some(Family::Blur { .. }) => Ok(1.7),
+        Some(Family::Quantized { .. }) => Ok(3.2),
+        Some(Family::Holes) => Ok(1.7),
+        Some(Family::Colors) => Err("samples of lost colours agree on wrong ones, so that their spread says nothing"),
+        Some(Family::Sensing) => Err("it was not calibrated for compressed sensing"),
+        None => Err("it was not calibrated for several things at once"),
+    }
 }
 
 fn map(result: &Picture, samples: &[Picture], calibration: f32) -> Picture {

@@ -120,6 +120,7 @@ fn a_photo_is_dropped_diagnosed_restored_compared_and_saved() {
     press(&mut window, Modifiers::NONE, Key::U);
     until(&mut window, "Uncertainty", |window| is_enabled(window, "Uncertainty"));
     assert!(window.query_by_label("saved").is_some(), "a look changes nothing");
+    assert!(is_enabled(&window, "Difference"), "the result is shown as before");
     // A second result goes beside the first.
     window.get_by_label("Restore").click();
     window.step();

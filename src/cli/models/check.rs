@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::cli::progress::{Terminal, stop_on_ctrl_c};
-use crate::cli::restore::refuse_overwriting;
 use crate::cli::words::Flags;
 use crate::cli::{note, say};
 use crate::device;
 use crate::error::{Error, Hint, Result, Setting};
+use crate::files::refuse_overwriting;
 use crate::prior::inspect::{self, Outcome, Probe, relative_error};
 use crate::prior::{Precision, PriorFile, find_class};
 
