@@ -2,6 +2,8 @@
 
 mod memory;
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::tensor::{Device, DeviceKind, wgpu::WgpuBackend};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,9 @@ pub struct Adapter {
     /// Memory that a run may use.
     pub memory: Memory,
 }
+
+/// What tells adapters apart.
+type Key = (wgpu::Backend, wgpu::DeviceType, usize);
 
 /// A device that is ready to compute.
 #[derive(Clone, Debug)]
@@ -101,11 +106,25 @@ impl Adapter {
             wgpu::Backend::Dx12 => WgpuBackend::Dx12,
             _ => WgpuBackend::Auto,
         };
-        let device = Device::wgpu_options().device_kind(kind).graphics_api(api).init().map_err(|e| Error::Device {
-            device: self.name.clone(),
-            fact: format!("it does not start ({e})"),
-            hint: Hint::from("update its driver").or(Hint::use_cpu()),
-        })?;
+        let start = || {
+            Device::wgpu_options().device_kind(kind).graphics_api(api).init().map_err(|e| Error::Device {
+                device: self.name.clone(),
+                fact: format!("it does not start ({e})"),
+                hint: Hint::from("update its driver").or(Hint::use_cpu()),
+            })
+        };
+        // Burn starts an adapter once in a process, as others may go on with it.
+        static STARTED: Mutex<Vec<(Key, Device)>> = Mutex::new(Vec::new());
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (self.api, self.kind, self.nth);
+        let device = match started.iter().find(|(other, _)| *other == key) {
+            Some((_, device)) => device.clone(),
+            None => {
+                let device = start()?;
+                started.push((key, device.clone()));
+                device
+            }
+        };
         Ok(Selected {
             device,
             name: self.name.clone(),

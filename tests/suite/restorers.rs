@@ -267,3 +267,15 @@ fn windows_cost_no_quality() {
     let (whole, parts) = (quality(restorer.prior()), quality(&Windowed::new(restorer.prior(), 192)));
     assert!(parts > whole - 0.05, "whole {whole} dB, in windows {parts} dB");
 }
+
+#[test]
+fn a_device_can_be_opened_again() {
+    if crate::support::adapter().is_none() {
+        return;
+    }
+    let open = || fdgr::device::open("gpu").or_else(|_| fdgr::device::open("software")).unwrap();
+    let (first, second) = (open(), open());
+    assert_eq!(first.device, second.device);
+    let sum = Tensor::<1>::ones([8], &second.device).sum().into_scalar::<f32>();
+    assert_eq!(sum, 8.0);
+}

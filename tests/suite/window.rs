@@ -363,7 +363,7 @@ fn what_was_found_can_be_changed_in_numbers_and_back() {
 /// Pictures of the window, drawn by software.
 #[test]
 fn it_looks_as_it_did() {
-    if fdgr::device::open("software").is_err() {
+    if fdgr::device::adapters().is_empty() {
         assert!(!crate::support::gpu_required(), "FDGR_REQUIRE_GPU=1, but nothing draws");
         crate::support::aloud("SKIPPED: snapshots of the window, which need a software adapter");
         return;
