@@ -20,6 +20,7 @@ impl Window {
             let place = saved.as_ref().map_or_else(String::new, |place| format!("{}: ", place.display()));
             ui.label(format!("{place}{line}"));
         }
+        self.say_progress(ui);
         ui.horizontal(|ui| {
             let several = self.photos.len() > 1;
             let accent = ui.visuals().selection.bg_fill;
@@ -60,7 +61,6 @@ impl Window {
                 if ui.add_enabled(is_done && !has_map && !self.is_busy(), Button::new(words::HOW_SURE)).clicked() {
                     self.doubt();
                 }
-                self.say_progress(ui);
             });
         });
     }
@@ -76,7 +76,7 @@ impl Window {
         let left = progress.left.map_or_else(String::new, |s| format!(", {} left", words::duration(s.into())));
         let doing = words::doing(&progress.doing);
         let bar = ProgressBar::new(progress.share.unwrap_or(0.0)).text(format!("{doing}{left}{more}"));
-        ui.add(bar.desired_width(ui.available_width().max(120.0)));
+        ui.add(bar.desired_width(ui.available_width()));
     }
 
     fn say_messages(&mut self, ui: &mut Ui) {
