@@ -188,48 +188,74 @@ impl Hint {
     }
 }
 
-/// How a shell calls settings and hints.
+/// How a shell calls settings, and says what to do with them; by default in the library's own words.
 pub trait Words {
     /// A setting's name, such as `--border`.
-    fn setting(&self, setting: &Setting) -> String;
-    /// What to do, such as `pass --border periodic`.
-    fn hint(&self, hint: &Hint) -> String;
+    fn setting(&self, setting: &Setting) -> String {
+        setting.0.replace('_', " ")
+    }
+
+    /// Give a setting this value, such as `pass --border periodic`.
+    fn set(&self, setting: &Setting, value: &str) -> String {
+        format!("set {} to {value}", self.setting(setting))
+    }
+
+    /// Turn a switch on, or give a setting some value.
+    fn give(&self, setting: &Setting) -> String {
+        format!("set {}", self.setting(setting))
+    }
+
+    /// Leave a setting out.
+    fn omit(&self, setting: &Setting) -> String {
+        format!("leave {} out", self.setting(setting))
+    }
+
+    /// Install a model of the catalogue.
+    fn install(&self, model: &str) -> String {
+        format!("install the model {model}")
+    }
+
+    /// Remove an installed model, and install it again.
+    fn reinstall(&self, model: &str) -> String {
+        format!("remove the model {model} and install it again")
+    }
+
+    /// See what there is.
+    fn list(&self, listing: Listing) -> String {
+        let things = match listing {
+            Listing::Models => "models",
+            Listing::Devices => "devices",
+            Listing::Recipes => "recipes",
+        };
+        format!("see which {things} there are")
+    }
+
+    /// What to do, in one clause.
+    fn hint(&self, hint: &Hint) -> String {
+        match hint {
+            Hint::Advice(advice) => advice.to_string(),
+            Hint::Set(setting, value) => self.set(setting, value),
+            Hint::Give(setting) => self.give(setting),
+            Hint::Omit(setting) => self.omit(setting),
+            Hint::Install(model) => self.install(model),
+            Hint::Reinstall(model) => self.reinstall(model),
+            Hint::List(listing) => self.list(*listing),
+            Hint::Any(hints) => {
+                let said: Vec<String> = hints.iter().map(|hint| self.hint(hint)).collect();
+                match said.split_last() {
+                    Some((last, [])) => last.clone(),
+                    Some((last, others)) => format!("{}, or {last}", others.join(", ")),
+                    None => String::new(),
+                }
+            }
+        }
+    }
 }
 
 /// The library's own words.
 struct Plain;
 
-impl Words for Plain {
-    fn setting(&self, setting: &Setting) -> String {
-        setting.0.replace('_', " ")
-    }
-
-    fn hint(&self, hint: &Hint) -> String {
-        let setting = |setting| self.setting(setting);
-        match hint {
-            Hint::Advice(advice) => advice.to_string(),
-            Hint::Set(of, value) => format!("set {} to {value}", setting(of)),
-            Hint::Give(of) => format!("set {}", setting(of)),
-            Hint::Omit(of) => format!("leave {} out", setting(of)),
-            Hint::Install(model) => format!("install the model {model}"),
-            Hint::Reinstall(model) => format!("remove the model {model} and install it again"),
-            Hint::List(Listing::Models) => "see which models there are".into(),
-            Hint::List(Listing::Devices) => "see which devices there are".into(),
-            Hint::List(Listing::Recipes) => "see which recipes there are".into(),
-            Hint::Any(hints) => alternatives(hints, self),
-        }
-    }
-}
-
-/// Hints as one clause: `a, b or c`.
-pub fn alternatives(hints: &[Hint], words: &dyn Words) -> String {
-    let said: Vec<String> = hints.iter().map(|hint| words.hint(hint)).collect();
-    match said.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{}, or {last}", others.join(", ")),
-        None => String::new(),
-    }
-}
+impl Words for Plain {}
 
 /// What can go wrong.
 #[derive(Debug)]

@@ -46,7 +46,7 @@ impl Opened {
         Ok(Self { source, input: Input { path: path.into(), sha256: files::sha256(bytes), page } })
     }
 
-    /// What of the file is not in `output`, and of the photo not in this, in sentences.
+    /// What of the file was not read, and what a picture of `[height, width]` at `output` will lack, in sentences.
     ///
     /// # Errors
     /// Formats that cannot hold a picture of `size`.

@@ -1,6 +1,6 @@
 //! The library's settings and hints as flags of the command line.
 
-use crate::error::{Hint, Listing, Setting, Words, alternatives};
+use crate::error::{Listing, Setting, Words};
 
 /// The words of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,28 +31,34 @@ impl Words for Flags {
         own.into()
     }
 
-    fn hint(&self, hint: &Hint) -> String {
-        let flag = |setting| self.setting(setting);
-        match hint {
-            Hint::Advice(advice) => advice.to_string(),
-            Hint::Set(setting, value) => format!("pass {} {value}", flag(setting)),
-            Hint::Give(setting) if *setting == Setting::DEGRADATION => {
-                let tasks: Vec<&str> = crate::degradation::tasks().map(|(task, _)| task).collect();
-                format!("pass --task with one of {}", tasks.join(", "))
-            }
-            Hint::Give(setting) if *setting == Setting::OUTPUT => "choose another place with -o".into(),
-            Hint::Give(setting) => format!("pass {}", flag(setting)),
-            Hint::Omit(setting) => format!("leave {} out", flag(setting)),
-            Hint::Install(model) => {
-                format!(
-                    "`fdgr models pull {model}` fetches it, `fdgr models add FILE --name {model}` takes a file you have"
-                )
-            }
-            Hint::Reinstall(model) => format!("`fdgr models remove {model}`, and install it again"),
-            Hint::List(Listing::Models) => "`fdgr models list` shows what there is".into(),
-            Hint::List(Listing::Devices) => "`fdgr devices` lists them".into(),
-            Hint::List(Listing::Recipes) => "`fdgr experiment --list-recipes` shows them".into(),
-            Hint::Any(hints) => alternatives(hints, self),
+    fn set(&self, setting: &Setting, value: &str) -> String {
+        format!("pass {} {value}", self.setting(setting))
+    }
+
+    fn give(&self, setting: &Setting) -> String {
+        if *setting == Setting::DEGRADATION {
+            let tasks: Vec<&str> = crate::degradation::tasks().map(|(task, _)| task).collect();
+            return format!("pass --task with one of {}", tasks.join(", "));
+        }
+        if *setting == Setting::OUTPUT {
+            return "choose another place with -o".into();
+        }
+        format!("pass {}", self.setting(setting))
+    }
+
+    fn install(&self, model: &str) -> String {
+        format!("`fdgr models pull {model}` fetches it, `fdgr models add FILE --name {model}` takes a file you have")
+    }
+
+    fn reinstall(&self, model: &str) -> String {
+        format!("`fdgr models remove {model}`, and install it again")
+    }
+
+    fn list(&self, listing: Listing) -> String {
+        match listing {
+            Listing::Models => "`fdgr models list` shows what there is".into(),
+            Listing::Devices => "`fdgr devices` lists them".into(),
+            Listing::Recipes => "`fdgr experiment --list-recipes` shows them".into(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The thread that restores: it owns the device and the prior.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -10,8 +9,8 @@ use super::levels::{Levels, color_image};
 use super::photo::input_of_part;
 use super::reader::{open, with_holes};
 use super::saving::Saving;
-use super::words::{self, Plain};
-use super::worker::{Engine, Holes, Id, News, Order, Photo, Refusal, Teller, guarded};
+use super::words;
+use super::worker::{Engine, Holes, Id, News, Order, Outcome, Photo, Refusal, Teller, guarded};
 use crate::control::Control;
 use crate::device;
 use crate::error::{Error, Result};
@@ -81,7 +80,7 @@ impl Bench {
                     done = guarded(|| self.restore(&photo, &wish, holes.as_ref(), save.as_ref()));
                 }
                 self.tell.tell(match done {
-                    Ok((done, saved, line, rate)) => News::Restored { id, done, saved, line, rate },
+                    Ok(outcome) => News::Restored { id, outcome },
                     Err(error) => News::Failed { id, why: Refusal::of(&error) },
                 });
             }
@@ -95,7 +94,7 @@ impl Bench {
 
     /// Takes the CPU in place of a device that failed.
     fn fall_back(&mut self, error: &Error) {
-        self.tell.tell(News::OnCpu(error.sentence(&Plain)));
+        self.tell.tell(News::OnCpu(error.sentence(&words::Labels)));
         self.engine.device = Some("cpu".into());
     }
 
@@ -122,16 +121,10 @@ impl Bench {
         }
     }
 
-    fn restore(
-        &mut self,
-        photo: &Photo,
-        wish: &Wish,
-        holes: Option<&Holes>,
-        save: Option<&Saving>,
-    ) -> Result<(Arc<Done>, Option<PathBuf>, String, f64)> {
+    fn restore(&mut self, photo: &Photo, wish: &Wish, holes: Option<&Holes>, save: Option<&Saving>) -> Result<Outcome> {
         let opened = match photo {
             Photo::Opened(opened) => Arc::clone(opened),
-            Photo::At(origin) => Arc::new(open(origin, 0)?),
+            Photo::At(origin) => Arc::new(open(origin)?),
         };
         let (board, ctx) = (Arc::clone(&self.board), self.tell.ctx.clone());
         let listener = Listener::new(&board, &ctx);
@@ -146,7 +139,7 @@ impl Bench {
         let saved = save.and_then(|saving| match saving.save(&done) {
             Ok(place) => Some(place),
             Err(error) => {
-                self.tell.tell(News::Remark(error.sentence(&Plain)));
+                self.tell.tell(News::Remark(error.sentence(&words::Labels)));
                 None
             }
         });
@@ -155,7 +148,7 @@ impl Bench {
         let rate = seconds / (receipt.evaluations.max(1) * rows * columns) as f64;
         let words = receipt.describe(job.config.sigma);
         let line = words::result(job.config.method.name(), seconds, receipt.evaluations, &words);
-        Ok((done, saved, line, rate))
+        Ok(Outcome { done, saved, line, rate })
     }
 
     /// The map of a result's uncertainty, four times as bright, so that it is seen.
@@ -192,7 +185,7 @@ impl Bench {
             match guarded(|| tried(wish)) {
                 // What made it stop comes first; the window asks again.
                 Err(Error::Stopped { .. }) => return,
-                part => parts.push(part.map_err(|error| error.sentence(&Plain))),
+                part => parts.push(part.map_err(|error| error.sentence(&words::Labels))),
             }
         }
         self.tell.tell(News::Tried { id, number, parts, rate });

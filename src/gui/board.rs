@@ -16,11 +16,25 @@ const REDRAWS: Duration = Duration::from_millis(100);
 /// Shortest time between two previews.
 const PREVIEWS: Duration = Duration::from_millis(300);
 
+/// What is being done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Doing {
+    /// A photo is restored, or there is nothing to do.
+    #[default]
+    Restoring,
+    /// A prior is read.
+    Loading,
+    /// A prior is fetched.
+    Fetching,
+    /// This is found out or prepared, in words of the library.
+    Estimating(String),
+}
+
 /// How far the work is.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// What is being done, in words.
-    pub doing: String,
+    /// What is being done.
+    pub doing: Doing,
     /// Share that is done, where it is known.
     pub share: Option<f32>,
     /// Seconds that are left, where they are known.
@@ -130,8 +144,8 @@ impl<'a> Listener<'a> {
         Self { shows: false, ..self }
     }
 
-    fn say(&self, doing: &str, share: Option<f32>, left: Option<f32>) {
-        *locked(&self.board.progress) = Progress { doing: doing.into(), share, left };
+    fn say(&self, doing: Doing, share: Option<f32>, left: Option<f32>) {
+        *locked(&self.board.progress) = Progress { doing, share, left };
         // What draws may be the processor that works.
         self.ctx.request_repaint_after(REDRAWS);
     }
@@ -142,7 +156,7 @@ impl<'a> Listener<'a> {
         let share = (clock.step as f32 + within) / clock.steps.max(1) as f32;
         let worked = begun.elapsed().saturating_sub(clock.paused).as_secs_f32();
         let left = (share > 0.02).then(|| worked * (1.0 - share) / share);
-        self.say("", Some(share), left);
+        self.say(Doing::Restoring, Some(share), left);
     }
 }
 
@@ -162,15 +176,17 @@ impl Control for Listener<'_> {
 
     fn emit(&self, event: Event) {
         match event {
-            Event::Loading { done, all } => self.say("prior", Some(done as f32 / all.max(1) as f32), None),
-            Event::Bytes { done, all } => self.say("fetching", all.map(|all| done as f32 / all.max(1) as f32), None),
+            Event::Loading { done, all } => self.say(Doing::Loading, Some(done as f32 / all.max(1) as f32), None),
+            Event::Bytes { done, all } => {
+                self.say(Doing::Fetching, all.map(|all| done as f32 / all.max(1) as f32), None)
+            }
             Event::Estimating(what) => {
                 // The clock of the steps begins after what comes before them.
                 let mut clock = locked(&self.clock);
                 let waited = clock.waited + clock.paused;
                 *clock = Clock { begun: Some(Instant::now()), waited, ..Clock::default() };
                 drop(clock);
-                self.say(what, None, None);
+                self.say(Doing::Estimating(what.into()), None, None);
             }
             Event::Step { done, all } => {
                 let mut clock = locked(&self.clock);

@@ -35,7 +35,7 @@ pub struct Canvas {
     known: Option<Known>,
 }
 
-/// What follows from the marks.
+/// What follows from the marks, kept because of the time that it takes on large photos.
 struct Known {
     holes: Option<Holes>,
     mask: Option<Mask>,
@@ -115,10 +115,9 @@ impl Canvas {
             None => (self.marks.clone(), [self.width, self.height, 0, 0]),
         };
         let radius = brush.radius.max(0.5);
-        let [low, high] = [|a: f32, b: f32| a.min(b), |a: f32, b: f32| a.max(b)];
-        let start = [0, 1].map(|i| (low(from[i], to[i]) - radius).floor().max(0.0) as usize);
+        let start = [0, 1].map(|i| (from[i].min(to[i]) - radius).floor().max(0.0) as usize);
         let limit = [self.width, self.height];
-        let end = [0, 1].map(|i| ((high(from[i], to[i]) + radius).ceil().max(0.0) as usize + 1).min(limit[i]));
+        let end = [0, 1].map(|i| ((from[i].max(to[i]) + radius).ceil().max(0.0) as usize + 1).min(limit[i]));
         for y in start[1]..end[1] {
             for x in start[0]..end[0] {
                 let far = distance([x as f32 + 0.5, y as f32 + 0.5], from, to) / radius;

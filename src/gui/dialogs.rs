@@ -46,7 +46,7 @@ impl Window {
             // What can be read is taken, whatever else is there.
             let (found, failed): (Vec<_>, Vec<_>) = picture::pictures_below(&folder).partition(Result::is_ok);
             match failed.into_iter().find_map(Result::err) {
-                Some(error) if found.is_empty() => Picked::Sentence(error.sentence(&words::Plain)),
+                Some(error) if found.is_empty() => Picked::Sentence(error.sentence(&words::Labels)),
                 None if found.is_empty() => Picked::Sentence(words::no_pictures(&folder)),
                 _ => Picked::Photos(found.into_iter().flatten().collect()),
             }
@@ -89,7 +89,7 @@ impl Window {
         self.wait_for(async move {
             named(chosen.await, |path| match Picture::read(&path) {
                 Ok(mask) => Picked::Mask(id, path, Box::new(mask)),
-                Err(error) => Picked::Sentence(error.sentence(&words::Plain)),
+                Err(error) => Picked::Sentence(error.sentence(&words::Labels)),
             })
         });
     }

@@ -11,11 +11,10 @@ use super::dialogs::Picked;
 use super::levels::Levels;
 use super::photo::{Photo, State};
 use super::saving::Place;
-use super::settings;
 use super::surface::Surface;
 use super::viewer::Compare;
 use super::words;
-use super::worker::{self, Id, News, Question, Refusal, Shown};
+use super::worker::{self, Id, News, Outcome, Question, Refusal, Shown};
 use crate::files;
 use crate::job::Done;
 use crate::picture::Picture;
@@ -69,7 +68,7 @@ impl Window {
                     photo.state = State::Running;
                 }
             }
-            News::Restored { id, done, saved, line, rate } => self.hear_restored(id, done, saved, line, rate),
+            News::Restored { id, outcome } => self.hear_restored(id, outcome),
             News::Failed { id, why } => self.hear_failed(id, why),
             News::Doubted { id, map } => self.hear_doubted(id, map),
             News::Saved { id, done, saved } => self.hear_saved(id, &done, saved),
@@ -123,7 +122,7 @@ impl Window {
         }
         photo.thumbnail = Some(ctx.load_texture("thumbnail", read.thumbnail, TextureOptions::LINEAR));
         photo.size = Some(read.size);
-        photo.diagnosis = Some(read.diagnosis);
+        photo.diagnosis = read.diagnosis.or(photo.diagnosis.take());
         photo.remarks = read.remarks;
         if let Some(mask) = mask.filter(|mask| mask.size() == [read.size[1], read.size[0]]) {
             let mut canvas = Canvas::new(read.size);
@@ -150,26 +149,25 @@ impl Window {
         }
     }
 
-    fn hear_restored(&mut self, id: Id, done: Arc<Done>, saved: Option<PathBuf>, line: String, rate: f64) {
+    fn hear_restored(&mut self, id: Id, Outcome { done, saved, line, rate }: Outcome) {
         self.running = None;
         self.rate = Some(rate);
         self.saving.retain(|(other, _)| *other != id);
-        let looked = self.looked.as_ref().filter(|looked| looked.id == id);
-        let (is_looked, before) = (looked.is_some(), looked.and_then(|looked| looked.opened.clone()));
-        if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
-            // It is of an older result.
-            looked.uncertainty = None;
-        }
-        let Some(photo) = self.photo_mut(id) else { return };
-        photo.state = State::Done;
-        photo.line = line;
-        photo.saved = saved;
-        if is_looked {
-            let result = Shown::Done(Arc::clone(&done));
-            self.workers.ask(Question::Show { id, before, result });
-        }
+        let is_looked = match self.looked.as_mut().filter(|looked| looked.id == id) {
+            Some(looked) => {
+                // It is of an older result.
+                looked.uncertainty = None;
+                let (before, result) = (looked.opened.clone(), Shown::Done(Arc::clone(&done)));
+                self.workers.ask(Question::Show { id, before, result });
+                true
+            }
+            None => false,
+        };
         if let Some(photo) = self.photo_mut(id) {
+            (photo.saved, photo.line) = (saved, line);
+            // What is saved need not stay in memory.
             photo.done = Some(done).filter(|_| is_looked || photo.saved.is_none());
+            photo.rest();
         }
         if self.closes_when_saved {
             self.save_all();
@@ -247,10 +245,8 @@ impl Window {
         let Some(photo) = self.photo_mut(id) else { return };
         let Some(size) = photo.size else { return };
         if [mask.width(), mask.height()] == size {
-            let canvas = photo.canvas.get_or_insert_with(|| Canvas::new(size));
-            canvas.replace(Canvas::marks_of(mask));
-            let has_holes = canvas.holes().is_some();
-            settings::fill(&mut photo.wish, has_holes);
+            photo.canvas.get_or_insert_with(|| Canvas::new(size)).replace(Canvas::marks_of(mask));
+            photo.fill();
             self.wish_changed();
         } else {
             self.say(words::other_size(path, [mask.width(), mask.height()], size));
@@ -263,7 +259,7 @@ impl Window {
         self.wait_for(async move {
             files::refuse_overwriting(&place, photos.iter().map(PathBuf::as_path))
                 .and_then(|()| mask.write(&place))
-                .map_or_else(|error| Picked::Sentence(error.sentence(&words::Plain)), |()| Picked::Nothing)
+                .map_or_else(|error| Picked::Sentence(error.sentence(&words::Labels)), |()| Picked::Nothing)
         });
     }
 }

@@ -19,8 +19,11 @@ mod footer;
 mod hearing;
 mod keys;
 mod levels;
+mod list;
+mod memory;
 mod panel;
 mod photo;
+mod presets;
 mod reader;
 mod saving;
 mod settings;
@@ -29,6 +32,7 @@ mod surface;
 mod tries;
 mod viewer;
 mod words;
+mod work;
 mod worker;
 
 use std::path::PathBuf;
@@ -39,8 +43,9 @@ use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 use eframe::{NativeOptions, Storage, wgpu};
 
 use crate::error::{Error, Result};
-use app::{Asked, Memory};
+use app::Asked;
 use brush::Canvas;
+use memory::Memory;
 use viewer::Pictures;
 
 pub use app::Window;

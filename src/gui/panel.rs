@@ -6,10 +6,11 @@ use super::Window;
 use super::brush::Canvas;
 use super::keys::RADII;
 use super::photo::State;
-use super::settings::{self, FILL, PRESETS};
+use super::presets::{self, PRESETS, Preset};
+use super::settings;
 use super::words;
 use super::worker::Refusal;
-use crate::estimate::{Confidence, Finding, Treatment};
+use crate::estimate::{Confidence, Finding};
 use crate::restore::{Preference, TargetSize, Wish};
 
 impl Window {
@@ -67,22 +68,17 @@ impl Window {
             }
         }
         photo.remarks.iter().for_each(|remark| _ = ui.weak(remark));
-        if let (Some(Treatment { task, values, enlarged }), Some(photo)) = (chosen, self.current_mut()) {
-            photo.wish.tasks = vec![task.to_owned()];
-            photo.wish.values = values;
-            photo.wish.enlarged = enlarged;
-            settings::reach_size(&mut photo.wish);
+        if let (Some(treatment), Some(photo)) = (chosen, self.current_mut()) {
+            photo.treat(treatment);
         }
     }
 
     fn presets(&mut self, ui: &mut Ui) {
         let Some(photo) = self.current_mut() else { return };
-        let has_holes = photo.canvas.as_mut().is_some_and(|canvas| canvas.holes().is_some());
         ui.horizontal_wrapped(|ui| {
-            for preset in PRESETS {
-                let button = Button::selectable(preset.is_chosen(&photo.wish), preset.name);
-                if ui.add(button).on_hover_text(preset.help).clicked() {
-                    preset.choose(&mut photo.wish, has_holes);
+            for (i, Preset { text: [name, help], .. }) in PRESETS.iter().enumerate() {
+                if ui.add(Button::selectable(photo.preset == i, *name)).on_hover_text(*help).clicked() {
+                    photo.choose(i);
                 }
             }
         });
@@ -158,8 +154,8 @@ impl Window {
             let shown = match wish.size {
                 None => words::OWN_SIZE.to_owned(),
                 Some(TargetSize::Scale(scale)) => format!("{scale} x"),
-                Some(TargetSize::Width(_)) => "width".into(),
-                Some(TargetSize::Height(_)) => "height".into(),
+                Some(TargetSize::Width(_)) => words::WIDTH.into(),
+                Some(TargetSize::Height(_)) => words::HEIGHT.into(),
             };
             ComboBox::from_id_salt("size")
                 .selected_text(shown)
@@ -169,22 +165,22 @@ impl Window {
                         ui.selectable_value(&mut wish.size, Some(TargetSize::Scale(scale)), format!("{scale} x"));
                     }
                     let is_width = matches!(wish.size, Some(TargetSize::Width(_)));
-                    if ui.add(Button::selectable(is_width, "width")).clicked() {
+                    if ui.add(Button::selectable(is_width, words::WIDTH)).clicked() {
                         wish.size = Some(TargetSize::Width(2 * width));
                     }
                     let is_height = matches!(wish.size, Some(TargetSize::Height(_)));
-                    if ui.add(Button::selectable(is_height, "height")).clicked() {
+                    if ui.add(Button::selectable(is_height, words::HEIGHT)).clicked() {
                         wish.size = Some(TargetSize::Height(2 * height));
                     }
                 })
                 .response
                 .labelled_by(label.id);
             if let Some(TargetSize::Width(side) | TargetSize::Height(side)) = &mut wish.size {
-                ui.add(DragValue::new(side).range(1..=60_000).suffix(" px")).labelled_by(label.id);
+                ui.add(DragValue::new(side).range(1..=60_000).suffix(words::PIXELS_UNIT)).labelled_by(label.id);
             }
         });
         if wish.size != before {
-            settings::resize(wish);
+            presets::resize(wish);
         }
         let plan = photo.plan.clone();
         if let Some(Ok(plan)) = plan {
@@ -233,8 +229,7 @@ impl Window {
 
     /// Whether the pointer paints holes.
     pub(super) fn paints(&self) -> bool {
-        let fills = |wish: &Wish| wish.tasks.iter().any(|task| task == FILL) || settings::may_fill(wish);
-        self.current().is_some_and(|photo| photo.size.is_some() && fills(&photo.wish))
+        self.current().is_some_and(|photo| photo.size.is_some() && photo.fills())
     }
 
     fn replace_marks(&mut self, marks: impl FnOnce([usize; 2]) -> Vec<u8>) {
@@ -247,8 +242,7 @@ impl Window {
     /// Says that the marks changed.
     pub(super) fn painted(&mut self) {
         if let Some(photo) = self.current_mut() {
-            let has_holes = photo.canvas.as_mut().is_some_and(|canvas| canvas.holes().is_some());
-            settings::fill(&mut photo.wish, has_holes);
+            photo.fill();
         }
         self.wish_changed();
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use eframe::egui::TextureHandle;
 
 use super::brush::Canvas;
-use super::settings::FILL;
+use super::presets::{self, FILL, PRESETS, Preset};
 use super::words;
 use super::worker::{Holes, Id, Origin, Plan, Refusal};
-use crate::estimate::Diagnosis;
+use crate::estimate::{Diagnosis, Treatment};
 use crate::job::Done;
 use crate::recipe::Input;
 use crate::restore::Wish;
@@ -28,6 +28,8 @@ pub struct Photo {
     pub diagnosis: Option<Diagnosis>,
     /// What of its file is not taken over.
     pub remarks: Vec<String>,
+    /// The place of the preset that was chosen.
+    pub preset: usize,
     /// What is asked for.
     pub wish: Wish,
     /// What is painted over it.
@@ -75,6 +77,7 @@ impl Photo {
             size: None,
             diagnosis: None,
             remarks: Vec::new(),
+            preset: 0,
             wish,
             canvas: None,
             plan: None,
@@ -126,6 +129,38 @@ impl Photo {
     /// Whether it is neither being read nor waiting nor being restored.
     pub fn is_idle(&self) -> bool {
         !matches!(self.state, State::Reading | State::Waiting | State::Running)
+    }
+
+    /// Asks for what a preset does.
+    pub fn choose(&mut self, preset: usize) {
+        self.preset = preset;
+        let has_holes = self.has_holes();
+        PRESETS[preset].choose(&mut self.wish, has_holes);
+    }
+
+    /// Asks for what would undo a finding.
+    pub fn treat(&mut self, Treatment { task, values, enlarged }: Treatment) {
+        self.preset = Preset::of(&Treatment { task, values: values.clone(), enlarged });
+        self.wish.tasks = vec![task.to_owned()];
+        (self.wish.values, self.wish.enlarged) = (values, enlarged);
+        presets::reach_size(&mut self.wish);
+    }
+
+    /// Whether what is painted over it is filled in.
+    pub fn fills(&self) -> bool {
+        PRESETS[self.preset].fills
+    }
+
+    /// Asks for what is painted over to be filled in, if that is wanted and there is any.
+    pub fn fill(&mut self) {
+        if self.fills() {
+            let has_holes = self.has_holes();
+            PRESETS[self.preset].set_tasks(&mut self.wish, has_holes);
+        }
+    }
+
+    fn has_holes(&mut self) -> bool {
+        self.canvas.as_mut().is_some_and(|canvas| canvas.holes().is_some())
     }
 
     /// The holes that are filled in, where that is asked for.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::levels::{Levels, color_image};
-use super::words::{self, Plain};
+use super::words;
 use super::worker::{Holes, News, Origin, Plan, Question, Read, Refusal, Shown, Teller, guarded};
 use crate::control::Silent;
 use crate::error::{Error, PathContext, Result};
@@ -16,11 +16,11 @@ use crate::restore::{Source, Wish};
 /// Longest side of a thumbnail, in pixels.
 const THUMBNAIL: u32 = 160;
 
-/// Reads a page of a photo.
-pub(super) fn open(origin: &Origin, page: usize) -> Result<Opened> {
+/// Reads a photo, the first page where there are several.
+pub(super) fn open(origin: &Origin) -> Result<Opened> {
     match origin {
-        Origin::File(path) => Opened::decode(&std::fs::read(path).reading(path)?, path, page),
-        Origin::Memory(name, bytes) => Opened::decode(bytes, name, page),
+        Origin::File(path) => Opened::decode(&std::fs::read(path).reading(path)?, path, 0),
+        Origin::Memory(name, bytes) => Opened::decode(bytes, name, 0),
     }
 }
 
@@ -65,8 +65,8 @@ pub(super) fn read_all(questions: &Receiver<Question>, tell: &Teller) {
 
 fn answer(question: Question) -> News {
     match question {
-        Question::Read { id, origin, page, look } => {
-            let read = guarded(|| read(&origin, page, look)).map_err(|error| error.sentence(&Plain));
+        Question::Read { id, origin, look, is_known } => {
+            let read = guarded(|| read(&origin, look, is_known)).map_err(|error| error.sentence(&words::Labels));
             News::Read { id, read: Box::new(read) }
         }
         Question::Plan { id, opened, wish, holes } => {
@@ -74,7 +74,7 @@ fn answer(question: Question) -> News {
             News::Planned { id, plan: plan.map_err(|error| Refusal::of(&error)) }
         }
         Question::Save { id, done, saving } => {
-            let saved = guarded(|| saving.save(&done)).map_err(|error| error.sentence(&Plain));
+            let saved = guarded(|| saving.save(&done)).map_err(|error| error.sentence(&words::Labels));
             News::Saved { id, done, saved }
         }
         Question::Show { id, before, result } => {
@@ -91,13 +91,13 @@ fn answer(question: Question) -> News {
                 let difference = before.and_then(|before| Levels::of_difference(before, picture)).map(Arc::new);
                 Ok(News::Shown { id, levels: Arc::new(Levels::of(picture)), difference })
             });
-            shown.unwrap_or_else(|error| News::Remark(error.sentence(&Plain)))
+            shown.unwrap_or_else(|error| News::Remark(error.sentence(&words::Labels)))
         }
     }
 }
 
-fn read(origin: &Origin, page: usize, look: bool) -> Result<Read> {
-    let opened = Arc::new(open(origin, page)?);
+fn read(origin: &Origin, look: bool, is_known: bool) -> Result<Read> {
+    let opened = Arc::new(open(origin)?);
     let Some(photo) = opened.source.photo() else {
         let (Origin::File(path) | Origin::Memory(path, _)) = origin;
         let fact = "it holds measurements, and the window restores photos";
@@ -108,8 +108,9 @@ fn read(origin: &Origin, page: usize, look: bool) -> Result<Read> {
     let longest = width.max(height).max(THUMBNAIL);
     let size = [height, width].map(|side| (side * THUMBNAIL / longest).max(1) as usize);
     let thumbnail = color_image(&photo.resampled(size));
-    let transparent = photo.transparent().filter(|_| look);
-    let (remarks, diagnosis) = (photo.remarks.clone(), Diagnosis::of(photo));
+    let transparent = look.then(|| photo.transparent()).flatten();
+    let diagnosis = (!is_known).then(|| Diagnosis::of(photo));
+    let remarks = photo.remarks.clone();
     let size = [photo.width(), photo.height()];
     Ok(Read { opened: look.then_some(opened), levels, thumbnail, size, transparent, diagnosis, remarks })
 }

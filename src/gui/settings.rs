@@ -7,100 +7,6 @@ use crate::degradation;
 use crate::parameter::{Kind, Parameter, Values};
 use crate::restore::{Border, DataModel, Method, Quality, Wish};
 
-/// A common fault of photos, in plain words.
-pub struct Preset {
-    /// What people call it.
-    pub name: &'static str,
-    /// What choosing it does.
-    pub help: &'static str,
-    tasks: &'static [&'static str],
-    values: &'static [(&'static str, &'static str)],
-}
-
-/// What can be chosen; the first finds out by itself.
-pub static PRESETS: &[Preset] = &[
-    Preset { name: "Find out", help: "does what is found above", tasks: &[], values: &[] },
-    Preset { name: "Noisy", help: "grainy, from little light", tasks: &["denoise"], values: &[] },
-    Preset { name: "Blurred", help: "out of focus", tasks: &["deblur"], values: &[("kernel", "gauss:1.6")] },
-    Preset {
-        name: "Shaken",
-        help: "moved while it was taken",
-        tasks: &["deblur"],
-        values: &[("kernel", "motion:15,0")],
-    },
-    Preset { name: "Too small", help: "twice the pixels each way", tasks: &["sr"], values: &[("scale", "2")] },
-    Preset { name: "Scratched", help: "paint over what is to be filled in", tasks: &["inpaint"], values: &[] },
-    Preset { name: "Grey", help: "invents colours", tasks: &["colorize"], values: &[] },
-    Preset { name: "JPEG", help: "blocks and ringing of strong compression", tasks: &["jpeg"], values: &[] },
-    Preset {
-        name: "Old photo",
-        help: "soft and grainy; what you paint over is filled in",
-        tasks: &["deblur"],
-        values: &[("kernel", "gauss:1")],
-    },
-];
-
-/// The task that fills holes.
-pub const FILL: &str = "inpaint";
-/// The preset that fills holes as well, where there are any.
-const OLD: usize = 8;
-
-impl Preset {
-    /// Whether a wish is this one's.
-    pub fn is_chosen(&self, wish: &Wish) -> bool {
-        let kind = |kernel: Option<&str>| kernel.and_then(|kernel| kernel.split(':').next()).map(str::to_owned);
-        let own = self.values.iter().find(|(name, _)| *name == "kernel").map(|(_, value)| *value);
-        let is_old = std::ptr::eq(self, &PRESETS[OLD]);
-        let tasks: Vec<&str> =
-            wish.tasks.iter().map(String::as_str).filter(|task| !(is_old && *task == FILL)).collect();
-        let softness_fits = own != Some("gauss:1") || wish.values.get("kernel") == own;
-        let is_soft = own == Some("gauss:1.6") && wish.values.get("kernel") == Some("gauss:1");
-        tasks == self.tasks && kind(wish.values.get("kernel")) == kind(own) && softness_fits && !is_soft
-    }
-
-    /// Puts it into a wish; what concerns how it is done stays.
-    pub fn choose(&self, wish: &mut Wish, has_holes: bool) {
-        wish.tasks = self.tasks.iter().map(|task| (*task).to_owned()).collect();
-        if std::ptr::eq(self, &PRESETS[OLD]) && has_holes {
-            wish.tasks.push(FILL.into());
-        }
-        wish.values = self.values.iter().fold(Values::default(), |values, (name, value)| values.with(name, value));
-        wish.enlarged = None;
-        wish.force = false;
-        reach_size(wish);
-    }
-}
-
-/// Lets super-resolution reach the size that is asked for by itself, where one is.
-pub fn resize(wish: &mut Wish) {
-    if wish.tasks.iter().any(|task| task == "sr") {
-        match wish.size {
-            Some(_) => wish.values.remove("scale"),
-            None => wish.values.insert("scale", "2"),
-        }
-    }
-}
-
-/// Lets a size that is given decide the factor of super-resolution.
-pub fn reach_size(wish: &mut Wish) {
-    if wish.size.is_some() {
-        resize(wish);
-    }
-}
-
-/// Whether what is painted over a photo is filled in, beside what else is done.
-pub fn may_fill(wish: &Wish) -> bool {
-    PRESETS[OLD].is_chosen(wish)
-}
-
-/// Takes filling in into a wish that may have it, where there are holes.
-pub fn fill(wish: &mut Wish, has_holes: bool) {
-    if may_fill(wish) {
-        wish.tasks.retain(|task| task != FILL);
-        wish.tasks.extend(has_holes.then(|| FILL.to_owned()));
-    }
-}
-
 /// Edits a text of a value; empty is automatic.
 fn text(ui: &mut Ui, values: &mut Values, parameter: &Parameter) -> bool {
     let given = values.get(parameter.name).map(str::to_owned);
@@ -202,8 +108,8 @@ fn number(ui: &mut Ui, name: &str, given: &mut Option<f64>, usual: f64, range: s
 pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
     let mut changed = false;
     egui::Grid::new("settings").num_columns(2).show(ui, |ui| {
-        changed |= number(ui, "noise (of 0 to 1)", &mut wish.sigma, 0.02, 0.0..=1.0);
-        changed |= number(ui, "enlarged before", &mut wish.enlarged, 2.0, 1.0..=16.0);
+        changed |= number(ui, words::NOISE, &mut wish.sigma, 0.02, 0.0..=1.0);
+        changed |= number(ui, words::ENLARGED, &mut wish.enlarged, 2.0, 1.0..=16.0);
         let kinds = degradation::kinds().iter().filter(|kind| wish.tasks.iter().any(|task| task == kind.task));
         let mut shown: Vec<&str> = Vec::new();
         // Masks are painted.
@@ -215,11 +121,11 @@ pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
         }
         let overrides = &mut wish.overrides;
         let qualities = [(Quality::Draft, "draft"), (Quality::Normal, "normal"), (Quality::Best, "best")];
-        changed |= choice(ui, "quality", &mut overrides.quality, &qualities);
+        changed |= choice(ui, words::QUALITY, &mut overrides.quality, &qualities);
         let methods: Vec<(&str, &str)> = Method::NAMES.iter().map(|name| (*name, *name)).collect();
         let mut method =
             overrides.method.as_deref().and_then(|name| Method::NAMES.iter().find(|n| **n == name)).copied();
-        if choice(ui, "method", &mut method, &methods) {
+        if choice(ui, words::METHOD, &mut method, &methods) {
             overrides.method = method.map(str::to_owned);
             overrides.parameters = Values::default();
             overrides.preference = None;
@@ -230,20 +136,24 @@ pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
             changed |= text(ui, &mut overrides.parameters, parameter);
         }
         let mut steps = overrides.steps.map(|steps| steps as f64);
-        if number(ui, "steps", &mut steps, 20.0, 1.0..=1000.0) {
+        if number(ui, words::STEPS, &mut steps, 20.0, 1.0..=1000.0) {
             overrides.steps = steps.map(|steps| steps.round() as usize);
             changed = true;
         }
-        changed |=
-            choice(ui, "border", &mut overrides.border, &[(Border::Extend, "extend"), (Border::Periodic, "periodic")]);
         changed |= choice(
             ui,
-            "data",
+            words::BORDER,
+            &mut overrides.border,
+            &[(Border::Extend, "extend"), (Border::Periodic, "periodic")],
+        );
+        changed |= choice(
+            ui,
+            words::DATA,
             &mut overrides.data,
             &[(DataModel::Exact, "exact"), (DataModel::Intervals, "intervals")],
         );
         let mut seed = wish.seed.map(|seed| seed as f64);
-        if number(ui, "seed", &mut seed, 0.0, 0.0..=1e6) {
+        if number(ui, words::SEED, &mut seed, 0.0, 0.0..=1e6) {
             wish.seed = seed.map(|seed| seed as u64);
             changed = true;
         }
@@ -258,7 +168,7 @@ pub fn kernel(ui: &mut Ui, wish: &mut Wish) -> bool {
         let mut width = width;
         let slider = egui::Slider::new(&mut width, 0.5..=12.0)
             .clamping(egui::SliderClamping::Edits)
-            .text("width of the blur")
+            .text(words::BLUR_WIDTH)
             .max_decimals(2);
         let changed = ui.add(slider).changed();
         if changed {
@@ -307,11 +217,11 @@ fn shake(ui: &mut Ui, length: f64, angle: f64) -> Option<(f64, f64)> {
         _ = response.on_hover_text(words::KERNEL);
         ui.vertical(|ui| {
             let (mut long, mut turned) = (length, angle);
-            let names = ["length", "angle"].map(|name| name.to_owned());
-            let label = ui.label(&names[0]);
-            let one =
-                ui.add(DragValue::new(&mut long).range(1.0..=FARTHEST).speed(0.2).suffix(" px")).labelled_by(label.id);
-            let label = ui.label(&names[1]);
+            let label = ui.label(words::LENGTH);
+            let one = ui
+                .add(DragValue::new(&mut long).range(1.0..=FARTHEST).speed(0.2).suffix(words::PIXELS_UNIT))
+                .labelled_by(label.id);
+            let label = ui.label(words::ANGLE);
             let two =
                 ui.add(DragValue::new(&mut turned).range(0.0..=180.0).speed(1.0).suffix("°")).labelled_by(label.id);
             if one.changed() || two.changed() {
@@ -320,23 +230,4 @@ fn shake(ui: &mut Ui, length: f64, angle: f64) -> Option<(f64, f64)> {
         });
     });
     changed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn presets_are_recognised_and_their_tasks_exist() {
-        for (i, preset) in PRESETS.iter().enumerate() {
-            for has_holes in [false, true] {
-                let mut wish = Wish::default();
-                preset.choose(&mut wish, has_holes);
-                let chosen: Vec<usize> = (0..PRESETS.len()).filter(|j| PRESETS[*j].is_chosen(&wish)).collect();
-                assert_eq!(chosen, [i], "{}", preset.name);
-                let known: Vec<&str> = degradation::tasks().map(|(task, _)| task).collect();
-                assert!(wish.tasks.iter().all(|task| known.contains(&task.as_str())));
-            }
-        }
-    }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eframe::egui::TextureHandle;
+use eframe::egui::{Pos2, TextureHandle};
 
 use super::Window;
 use super::app::Looked;
 use super::brush::Canvas;
 use super::photo::Photo;
-use super::worker::{Id, Order};
+use super::worker::{Holes, Id, Order};
 use crate::estimate::Treatment;
 use crate::restore::{Preference, Wish};
 
@@ -67,18 +67,7 @@ impl Window {
         let Some(picture) = opened.source.photo() else { return };
         let (width, height) = picture.pixels().dimensions();
         let size = [PART.min(width), PART.min(height)];
-        let corner = |share: f32, side: u32, part: u32| {
-            // In steps of the blocks of JPEG.
-            ((share * side as f32 - part as f32 / 2.0).clamp(0.0, (side - part) as f32) as u32) / 16 * 16
-        };
-        let at = [corner(centre.x, width, size[0]), corner(centre.y, height, size[1])];
-        let middle = photo.canvas.as_ref().and_then(Canvas::middle);
-        let at = match (&holes, middle) {
-            (Some(holes), Some([x, y])) if !has_hole(holes, width, at, size) => {
-                [corner(x as f32 / width as f32, width, size[0]), corner(y as f32 / height as f32, height, size[1])]
-            }
-            _ => at,
-        };
+        let at = part_at([width, height], centre, holes.as_ref().zip(photo.canvas.as_ref().and_then(Canvas::middle)));
         let marks = holes.as_ref().map_or(0, |holes| Arc::as_ptr(holes) as *const u8 as usize);
         let wanted = (id, wish.clone(), marks, at);
         if self.tried.wanted.as_ref() != Some(&wanted) {
@@ -114,6 +103,23 @@ impl Window {
         self.tried.number += 1;
         self.tried.is_sent = true;
         self.workers.order(Order::Try { id, number: self.tried.number, part, wishes });
+    }
+}
+
+/// The corner of the part of a photo of that size around a place, in shares of its sides; or around a hole in the middle of its holes,
+/// where it would have none otherwise.
+fn part_at([width, height]: [u32; 2], centre: Pos2, holes: Option<(&Holes, [usize; 2])>) -> [u32; 2] {
+    let corner = |share: f32, side: u32| {
+        let part = PART.min(side);
+        // In steps of the blocks of JPEG.
+        ((share * side as f32 - part as f32 / 2.0).clamp(0.0, (side - part) as f32) as u32) / 16 * 16
+    };
+    let at = [corner(centre.x, width), corner(centre.y, height)];
+    match holes {
+        Some((holes, [x, y])) if !has_hole(holes, width, at, [PART.min(width), PART.min(height)]) => {
+            [corner(x as f32 / width as f32, width), corner(y as f32 / height as f32, height)]
+        }
+        _ => at,
     }
 }
 

@@ -83,6 +83,52 @@ pub struct Seen {
     pub centre: Pos2,
 }
 
+/// Where the viewer is on the screen, and where the pointer is in it.
+struct View {
+    response: egui::Response,
+    /// Where the photo is seen: of two panes the left one.
+    pane: Rect,
+    /// The other pane, where there are two: both show the same place.
+    other: Option<Rect>,
+    /// Points of the screen for a pixel of it.
+    points: f32,
+    /// Width and height of the photo in points, where a pixel of it is one of the screen.
+    size: Vec2,
+    /// The zoom at which it fills the pane.
+    fitted: f32,
+}
+
+impl View {
+    fn new(ui: &mut Ui, [width, height]: [usize; 2], has_two: bool) -> Self {
+        const GAP: f32 = 4.0;
+        let area = ui.available_rect_before_wrap();
+        let response = ui.allocate_rect(area, Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, words::PICTURE));
+        let pane = match has_two {
+            true => Rect::from_min_size(area.min, vec2((area.width() - GAP) / 2.0, area.height())),
+            false => area,
+        };
+        let other = has_two.then(|| pane.translate(vec2(pane.width() + GAP, 0.0)));
+        let points = 1.0 / ui.ctx().pixels_per_point();
+        let size = vec2(width as f32, height as f32) * points;
+        let fitted = (pane.width() / size.x).min(pane.height() / size.y);
+        Self { response, pane, other, points, size, fitted }
+    }
+
+    /// The same place in the pane that it is counted in.
+    fn in_pane(&self, at: Pos2) -> Pos2 {
+        match self.other {
+            Some(other) if at.x >= other.left() => at - (other.min - self.pane.min),
+            _ => at,
+        }
+    }
+
+    /// The same place in the other pane.
+    fn in_other(&self, place: Rect) -> Option<(Rect, Rect)> {
+        self.other.map(|other| (other, place.translate(other.min - self.pane.min)))
+    }
+}
+
 /// Largest magnification, in pixels of the screen for one of the photo.
 const LARGEST_ZOOM: f32 = 32.0;
 /// What one press or one notch zooms by.
@@ -143,38 +189,21 @@ impl Viewer {
 
     /// Shows the pictures, and hears pointer and keys; `paints` is the radius of a brush in pixels of the photo, where there is one.
     pub fn show(&mut self, ui: &mut Ui, mut pictures: Pictures<'_>, paints: Option<f32>) -> Seen {
-        let area = ui.available_rect_before_wrap();
-        let response = ui.allocate_rect(area, Sense::click_and_drag());
-        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Picture"));
-        let points = 1.0 / ui.ctx().pixels_per_point();
-        let size = pictures.before.size().map(|side| side as f32 * points);
-        let has_after = pictures.after.is_some();
         let compare = match self.compare {
-            _ if self.holds_before || !has_after => Compare::Before,
+            _ if self.holds_before || pictures.after.is_none() => Compare::Before,
             Compare::Difference if pictures.difference.is_none() => Compare::After,
             Compare::Uncertainty if pictures.uncertainty.is_none() => Compare::After,
             compare => compare,
         };
-        let pane = match compare {
-            Compare::SideBySide => Rect::from_min_size(area.min, vec2(area.width() / 2.0 - 2.0, area.height())),
-            _ => area,
-        };
-        let fitted = (pane.width() / size[0]).min(pane.height() / size[1]);
-        self.fitted = Some(fitted);
-        let shift = vec2(pane.width() + 4.0, 0.0);
-        // Both panes show the same place.
-        let in_pane = |at: Pos2| match compare == Compare::SideBySide && at.x > pane.right() {
-            true => at - shift,
-            false => at,
-        };
-        let pointer = response.hover_pos().map(in_pane);
-        self.hear(ui, &response, pointer, pane, size, fitted, paints.is_some());
-        let place = self.place(pane, size, fitted);
-        let checks = |painter: &Painter, place: Rect| checkerboard(painter, painter.clip_rect().intersect(place));
+        let view = View::new(ui, pictures.before.size(), compare == Compare::SideBySide);
+        let pane = view.pane;
+        self.fitted = Some(view.fitted);
+        self.hear(ui, &view, paints.is_some());
+        let place = self.place(&view);
         match compare {
             Compare::Before | Compare::After | Compare::Difference | Compare::Uncertainty => {
                 let painter = ui.painter_at(pane);
-                checks(&painter, place);
+                backdrop(&painter, place);
                 let shown = match compare {
                     Compare::After => pictures.after.as_deref_mut(),
                     Compare::Difference => pictures.difference.as_deref_mut(),
@@ -184,27 +213,21 @@ impl Viewer {
                 shown.unwrap_or(&mut *pictures.before).paint(&painter, place);
             }
             Compare::SideBySide => {
-                let painters = [ui.painter_at(pane), ui.painter_at(pane.translate(shift))];
-                checks(&painters[0], place);
-                pictures.before.paint(&painters[0], place);
-                checks(&painters[1], place.translate(shift));
-                if let Some(after) = &mut pictures.after {
-                    after.paint(&painters[1], place.translate(shift));
+                show_pane(ui, pictures.before, pane, place, words::BEFORE);
+                if let (Some((pane, place)), Some(after)) = (view.in_other(place), pictures.after.as_deref_mut()) {
+                    show_pane(ui, after, pane, place, words::AFTER);
                 }
-                label(&painters[0], pane, words::BEFORE);
-                label(&painters[1], pane.translate(shift), words::AFTER);
             }
             Compare::Slider => self.show_divided(ui, &mut pictures, pane, place),
         }
         if self.lens
-            && let Some(at) = response.hover_pos()
+            && let Some(at) = view.response.hover_pos()
         {
             let after = pictures.after.as_deref_mut().filter(|_| compare != Compare::Before);
-            show_lens(ui, at, in_pane(at), place, pictures.before, after, points);
+            show_lens(ui, &view, at, place, pictures.before, after);
         }
-        let pressed = response.interact_pointer_pos().map(in_pane);
-        let painted = self.painted(ui, &response, pressed, place, size, points, paints);
-        let ended = response.drag_stopped() || response.clicked();
+        let painted = paints.and_then(|radius| painted(ui, &view, place, radius));
+        let ended = view.response.drag_stopped() || view.response.clicked();
         let seen = pane.intersect(place);
         let marked = match compare {
             Compare::Before | Compare::SideBySide => pane,
@@ -215,25 +238,15 @@ impl Viewer {
     }
 
     /// Where the whole photo is on the screen.
-    fn place(&self, pane: Rect, size: [f32; 2], fitted: f32) -> Rect {
-        let size = vec2(size[0], size[1]) * self.zoom.unwrap_or(fitted);
+    fn place(&self, view: &View) -> Rect {
+        let size = view.size * self.zoom.unwrap_or(view.fitted);
         let centre = self.centre.unwrap_or(pos2(0.5, 0.5));
-        Rect::from_min_size(pane.center() - centre.to_vec2() * size, size)
+        Rect::from_min_size(view.pane.center() - centre.to_vec2() * size, size)
     }
 
     /// Pans and zooms.
-    #[expect(clippy::too_many_arguments, reason = "what the pointer does, and where")]
-    fn hear(
-        &mut self,
-        ui: &Ui,
-        response: &egui::Response,
-        pointer: Option<Pos2>,
-        pane: Rect,
-        size: [f32; 2],
-        fitted: f32,
-        paints: bool,
-    ) {
-        let place = self.place(pane, size, fitted);
+    fn hear(&mut self, ui: &Ui, view: &View, paints: bool) {
+        let (response, place) = (&view.response, self.place(view));
         let mut centre = self.centre.unwrap_or(pos2(0.5, 0.5));
         let is_panned = response.dragged_by(PointerButton::Middle)
             || response.dragged_by(PointerButton::Secondary)
@@ -242,16 +255,16 @@ impl Viewer {
             centre -= response.drag_delta() / place.size();
             ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
         }
-        if let Some(at) = pointer {
+        if let Some(at) = response.hover_pos().map(|at| view.in_pane(at)) {
             let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
             let factor = pinch * (scroll / 200.0).exp();
             if (factor - 1.0).abs() > 1e-4 {
-                let zoom = self.zoom.unwrap_or(fitted);
-                let closer = limited(zoom * factor, fitted);
+                let zoom = self.zoom.unwrap_or(view.fitted);
+                let closer = limited(zoom * factor, view.fitted);
                 // What is under the pointer stays there.
                 let under = (at - place.min) / place.size();
                 let grown = place.size() * (closer / zoom);
-                centre = (under - (at - pane.center()) / grown).to_pos2();
+                centre = (under - (at - view.pane.center()) / grown).to_pos2();
                 self.zoom = Some(closer);
             }
         }
@@ -290,10 +303,10 @@ impl Viewer {
         _ = response.clone().on_hover_and_drag_cursor(CursorIcon::ResizeHorizontal);
         let left = ui.painter_at(seen.with_max_x(x));
         let right = ui.painter_at(seen.with_min_x(x));
-        checkerboard(&left, seen.with_max_x(x));
+        backdrop(&left, seen.with_max_x(x));
         pictures.before.paint(&left, place);
         if let Some(after) = &mut pictures.after {
-            checkerboard(&right, seen.with_min_x(x));
+            backdrop(&right, seen.with_min_x(x));
             after.paint(&right, place);
         }
         let painter = ui.painter_at(pane);
@@ -303,30 +316,29 @@ impl Viewer {
         label(&left, seen, words::BEFORE);
         label_right(&right, seen, words::AFTER);
     }
+}
 
-    /// Where a brush moved.
-    #[expect(clippy::too_many_arguments, reason = "what the pointer does, and where")]
-    fn painted(
-        &self,
-        ui: &Ui,
-        response: &egui::Response,
-        pressed: Option<Pos2>,
-        place: Rect,
-        size: [f32; 2],
-        points: f32,
-        paints: Option<f32>,
-    ) -> Option<[[f32; 2]; 2]> {
-        let radius = paints?;
-        let scale = place.width() / size[0] * points;
-        if let Some(at) = response.hover_pos() {
-            ui.painter_at(response.rect).circle_stroke(at, radius * scale, Stroke::new(1.5, Color32::WHITE));
-            ui.painter_at(response.rect).circle_stroke(at, radius * scale + 1.5, Stroke::new(1.0, Color32::BLACK));
-        }
-        let at = pressed?;
-        let is_down = ui.input(|input| input.pointer.primary_down()) || response.clicked();
-        let of_photo = |at: Pos2| [(at.x - place.left()) / scale, (at.y - place.top()) / scale];
-        is_down.then(|| [of_photo(at - response.drag_delta()), of_photo(at)])
+/// A picture that fills `place`, as far as it is in a pane.
+fn show_pane(ui: &Ui, surface: &mut Surface, pane: Rect, place: Rect, name: &str) {
+    let painter = ui.painter_at(pane);
+    backdrop(&painter, place);
+    surface.paint(&painter, place);
+    label(&painter, pane, name);
+}
+
+/// Where a brush of that radius in pixels of the photo moved, in pixels of the photo, while it paints.
+fn painted(ui: &Ui, view: &View, place: Rect, radius: f32) -> Option<[[f32; 2]; 2]> {
+    let response = &view.response;
+    let scale = place.width() / view.size.x * view.points;
+    if let Some(at) = response.hover_pos() {
+        let painter = ui.painter_at(response.rect);
+        painter.circle_stroke(at, radius * scale, Stroke::new(1.5, Color32::WHITE));
+        painter.circle_stroke(at, radius * scale + 1.5, Stroke::new(1.0, Color32::BLACK));
     }
+    let at = view.in_pane(response.interact_pointer_pos()?);
+    let is_down = ui.input(|input| input.pointer.primary_down()) || response.clicked();
+    let of_photo = |at: Pos2| [(at.x - place.left()) / scale, (at.y - place.top()) / scale];
+    is_down.then(|| [of_photo(at - response.drag_delta()), of_photo(at)])
 }
 
 /// A zoom that is neither too small nor too large for a picture that is fitted at that zoom.
@@ -334,25 +346,17 @@ fn limited(zoom: f32, fitted: f32) -> f32 {
     zoom.clamp(fitted.min(1.0) / 4.0, LARGEST_ZOOM.max(fitted))
 }
 
-/// A part of both pictures, four times as large.
-fn show_lens(
-    ui: &Ui,
-    at: Pos2,
-    looked: Pos2,
-    place: Rect,
-    before: &mut Surface,
-    after: Option<&mut Surface>,
-    points: f32,
-) {
+/// A part of both pictures beside the pointer, four times as large.
+fn show_lens(ui: &Ui, view: &View, at: Pos2, place: Rect, before: &mut Surface, after: Option<&mut Surface>) {
     const SIDE: f32 = 180.0;
     const PIXEL: f32 = 4.0;
-    let scale = (before.size()[0] as f32 * points * PIXEL / place.width()).max(1.5);
+    let scale = (view.size.x * PIXEL / place.width()).max(1.5);
     let count = if after.is_some() { 2.0 } else { 1.0 };
     let whole = Rect::from_min_size(at + vec2(16.0, 16.0), vec2(SIDE * count, SIDE));
     let inside = ui.clip_rect();
     let back = vec2((whole.right() - inside.right()).max(0.0), (whole.bottom() - inside.bottom()).max(0.0));
     let first = Rect::from_min_size(whole.min - back, vec2(SIDE, SIDE));
-    let under = (looked - place.min) * scale;
+    let under = (view.in_pane(at) - place.min) * scale;
     let magnified = |pane: Rect| Rect::from_min_size(pane.center() - under, place.size() * scale);
     let paint = |surface: &mut Surface, pane: Rect, name: &str| {
         let painter = ui.painter_at(pane);
@@ -383,8 +387,9 @@ fn tag(painter: &Painter, at: Pos2, align: Align2, text: &str) {
 }
 
 /// What is seen through what is transparent.
-fn checkerboard(painter: &Painter, place: Rect) {
-    if place.is_positive() {
-        painter.rect_filled(place, 0.0, Color32::from_gray(128));
+fn backdrop(painter: &Painter, place: Rect) {
+    let seen = painter.clip_rect().intersect(place);
+    if seen.is_positive() {
+        painter.rect_filled(seen, 0.0, Color32::from_gray(128));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::error::{Hint, Listing, Setting, Words, alternatives};
+use super::board::Doing;
+use crate::error::{Listing, Setting, Words};
 
 /// The name of the program, and of its window.
 pub const TITLE: &str = "fdgr";
@@ -88,6 +89,32 @@ pub const CLEAN: &str = "already clean";
 pub const READY: &str = "ready";
 pub const BY_HAND: &str = "Set it by hand";
 pub const AUTOMATIC: &str = "automatic";
+pub const PICTURE: &str = "Picture";
+pub const WIDTH: &str = "width";
+pub const HEIGHT: &str = "height";
+pub const PIXELS_UNIT: &str = " px";
+pub const BLUR_WIDTH: &str = "width of the blur";
+pub const LENGTH: &str = "length";
+pub const ANGLE: &str = "angle";
+pub const NOISE: &str = "noise (of 0 to 1)";
+pub const ENLARGED: &str = "enlarged before";
+pub const QUALITY: &str = "quality";
+pub const METHOD: &str = "method";
+pub const STEPS: &str = "steps";
+pub const BORDER: &str = "border";
+pub const DATA: &str = "data";
+pub const SEED: &str = "seed";
+
+/// What presets are called, and what choosing them does.
+pub const FIND_OUT: [&str; 2] = ["Find out", "does what is found above"];
+pub const NOISY: [&str; 2] = ["Noisy", "grainy, from little light"];
+pub const BLURRED: [&str; 2] = ["Blurred", "out of focus"];
+pub const SHAKEN: [&str; 2] = ["Shaken", "moved while it was taken"];
+pub const TOO_SMALL: [&str; 2] = ["Too small", "twice the pixels each way"];
+pub const SCRATCHED: [&str; 2] = ["Scratched", "paint over what is to be filled in"];
+pub const GRAY: [&str; 2] = ["Grey", "invents colours"];
+pub const JPEG: [&str; 2] = ["JPEG", "blocks and ringing of strong compression"];
+pub const OLD_PHOTO: [&str; 2] = ["Old photo", "soft and grainy; what you paint over is filled in"];
 
 /// What an empty window says. Where the system drops no files on windows, it does not ask for that.
 pub fn empty() -> &'static str {
@@ -177,40 +204,56 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// What an internal step is called.
-pub fn doing(what: &str) -> String {
-    match what {
-        "" => "Restoring".into(),
-        "prior" => "Loading the prior".into(),
-        "fetching" => "Fetching the prior".into(),
-        what => format!("Estimating {what}"),
+/// What is being done.
+pub fn doing(doing: &Doing) -> String {
+    match doing {
+        Doing::Restoring => "Restoring".into(),
+        Doing::Loading => "Loading the prior".into(),
+        Doing::Fetching => "Fetching the prior".into(),
+        Doing::Estimating(what) => format!("Estimating {what}"),
     }
 }
 
 /// The library's settings and hints in the words of the window.
-pub struct Plain;
+pub struct Labels;
 
-impl Words for Plain {
-    fn setting(&self, setting: &Setting) -> String {
-        setting.0.replace('_', " ")
+impl Words for Labels {
+    fn set(&self, setting: &Setting, value: &str) -> String {
+        if [Setting::DEGRADATION, Setting::MASK].contains(setting) {
+            return self.give(setting);
+        }
+        if *setting == Setting::DEVICE {
+            return format!("choose {value} under {ENGINE}");
+        }
+        format!("set {} to {value} under {MORE}", self.setting(setting))
     }
 
-    fn hint(&self, hint: &Hint) -> String {
-        let setting = |setting| self.setting(setting);
-        match hint {
-            Hint::Advice(advice) => advice.to_string(),
-            Hint::Give(of) | Hint::Set(of, _) if *of == Setting::DEGRADATION => "choose what is wrong with it".into(),
-            Hint::Set(of, _) if *of == Setting::MASK => "paint over what is to be filled in".into(),
-            Hint::Set(of, value) if *of == Setting::DEVICE => format!("choose {value} under {ENGINE}"),
-            Hint::Set(of, value) => format!("set {} to {value} under {MORE}", setting(of)),
-            Hint::Give(of) if *of == Setting::MASK => "paint over what is to be filled in".into(),
-            Hint::Give(of) if *of == Setting::OUTPUT => "choose another place with Save as".into(),
-            Hint::Give(of) => format!("set {} under {MORE}", setting(of)),
-            Hint::Omit(of) => format!("leave {} empty under {MORE}", setting(of)),
-            Hint::Install(model) | Hint::Reinstall(model) => format!("fetch {model} under {ENGINE}"),
-            Hint::List(Listing::Models | Listing::Devices | Listing::Recipes) => format!("see {ENGINE}"),
-            Hint::Any(hints) => alternatives(hints, self),
+    fn give(&self, setting: &Setting) -> String {
+        let known = [
+            (Setting::DEGRADATION, "choose what is wrong with it"),
+            (Setting::MASK, "paint over what is to be filled in"),
+            (Setting::OUTPUT, "choose another place with Save as"),
+        ];
+        match known.iter().find(|(other, _)| other == setting) {
+            Some((_, advice)) => (*advice).into(),
+            None => format!("set {} under {MORE}", self.setting(setting)),
         }
+    }
+
+    fn omit(&self, setting: &Setting) -> String {
+        format!("leave {} empty under {MORE}", self.setting(setting))
+    }
+
+    fn install(&self, model: &str) -> String {
+        format!("fetch {model} under {ENGINE}")
+    }
+
+    fn reinstall(&self, model: &str) -> String {
+        self.install(model)
+    }
+
+    fn list(&self, _listing: Listing) -> String {
+        format!("see {ENGINE}")
     }
 }
 

@@ -13,7 +13,7 @@ use super::board::Board;
 use super::levels::Levels;
 use super::reader::read_all;
 use super::saving::Saving;
-use super::words::Plain;
+use super::words;
 use crate::error::{Error, Hint, Result};
 use crate::estimate::Diagnosis;
 use crate::job::{Done, Opened};
@@ -37,8 +37,8 @@ pub type Holes = Arc<Vec<bool>>;
 
 /// What the reader is asked.
 pub enum Question {
-    /// Read a photo, and say what is wrong with it; its levels if it is looked at.
-    Read { id: Id, origin: Origin, page: usize, look: bool },
+    /// Read a photo, its levels as well if it is looked at, and say what is wrong with it unless that is known.
+    Read { id: Id, origin: Origin, look: bool, is_known: bool },
     /// Say what a wish means for a photo.
     Plan { id: Id, opened: Arc<Opened>, wish: Box<Wish>, holes: Option<Holes> },
     /// Write a result to a place, with or without metadata.
@@ -80,7 +80,7 @@ pub enum Photo {
 /// Where and with what is computed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Engine {
-    /// A name that [`device::open`] knows; none for the best.
+    /// A name that [`crate::device::open`] knows; none for the best.
     pub device: Option<String>,
     /// The prior.
     pub prior: PriorChoice,
@@ -107,13 +107,13 @@ pub enum News {
     Shown { id: Id, levels: Arc<Levels>, difference: Option<Arc<Levels>> },
     /// The work on a photo began.
     Began { id: Id },
-    /// A photo was restored, and saved where that was asked for.
-    Restored { id: Id, done: Arc<Done>, saved: Option<PathBuf>, line: String, rate: f64 },
+    /// A photo was restored.
+    Restored { id: Id, outcome: Outcome },
     /// It was not.
     Failed { id: Id, why: Refusal },
     /// A result was written, or why not.
     Saved { id: Id, done: Arc<Done>, saved: std::result::Result<PathBuf, String> },
-    /// Parts that were tried; `None` where a wish cannot be had.
+    /// Parts that were tried, or why a wish cannot be had, and seconds for an evaluation of a pixel.
     Tried { id: Id, number: u64, parts: Vec<std::result::Result<ColorImage, String>>, rate: Option<f64> },
     /// How sure a result is, or why that is not known.
     Doubted { id: Id, map: std::result::Result<Arc<Levels>, Refusal> },
@@ -125,6 +125,18 @@ pub enum News {
     Remark(String),
     /// A prior was fetched, or why not.
     Fetched(std::result::Result<String, Refusal>),
+}
+
+/// What became of a photo.
+pub struct Outcome {
+    /// The result.
+    pub done: Arc<Done>,
+    /// Where it was saved, if that was asked for and could be done.
+    pub saved: Option<PathBuf>,
+    /// What is known of it, in a line.
+    pub line: String,
+    /// Seconds for an evaluation of a pixel.
+    pub rate: f64,
 }
 
 /// Why something was not done.
@@ -142,9 +154,9 @@ impl Refusal {
     /// What an error means.
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::NotNeeded { .. } => Self::NotNeeded(error.sentence(&Plain)),
+            Error::NotNeeded { .. } => Self::NotNeeded(error.sentence(&words::Labels)),
             Error::Stopped { .. } => Self::Stopped,
-            _ => Self::Fault(error.sentence(&Plain)),
+            _ => Self::Fault(error.sentence(&words::Labels)),
         }
     }
 }
@@ -161,8 +173,8 @@ pub struct Read {
     pub size: [usize; 2],
     /// Its fully transparent pixels, where it is looked at and has any.
     pub transparent: Option<Vec<bool>>,
-    /// What is wrong with it.
-    pub diagnosis: Diagnosis,
+    /// What is wrong with it, unless that was known.
+    pub diagnosis: Option<Diagnosis>,
     /// What of its file was not read, in sentences.
     pub remarks: Vec<String>,
 }
