@@ -1,72 +1,14 @@
-//! The part of Python's pickle format that PyTorch checkpoints need.
-//!
-//! Nothing is executed: of all callables, only those that rebuild a tensor or an ordered dictionary are understood, and any
-//! other is refused by name. All values live in one arena, so that neither deep nesting nor shared references cost more
-//! than the file's own size.
+//! The opcodes of pickles that plain checkpoints need, and the values that they build.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::collections::HashMap;
+use std::io::Read;
 use std::rc::Rc;
 
-type Result<T> = std::result::Result<T, String>;
+use super::{Element, Result, StoredTensor};
 
-/// Largest description of tensors in bytes that is read; a billion parameters take a few hundred kilobytes.
-pub(super) const MAX_DESCRIPTION: u64 = 16 << 20;
-
-/// Element type of a storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    F16,
-    BF16,
-    F32,
-    F64,
-}
-
-impl Element {
-    /// Bytes of one element.
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::F16 | Self::BF16 => 2,
-            Self::F32 => 4,
-            Self::F64 => 8,
-        }
-    }
-
-    /// PyTorch's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F16 => "float16",
-            Self::BF16 => "bfloat16",
-            Self::F32 => "float32",
-            Self::F64 => "float64",
-        }
-    }
-}
-
-/// A tensor as the pickle describes it; strides and offset count elements.
+/// What a pickle builds.
 #[derive(Clone, Debug)]
-pub(super) struct StoredTensor {
-    pub element: Element,
-    pub storage: Rc<str>,
-    pub offset: usize,
-    pub shape: Vec<usize>,
-    pub strides: Vec<usize>,
-}
-
-/// A state dictionary.
-pub(super) struct Pickled {
-    /// In the file's order.
-    pub tensors: Vec<(Rc<str>, Rc<StoredTensor>)>,
-    /// Which of several dictionaries it is, where that needs saying.
-    pub origin: Option<String>,
-}
-
-/// Where each storage lies in the file, by key.
-pub(super) type Storages = BTreeMap<String, Range<u64>>;
-
-#[derive(Clone, Debug)]
-enum Value {
+pub(super) enum Value {
     None,
     Int(i64),
     Text(Rc<str>),
@@ -83,65 +25,29 @@ enum Value {
     Mark,
 }
 
-/// The dictionary of tensors in a pickled checkpoint of `length` bytes, whatever it is wrapped in.
-pub(super) fn tensors(reader: &mut dyn Read, length: u64) -> Result<Pickled> {
-    let mut machine = Machine::new(reader, length);
-    let root = machine.run()?;
-    machine.state_dict(&root, 3, &mut HashSet::new()).ok_or_else(|| "it holds no dictionary of tensors".into())
-}
-
-/// Whether a file starts like one of PyTorch before 1.6: a pickled magic number.
-pub(super) fn is_legacy(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")
-}
-
-/// PyTorch before 1.6: magic number, version, system, object and storage keys as five pickles, then each storage as a
-/// count and its elements.
-pub(super) fn legacy_form(mut reader: impl Read + Seek, length: u64) -> Result<(Pickled, Storages)> {
-    let mut machine = Machine::new(&mut reader, length.min(MAX_DESCRIPTION));
-    let mut next = || {
-        machine.memo.clear();
-        machine.stack.clear();
-        machine.run()
-    };
-    let (_magic, _version, _system, root, keys) = (next()?, next()?, next()?, next()?, next()?);
-    let pickled = machine.state_dict(&root, 3, &mut HashSet::new()).ok_or("it holds no dictionary of tensors")?;
-    let keys = machine.items(&keys)?.to_vec();
-    let (sizes, mut at) = (std::mem::take(&mut machine.storages), machine.at);
-    let mut storages = Storages::new();
-    for key in keys {
-        let Value::Text(key) = key else { return Err("its list of storages is damaged".into()) };
-        let size = sizes.get(&key).copied().ok_or("it holds storages of an unknown type")?;
-        let mut count = [0; 8];
-        let read = reader.seek(SeekFrom::Start(at)).and_then(|_| reader.read_exact(&mut count));
-        read.map_err(|_| "it is truncated")?;
-        let start = at + 8;
-        let end = u64::from_le_bytes(count).checked_mul(size).and_then(|bytes| start.checked_add(bytes));
-        at = end.filter(|&end| end <= length).ok_or("it is truncated")?;
-        storages.insert(key.to_string(), start..at);
-    }
-    Ok((pickled, storages))
-}
-
-struct Machine<'a> {
+/// The stack machine that a pickle is a program of; all values live in one arena, so that neither deep nesting nor shared references
+/// cost more than the file's own size.
+pub(super) struct Machine<'a> {
     reader: &'a mut dyn Read,
-    at: u64,
+    /// Bytes that were read.
+    pub at: u64,
     length: u64,
     stack: Vec<Value>,
     memo: HashMap<u64, Value>,
-    arena: Vec<Vec<Value>>,
+    /// Items of tuples and lists; keys and values of dictionaries in turn.
+    pub arena: Vec<Vec<Value>>,
     /// Bytes of an element of each storage that was named.
-    storages: HashMap<Rc<str>, u64>,
+    pub storages: HashMap<Rc<str>, u64>,
 }
 
 impl<'a> Machine<'a> {
-    fn new(reader: &'a mut dyn Read, length: u64) -> Self {
+    pub fn new(reader: &'a mut dyn Read, length: u64) -> Self {
         let (stack, memo, arena, storages) = Default::default();
         Self { reader, at: 0, length, stack, memo, arena, storages }
     }
 
     /// Runs one pickle up to its STOP.
-    fn run(&mut self) -> Result<Value> {
+    pub fn run(&mut self) -> Result<Value> {
         loop {
             let [opcode] = self.bytes()?;
             match opcode {
@@ -232,6 +138,12 @@ impl<'a> Machine<'a> {
                 }
             }
         }
+    }
+
+    /// Forgets the pickle before, but for what it named.
+    pub fn clear(&mut self) {
+        self.memo.clear();
+        self.stack.clear();
     }
 
     fn damaged() -> String {
@@ -337,7 +249,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn items(&self, value: &Value) -> Result<&[Value]> {
+    /// The items of a tuple or list.
+    pub fn items(&self, value: &Value) -> Result<&[Value]> {
         match value {
             Value::Sequence(place) => Ok(&self.arena[*place]),
             _ => Err(Self::damaged()),
@@ -395,66 +308,6 @@ impl<'a> Machine<'a> {
             _ => Err(Self::damaged()),
         };
         self.items(value)?.iter().map(size).collect()
-    }
-
-    /// The tensors of the dictionary `value`, or of the best one inside it: exponential moving averages first, unless others
-    /// have more tensors. Of a list, the last large dictionary counts, because that is where trainers append the averages.
-    /// What was `seen` without success at a depth is not looked at again, however often it is referred to.
-    fn state_dict(&self, value: &Value, depth: usize, seen: &mut HashSet<(usize, usize)>) -> Option<Pickled> {
-        const WRAPPERS: [&str; 9] = [
-            "ema",
-            "ema_state_dict",
-            "state_dict_ema",
-            "model_ema",
-            "ema_model",
-            "state_dict",
-            "model",
-            "module",
-            "net",
-        ];
-        let (Value::Dictionary(place) | Value::Sequence(place)) = value else { return None };
-        if !seen.insert((*place, depth)) {
-            return None;
-        }
-        let items = &self.arena[*place];
-        if let Value::Sequence(_) = value {
-            if depth == 0 {
-                return None;
-            }
-            let found: Vec<(usize, Pickled)> =
-                (0..items.len()).filter_map(|i| Some((i, self.state_dict(&items[i], depth - 1, seen)?))).collect();
-            let most = found.iter().map(|(_, pickled)| pickled.tensors.len()).max()?;
-            let (i, last) = found.into_iter().rev().find(|(_, pickled)| 2 * pickled.tensors.len() >= most)?;
-            let averaged = if i == 0 { "" } else { ", where trainers keep exponential moving averages" };
-            return Some(last.within(format!("entry {} of its list of {}{averaged}", i + 1, items.len())));
-        }
-        let pairs = items.chunks_exact(2);
-        let tensors: Vec<_> = pairs
-            .clone()
-            .filter_map(|pair| match pair {
-                [Value::Text(name), Value::Tensor(tensor)] => Some((name.clone(), tensor.clone())),
-                _ => None,
-            })
-            .collect();
-        // A tensor or two may stand beside the weights, such as a loss.
-        let inner = WRAPPERS.iter().filter(|_| depth > 0).find_map(|wanted| {
-            let inner = pairs.clone().find(|pair| matches!(&pair[0], Value::Text(name) if **name == **wanted))?;
-            let found = self.state_dict(&inner[1], depth - 1, seen)?;
-            let averaged = if wanted.contains("ema") { ", exponential moving averages" } else { "" };
-            (found.tensors.len() > tensors.len())
-                .then(|| found.within(format!("the entry \"{wanted}\" of its dictionary{averaged}")))
-        });
-        inner.or_else(|| (!tensors.is_empty()).then_some(Pickled { tensors, origin: None }))
-    }
-}
-
-impl Pickled {
-    fn within(self, place: String) -> Self {
-        let origin = match self.origin {
-            Some(inner) => format!("{inner}, in {place}"),
-            None => place,
-        };
-        Self { origin: Some(origin), ..self }
     }
 }
 
