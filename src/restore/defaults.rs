@@ -134,10 +134,10 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
             Hqs { sigma_1: some.sigma_1 * strongest, sigma_end, ..some }
         }
     };
-    // Chosen by the bench of quality on three or four pictures.
     // What follows a blur leaves it the hardest part.
     let is_blurred_first = matches!(degradation.first_family(), Family::Blur { .. });
     let family = degradation.family().or(is_blurred_first.then(|| degradation.first_family()));
+    // Chosen by the bench of quality on three or four pictures, and for what follows a blur on five of 144x144.
     match family {
         Some(Family::Noise) if channels.are_independent() => {
             Hqs { calls: 1, symmetries: by(1, 4, 8), sigma_end: 0.002, ..Hqs::TUNED }

@@ -21,8 +21,8 @@ const REACH: i64 = 2;
 /// How sure a result is.
 #[derive(Clone, Debug)]
 pub struct Uncertainty {
-    /// Grey, of the size of the result: the distance within which [`COVERED`] of the true values lie, of values in `[0, 1]`; or why there
-    /// is none.
+    /// Grey with 16 bits, of the size of the result: the distance within which [`COVERED`] of the true values lie, of values in `[0, 1]`; or
+    /// why there is none.
     pub map: std::result::Result<Picture, &'static str>,
     /// Pictures that explain the photo as well, and have the texture of photographs.
     pub samples: Vec<Picture>,
@@ -60,7 +60,7 @@ impl Restorer {
             let config = RestoreConfig { seed, ..config.clone() };
             samples.push(self.restore(source, &config, control)?.picture);
         }
-        let map = calibration(&restored.config).map(|factor| map(&restored.picture, &samples, factor));
+        let map = calibration(&restored.config).map(|factor| distances(&restored.picture, &samples, factor));
         Ok(Uncertainty { map, samples })
     }
 }
@@ -92,7 +92,8 @@ fn calibration(config: &RestoreConfig) -> std::result::Result<f32, &'static str>
     }
 }
 
-fn map(result: &Picture, samples: &[Picture], calibration: f32) -> Picture {
+/// `c sqrt(mean_i (x_i - x)²)`, means over colours and 5x5 pixels, for samples of the size of the result.
+fn distances(result: &Picture, samples: &[Picture], calibration: f32) -> Picture {
     let (width, height) = result.pixels().dimensions();
     let mut squares = vec![0.0f32; (width * height) as usize];
     for sample in samples {
@@ -127,27 +128,20 @@ mod tests {
     fn the_map_is_the_spread_of_the_samples() {
         let flat = |value| Picture::new(Rgb32FImage::from_pixel(32, 24, Rgb([value; 3])));
         // Normal noise, by the sum of twelve uniform numbers.
-        let noisy = |seed: u64| {
+        let normal =
+            |place: u64| (0..12).map(|k| splitmix64(16 * place + k) as f32 / u64::MAX as f32).sum::<f32>() - 6.0;
+        let noisy = |sample: u64| {
             Picture::new(Rgb32FImage::from_fn(32, 24, |x, y| {
-                let at = |c: u64| {
-                    (0..12).map(move |k| splitmix64(seed * 1_000_003 + u64::from(y * 32 + x) * 64 + c * 16 + k))
-                };
-                Rgb([0, 1, 2].map(|c| at(c).map(|bits| bits as f32 / u64::MAX as f32).sum::<f32>() - 6.0))
+                let place = 4 * (1000 * sample + u64::from(32 * y + x));
+                Rgb([0, 1, 2].map(|c| 0.5 + 0.1 * normal(place + c)))
             }))
         };
-        let samples: Vec<Picture> = (0..8)
-            .map(|i| {
-                Picture::new(
-                    Rgb32FImage::from_vec(32, 24, noisy(i).pixels().iter().map(|n| 0.5 + 0.1 * n).collect())
-                        .unwrap_or_default(),
-                )
-            })
-            .collect();
-        let map = map(&flat(0.5), &samples, 1.0);
+        let samples: Vec<Picture> = (0..8).map(noisy).collect();
+        let map = distances(&flat(0.5), &samples, 1.0);
         for Rgb([value, ..]) in map.pixels().pixels() {
             assert!((value - 0.1).abs() < 0.03, "{value}");
         }
-        let sure = super::map(&flat(0.5), &[flat(0.5), flat(0.5)], 1.0);
+        let sure = distances(&flat(0.5), &[flat(0.5), flat(0.5)], 1.0);
         assert!(sure.pixels().iter().all(|value| (value - LEAST).abs() < 1e-6));
     }
 }

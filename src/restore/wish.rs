@@ -30,11 +30,6 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Whether nothing is asked for but to find out what happened.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// What is asked for of one photo or file of measurements.
     ///
     /// # Errors
