@@ -131,6 +131,11 @@ impl Photo {
         !matches!(self.state, State::Reading | State::Waiting | State::Running)
     }
 
+    /// Whether it may be put to those that wait.
+    pub fn may_wait(&self) -> bool {
+        self.is_idle() || self.state == State::Reading
+    }
+
     /// Asks for what a preset does.
     pub fn choose(&mut self, preset: usize) {
         self.preset = preset;

@@ -7,18 +7,18 @@ use crate::degradation;
 use crate::parameter::{Kind, Parameter, Values};
 use crate::restore::{Border, DataModel, Method, Quality, Wish};
 
-/// Edits a text of a value; empty is automatic.
-fn text(ui: &mut Ui, values: &mut Values, parameter: &Parameter) -> bool {
+/// The parameter that says how a photo was blurred.
+const KERNEL: &str = "kernel";
+
+/// Edits the text of a value; empty is automatic.
+fn text(ui: &mut Ui, values: &mut Values, parameter: &Parameter) {
     let given = values.get(parameter.name).map(str::to_owned);
     let label = ui.label(parameter.name.replace('_', " ")).on_hover_text(parameter.help);
-    let changed = match parameter.kind {
+    let edited = match parameter.kind {
         Kind::Switch => {
-            let mut on = given.as_deref() == Some("1");
-            let changed = ui.checkbox(&mut on, "").labelled_by(label.id).changed();
-            if changed {
-                values.insert(parameter.name, if on { "1" } else { "0" });
-            }
-            changed
+            let mut is_on = given.as_deref() == Some("1");
+            let changed = ui.checkbox(&mut is_on, "").labelled_by(label.id).changed();
+            if changed { Some(String::from(if is_on { "1" } else { "0" })) } else { given.clone() }
         }
         Kind::Choice(choices) => {
             let mut chosen = given.clone();
@@ -32,31 +32,21 @@ fn text(ui: &mut Ui, values: &mut Values, parameter: &Parameter) -> bool {
                 })
                 .response
                 .labelled_by(label.id);
-            let changed = chosen != given;
-            if changed {
-                set(values, parameter.name, chosen);
-            }
-            changed
+            chosen
         }
         _ => {
-            let mut typed = given.unwrap_or_default();
+            let mut typed = given.clone().unwrap_or_default();
             let field = TextEdit::singleline(&mut typed).hint_text(words::AUTOMATIC).desired_width(110.0);
-            let changed = ui.add(field).labelled_by(label.id).on_hover_text(parameter.range()).changed();
-            if changed {
-                set(values, parameter.name, Some(typed).filter(|typed| !typed.trim().is_empty()));
-            }
-            changed
+            ui.add(field).labelled_by(label.id).on_hover_text(parameter.range());
+            Some(typed).filter(|typed| !typed.trim().is_empty())
         }
     };
     ui.end_row();
-    changed
-}
-
-/// Gives a parameter a text, or none.
-fn set(values: &mut Values, name: &str, text: Option<String>) {
-    match text {
-        Some(text) => values.insert(name, text),
-        None => values.remove(name),
+    if edited != given {
+        match edited {
+            Some(text) => values.insert(parameter.name, text),
+            None => values.remove(parameter.name),
+        }
     }
 }
 
@@ -104,24 +94,23 @@ fn number(ui: &mut Ui, name: &str, given: &mut Option<f64>, usual: f64, range: s
     changed
 }
 
-/// Every number of a wish; whether one was changed.
-pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
-    let mut changed = false;
+/// Every number of a wish.
+pub fn all(ui: &mut Ui, wish: &mut Wish) {
     egui::Grid::new("settings").num_columns(2).show(ui, |ui| {
-        changed |= number(ui, words::NOISE, &mut wish.sigma, 0.02, 0.0..=1.0);
-        changed |= number(ui, words::ENLARGED, &mut wish.enlarged, 2.0, 1.0..=16.0);
+        number(ui, words::NOISE, &mut wish.sigma, 0.02, 0.0..=1.0);
+        number(ui, words::ENLARGED, &mut wish.enlarged, 2.0, 1.0..=16.0);
         let kinds = degradation::kinds().iter().filter(|kind| wish.tasks.iter().any(|task| task == kind.task));
         let mut shown: Vec<&str> = Vec::new();
         // Masks are painted.
         for parameter in kinds.flat_map(|kind| kind.parameters).filter(|p| !matches!(p.kind, Kind::File)) {
             if !shown.contains(&parameter.name) && parameter.name != "invert_mask" {
                 shown.push(parameter.name);
-                changed |= text(ui, &mut wish.values, parameter);
+                text(ui, &mut wish.values, parameter);
             }
         }
         let overrides = &mut wish.overrides;
         let qualities = [(Quality::Draft, "draft"), (Quality::Normal, "normal"), (Quality::Best, "best")];
-        changed |= choice(ui, words::QUALITY, &mut overrides.quality, &qualities);
+        choice(ui, words::QUALITY, &mut overrides.quality, &qualities);
         let methods: Vec<(&str, &str)> = Method::NAMES.iter().map(|name| (*name, *name)).collect();
         let mut method =
             overrides.method.as_deref().and_then(|name| Method::NAMES.iter().find(|n| **n == name)).copied();
@@ -129,24 +118,17 @@ pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
             overrides.method = method.map(str::to_owned);
             overrides.parameters = Values::default();
             overrides.preference = None;
-            changed = true;
         }
         let at = Method::NAMES.iter().position(|name| Some(*name) == method);
         for parameter in at.map(|at| Method::TABLES[at]).into_iter().flatten() {
-            changed |= text(ui, &mut overrides.parameters, parameter);
+            text(ui, &mut overrides.parameters, parameter);
         }
         let mut steps = overrides.steps.map(|steps| steps as f64);
         if number(ui, words::STEPS, &mut steps, 20.0, 1.0..=1000.0) {
             overrides.steps = steps.map(|steps| steps.round() as usize);
-            changed = true;
         }
-        changed |= choice(
-            ui,
-            words::BORDER,
-            &mut overrides.border,
-            &[(Border::Extend, "extend"), (Border::Periodic, "periodic")],
-        );
-        changed |= choice(
+        choice(ui, words::BORDER, &mut overrides.border, &[(Border::Extend, "extend"), (Border::Periodic, "periodic")]);
+        choice(
             ui,
             words::DATA,
             &mut overrides.data,
@@ -155,37 +137,31 @@ pub fn all(ui: &mut Ui, wish: &mut Wish) -> bool {
         let mut seed = wish.seed.map(|seed| seed as f64);
         if number(ui, words::SEED, &mut seed, 0.0, 0.0..=1e6) {
             wish.seed = seed.map(|seed| seed as u64);
-            changed = true;
         }
     });
-    changed
 }
 
 /// The blur of a wish that can be changed by dragging.
-pub fn kernel(ui: &mut Ui, wish: &mut Wish) -> bool {
-    let Some(kernel) = wish.values.get("kernel").map(str::to_owned) else { return false };
-    if let Some(width) = kernel.strip_prefix("gauss:").and_then(|width| width.parse::<f64>().ok()) {
-        let mut width = width;
-        let slider = egui::Slider::new(&mut width, 0.5..=12.0)
-            .clamping(egui::SliderClamping::Edits)
-            .text(words::BLUR_WIDTH)
-            .max_decimals(2);
-        let changed = ui.add(slider).changed();
-        if changed {
-            wish.values.insert("kernel", format!("gauss:{width:.2}"));
-        }
-        return changed;
-    }
-    let Some((length, angle)) = kernel.strip_prefix("motion:").and_then(|path| path.split_once(',')) else {
-        return false;
+pub fn kernel(ui: &mut Ui, wish: &mut Wish) {
+    let Some(kernel) = wish.values.get(KERNEL) else { return };
+    let numbers = |text: &str| text.split(',').map(|number| number.parse::<f64>().ok()).collect::<Option<Vec<f64>>>();
+    let Some((shape, numbers)) = kernel.split_once(':').and_then(|(shape, text)| Some((shape, numbers(text)?))) else {
+        return;
     };
-    let (Ok(length), Ok(angle)) = (length.parse::<f64>(), angle.parse::<f64>()) else { return false };
-    match shake(ui, length, angle) {
-        Some((length, angle)) => {
-            wish.values.insert("kernel", format!("motion:{length:.1},{angle:.0}"));
-            true
+    let changed = match (shape, &numbers[..]) {
+        ("gauss", &[width]) => {
+            let mut width = width;
+            let slider = egui::Slider::new(&mut width, 0.5..=12.0).clamping(egui::SliderClamping::Edits);
+            let is_changed = ui.add(slider.text(words::BLUR_WIDTH).max_decimals(2)).changed();
+            is_changed.then(|| format!("gauss:{width:.2}"))
         }
-        None => false,
+        ("motion", &[length, angle]) => {
+            shake(ui, length, angle).map(|(length, angle)| format!("motion:{length:.1},{angle:.0}"))
+        }
+        _ => None,
+    };
+    if let Some(kernel) = changed {
+        wish.values.insert(KERNEL, kernel);
     }
 }
 

@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_millis(300);
 #[derive(Default)]
 pub(super) struct Tried {
     /// What was tried last.
-    pub wanted: Option<(Id, Wish, usize, [u32; 2])>,
+    pub wanted: Option<(Id, Wish, Option<Holes>, [u32; 2])>,
     since: Option<Instant>,
     /// Of the last try.
     pub number: u64,
@@ -68,8 +68,7 @@ impl Window {
         let (width, height) = picture.pixels().dimensions();
         let size = [PART.min(width), PART.min(height)];
         let at = part_at([width, height], centre, holes.as_ref().zip(photo.canvas.as_ref().and_then(Canvas::middle)));
-        let marks = holes.as_ref().map_or(0, |holes| Arc::as_ptr(holes) as *const u8 as usize);
-        let wanted = (id, wish.clone(), marks, at);
+        let wanted = (id, wish.clone(), holes.clone(), at);
         if self.tried.wanted.as_ref() != Some(&wanted) {
             self.tried.wanted = Some(wanted);
             self.tried.since = Some(Instant::now());

@@ -33,7 +33,7 @@ impl Window {
         let drops_metadata = self.memory.drops_metadata;
         self.closes_when_saved = false;
         if let Some(photo) = self.photo_mut(id)
-            && (photo.is_idle() || photo.state == State::Reading)
+            && photo.may_wait()
         {
             photo.state = State::Waiting;
             let saving = Saving { place: Place::beside(&photo.origin), drops_metadata };
@@ -45,10 +45,7 @@ impl Window {
 
     /// Restores every photo that has no result, each saved beside its photo.
     pub(super) fn begin_all(&mut self) {
-        let is_wanted = |photo: &&Photo| {
-            let waits = photo.is_idle() || photo.state == State::Reading;
-            waits && photo.done.is_none() && photo.saved.is_none()
-        };
+        let is_wanted = |photo: &&Photo| photo.may_wait() && photo.done.is_none() && photo.saved.is_none();
         let wanted: Vec<Id> = self.photos.iter().filter(is_wanted).map(|photo| photo.id).collect();
         wanted.into_iter().for_each(|id| self.begin(id, true));
     }

@@ -250,7 +250,7 @@ fn bad_files_get_a_sentence_and_the_others_are_restored() {
     window.get_all_by_label("broken.png").next().unwrap().click();
     window.step();
     window.step();
-    assert!(has(&window, "pass a PNG, JPEG, WebP"), "no sentence says what would help");
+    assert!(has(&window, "broken.png: it cannot be decoded"), "no sentence says what is wrong");
     press(&mut window, Modifiers::NONE, Key::Delete);
     window.step();
     assert!(window.query_all_by_label("broken.png").next().is_none());
