@@ -1,8 +1,10 @@
 //! Files: written whole or not at all, under names that every system takes.
 
-use std::fs::{File, Permissions};
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -28,13 +30,45 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Renames a finished temporary file to `path`, or keeps it beside it.
 fn replace(file: NamedTempFile, path: &Path) -> Result<()> {
-    let Err(failed) = file.persist(path) else { return Ok(()) };
-    let Some(kept) = (1..100).map(|n| numbered(path, n)).find(|name| !name.exists()) else {
-        return Err(Error::unwritable(path, failed.error));
-    };
-    match failed.file.persist_noclobber(&kept) {
-        Ok(_) => Err(Error::unwritable(path, failed.error).kept_at(kept)),
-        Err(again) => Err(Error::unwritable(path, again.error)),
+    // It is locked until the end. It is renamed by std, whose names may be long on Windows.
+    let (_locked, mut temporary) = file.into_parts();
+    let mut moved_to = |place: &Path| renamed(&temporary, place).map(|()| temporary.disable_cleanup(true));
+    let Err(failed) = moved_to(path) else { return Ok(()) };
+    for kept in (1..100).map(|n| numbered(path, n)) {
+        match File::create_new(&kept) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+            Err(_) => break,
+            // The name is taken, and may be replaced.
+            Ok(_) => match moved_to(&kept) {
+                Ok(()) => return Err(Error::unwritable(path, failed).kept_at(kept)),
+                Err(_) => _ = std::fs::remove_file(&kept),
+            },
+        }
+    }
+    Err(Error::unwritable(path, failed))
+}
+
+/// Renames a file or a folder, in place of a file that has the name. Windows refuses that while a scanner of viruses or an indexer reads
+/// what is new: it is tried again for two seconds.
+///
+/// # Errors
+/// As `std::fs::rename`.
+pub fn renamed(from: &Path, to: &Path) -> std::io::Result<()> {
+    /// Access denied, sharing violation, lock violation.
+    const BUSY: [i32; 3] = [5, 32, 33];
+    let mut pause = Duration::from_millis(10);
+    loop {
+        match std::fs::rename(from, to) {
+            Err(e)
+                if cfg!(windows)
+                    && pause < Duration::from_secs(2)
+                    && e.raw_os_error().is_some_and(|e| BUSY.contains(&e)) =>
+            {
+                thread::sleep(pause);
+                pause *= 2;
+            }
+            done => return done,
+        }
     }
 }
 
@@ -55,6 +89,10 @@ fn numbered(path: &Path, n: u32) -> PathBuf {
 /// Folders, names that are too long, and places that cannot be written.
 pub fn check_writable(path: &Path) -> Result<()> {
     let folder = folder_of(path);
+    // The system would open a device there, or a part of another file.
+    if let (true, Some(why)) = (cfg!(windows), path.file_name().and_then(|name| unportable(&name.to_string_lossy()))) {
+        return Err(Error::unwritable(path, why));
+    }
     remove_leftovers(folder);
     temporary_beside(path)?;
     // Whether the system takes the name, tried where no result can be.
@@ -84,11 +122,9 @@ fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
 fn locked_temporary(prefix: &str, folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
-    if let Some(permissions) = permissions() {
-        builder.permissions(permissions);
-    }
     loop {
-        let file = builder.tempfile_in(folder)?;
+        // With the permissions of a file that any program makes, where temporary files get narrower ones.
+        let file = builder.make_in(folder, |path| File::create_new(path))?;
         // File systems without locks only lose the removal of left-overs.
         _ = file.as_file().lock();
         // Another process may have taken it for a left-over before it was locked.
@@ -98,22 +134,20 @@ fn locked_temporary(prefix: &str, folder: &Path) -> std::io::Result<NamedTempFil
     }
 }
 
-/// Those of a file that any program makes, where temporary files get narrower ones.
-#[cfg(unix)]
-fn permissions() -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn permissions() -> Option<Permissions> {
-    None
-}
-
 /// Removes temporary files that no process is writing: those of runs that were killed.
 pub fn remove_leftovers(folder: &Path) {
+    /// Folders cannot be locked: younger ones may be in use.
+    const OLD: Duration = Duration::from_secs(24 * 60 * 60);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            continue;
+        }
+        let Ok(about) = entry.metadata() else { continue };
+        if about.is_dir() {
+            let age = about.modified().ok().and_then(|made| SystemTime::now().duration_since(made).ok());
+            if age.is_some_and(|age| age > OLD) {
+                _ = std::fs::remove_dir_all(entry.path());
+            }
             continue;
         }
         // The lock is held while the file is removed.
@@ -157,7 +191,7 @@ pub fn unportable(name: &str) -> Option<String> {
     const FORBIDDEN: &str = "<>:\"/\\|?*";
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     let numbered = |start: &str| {
-        stem.strip_prefix(start).is_some_and(|n| n.len() == 1 && ('1'..='9').contains(&n.chars().next().unwrap_or('0')))
+        stem.strip_prefix(start).is_some_and(|n| n.chars().count() == 1 && n.contains(|c| "123456789¹²³".contains(c)))
     };
     if name.is_empty() {
         Some("it must not be empty".into())
@@ -165,7 +199,10 @@ pub fn unportable(name: &str) -> Option<String> {
         Some(format!("names with {c:?} do not exist on every system"))
     } else if name.ends_with(['.', ' ']) {
         Some("Windows drops dots and spaces at the end of names".into())
-    } else if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
+    } else if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
+        || numbered("COM")
+        || numbered("LPT")
+    {
         Some(format!("{stem} is the name of a device on Windows"))
     } else {
         None
@@ -208,12 +245,27 @@ mod tests {
         let target = folder.path().join("held.png");
         std::fs::create_dir(&target).unwrap();
         std::fs::write(target.join("inside"), "").unwrap();
-        let mut file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+        let mut file = locked_temporary(TEMPORARY, folder.path()).unwrap();
         file.write_all(b"result").unwrap();
         let error = replace(file, &target).unwrap_err().at_output();
         let kept = folder.path().join("held-1.png");
         assert_eq!(std::fs::read(&kept).unwrap(), b"result");
         assert!(error.to_string().contains(&kept.display().to_string()), "{error}");
+        let others = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(others, 2, "nothing else is left");
+    }
+
+    #[test]
+    fn paths_may_be_longer_than_260_characters() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a".repeat(100)).join("b".repeat(100)).join("c".repeat(100));
+        std::fs::create_dir_all(&deep).unwrap();
+        let target = deep.join("picture.png");
+        check_writable(&target).unwrap();
+        for content in ["one", "another"] {
+            write_atomically(&target, content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&target).unwrap(), content);
+        }
     }
 
     #[test]
@@ -240,7 +292,7 @@ mod tests {
 
     #[test]
     fn names_that_some_systems_refuse_are_told() {
-        for name in ["", "CON", "nul.txt", "com1", "a?b", "dot.", "space ", "a/b", "tab\t"] {
+        for name in ["", "CON", "nul.txt", "com1", "COM².txt", "conin$", "a?b", "dot.", "space ", "a/b", "tab\t"] {
             assert!(unportable(name).is_some(), "{name:?}");
         }
         for name in ["photo", "console", "com10", "ñandú.safetensors", ".hidden"] {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::picture::Picture;
+use crate::picture::Writing;
 use crate::recipe::{Input, Recipe, check_hash};
 use crate::restore::{PriorChoice, RestoreConfig, Restored, Restorer, Source, Wish};
 
@@ -115,16 +115,8 @@ impl Done {
     ///
     /// # Errors
     /// Places that cannot be written.
-    pub fn save(&self, output: &Path) -> Result<()> {
-        self.save_picture(&self.restored.picture, output)
-    }
-
-    /// The same with another version of the picture, such as one of fewer metadata.
-    ///
-    /// # Errors
-    /// Places that cannot be written.
-    pub fn save_picture(&self, picture: &Picture, output: &Path) -> Result<()> {
-        picture.write(output).map_err(Error::at_output)?;
+    pub fn save(&self, output: &Path, writing: &Writing) -> Result<()> {
+        self.restored.picture.write_as(output, writing).map_err(Error::at_output)?;
         self.recipe.write(&Recipe::path_for(output)).map_err(Error::at_output)
     }
 }

@@ -68,7 +68,7 @@
 //!
 //! As in the papers: `x0` a clean image in `[-1, 1]`, `y` its measurement, `A` the degradation, `sigma_y` the standard
 //! deviation of the measurement's noise in the same units, `x_t` the noisy state at time `t`, `eps` its noise, `a` the
-//! cumulative product of `1 - beta` at `t` and `a'` at the next time, `eta` the regularisation of an inverse. `sigma` without
+//! cumulative product of `1 - beta` at `t` and `a'` at the next time, `eta` the regularisation of an inverse (in DDRM, DDNM and PiGDM the share of fresh noise). `sigma` without
 //! an index is the noise of an image in `[0, 1]`, as users give it: `sigma_y = 2 sigma`.
 
 #[cfg(feature = "cli")]

@@ -135,8 +135,15 @@ impl Recipe {
     /// # Errors
     /// Files that cannot be read, JSON of another form, and recipes of later versions.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).reading(path)?;
-        let recipe: Self = serde_json::from_str(&text).map_err(|e| {
+        Self::parse(&std::fs::read_to_string(path).reading(path)?, path)
+    }
+
+    /// The recipe of a text; `path` is for messages.
+    ///
+    /// # Errors
+    /// JSON of another form, and recipes of later versions.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let recipe: Self = serde_json::from_str(text).map_err(|e| {
             let fact = format!("it is not a recipe of this program ({e})");
             Error::document(path, fact, "pass the .recipe.json that stands beside a restored picture")
         })?;
@@ -152,7 +159,10 @@ impl Recipe {
         let said = self.input.path.clone();
         let beside = path.parent().map(|folder| folder.join(&said));
         let is_it = |file: &PathBuf| std::fs::read(file).is_ok_and(|bytes| files::sha256(&bytes) == self.input.sha256);
-        let candidates: Vec<PathBuf> = [Some(said.clone()), beside].into_iter().flatten().collect();
+        // Whichever system it was written on.
+        let text = said.to_string_lossy();
+        let alone = text.rsplit(['/', '\\']).next().map(|name| path.with_file_name(name));
+        let candidates: Vec<PathBuf> = [Some(said.clone()), beside, alone].into_iter().flatten().collect();
         candidates.into_iter().find(is_it).unwrap_or(said)
     }
 

@@ -20,7 +20,13 @@ from pathlib import Path
 from environment import PLACE, ROOT, enter
 
 TORCH = "2.15.0"
-SAMPLES = ROOT / "assets" / "prior" / "photo.safetensors"
+
+
+def built_in():
+    """The file of the built-in prior, of its parts."""
+    whole = PLACE / "photo.safetensors"
+    whole.write_bytes(b"".join(part.read_bytes() for part in sorted((ROOT / "assets" / "prior").glob("*/part"))))
+    return whole
 
 
 def load_weights(path):
@@ -143,7 +149,7 @@ def main():
     import torch
 
     torch.set_num_threads(os.cpu_count())
-    model, sizes = args.model or SAMPLES, args.size or ([256] if args.model or args.celebahq else [256, 512])
+    model, sizes = args.model or built_in(), args.size or ([256] if args.model or args.celebahq else [256, 512])
     if args.celebahq:
         fdgr("run", "--release", "--quiet", "--example", "full_size", "--", "celebahq", "--keep", str(PLACE))
         model = PLACE / "celeba_hq.ckpt"

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{note, say, task};
+use super::{note, say, task, writing};
 use crate::degradation::{self, Context};
 use crate::error::{Error, Hint, Setting};
 use crate::picture::Picture;
@@ -21,6 +21,8 @@ pub(super) struct Args {
     /// Where the degraded picture goes (.safetensors for compressed sensing)
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    writing: writing::Args,
     #[command(flatten)]
     task: task::Args,
     /// Where a blurred picture's light beyond its border comes from: its mirror image, or the opposite side
@@ -59,7 +61,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     let degraded = Source::degraded(&photo, &degradation, args.border, sigma, args.seed)?;
-    degraded.write(&args.output).map_err(Error::at_output)?;
+    degraded.write(&args.output, &args.writing.writing()).map_err(Error::at_output)?;
     say(format!("{}: noise {sigma}, seed {}", args.output.display(), args.seed));
     Ok(())
 }

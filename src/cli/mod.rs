@@ -20,9 +20,11 @@ mod task;
 #[cfg(feature = "gui")]
 mod window;
 mod words;
+mod writing;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -89,7 +91,7 @@ pub fn main() -> ExitCode {
         ));
     }));
     // Shells of Windows leave patterns such as *.jpg to the program.
-    let words: Vec<OsString> = wild::args_os().collect();
+    let words = with_window(wild::args_os().collect());
     let typed: Vec<OsString> = words.iter().skip(2).cloned().collect();
     let cli = Cli::parse_from(words);
     let Some(command) = cli.command.or_else(usual) else {
@@ -126,6 +128,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(if stopped { 130 } else { 1 })
         }
     }
+}
+
+/// Photos without a command are opened in the window: that is how systems call a program that files are dropped on or opened with.
+fn with_window(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_command = |word: &OsString| Cli::command().get_subcommands().any(|command| *word == *command.get_name());
+    if cfg!(feature = "gui") && words.get(1).is_some_and(|word| !is_command(word) && Path::new(word).exists()) {
+        words.insert(1, "window".into());
+    }
+    words
 }
 
 /// What is done where nothing is asked for: the window is opened, where there is one and a screen for it.

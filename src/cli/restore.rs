@@ -1,12 +1,13 @@
 //! `fdgr restore`
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
 
 use super::words::Flags;
-use super::{DeviceArgs, method, note, prior, progress, say, sheet, stream, task};
+use super::{DeviceArgs, method, note, prior, progress, say, sheet, stream, task, writing};
 use crate::control::{Control, Silent};
 use crate::device;
 use crate::error::{Error, PathContext, Result};
@@ -29,6 +30,7 @@ Examples:
   fdgr restore torn.png -o whole.png --task inpaint --mask holes.png
   fdgr restore grey.jpg -o colour.png --task colorize
   fdgr restore soft.jpg -o big.png --task deblur,sr --kernel gauss:1 --scale 2
+  fdgr restore print.jpg -o new.png --task old-photo --mask scratches.png
   fdgr restore noisy.jpg -o clean.png --task denoise --uncertainty 8
   fdgr restore *.jpg -o restored/ --task denoise
   curl -s https://example.org/photo.jpg | fdgr restore - -o - > better.png
@@ -46,6 +48,9 @@ pub(super) struct Args {
     /// Page of a TIFF, the first is 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     page: Option<u32>,
+    /// Undo fading first: give each channel its full range from black to white
+    #[arg(long)]
+    unfade: bool,
     /// Factor by which the photo was enlarged by interpolation: it is reduced by that first
     #[arg(long, value_name = "FACTOR")]
     enlarged: Option<f64>,
@@ -68,6 +73,8 @@ pub(super) struct Args {
     /// Repeat what a recipe says
     #[arg(long, value_name = "FILE", conflicts_with = "pick")]
     recipe: Option<PathBuf>,
+    #[command(flatten)]
+    writing: writing::Args,
     #[command(flatten)]
     task: task::Args,
     #[command(flatten)]
@@ -213,6 +220,7 @@ fn wish(args: &Args) -> Wish {
         values: args.task.values.clone(),
         sigma: args.task.sigma,
         seed: args.seed,
+        unfade: args.unfade,
         enlarged: args.enlarged,
         size: args.width.map(TargetSize::Width).or(args.height.map(TargetSize::Height)),
         force: args.force,
@@ -239,9 +247,9 @@ fn restore(
     drop(terminal);
     let Restored { picture, receipt, .. } = &done.restored;
     if stream::is_meant(&errand.output) {
-        stream::write(picture)?;
+        stream::write(picture, &args.writing.writing())?;
     } else {
-        done.save(&errand.output)?;
+        done.save(&errand.output, &args.writing.writing())?;
     }
     if let Some(count) = args.uncertainty {
         let terminal = progress::Terminal::new(&errand.photo.display().to_string());
@@ -301,7 +309,8 @@ fn write_uncertainty(errand: &Errand, restored: &Restored, uncertainty: &Uncerta
 }
 
 fn load_recipe(args: &Args, path: &Path) -> Result<Repeated> {
-    let sized = args.width.is_some() || args.height.is_some() || args.enlarged.is_some() || args.page.is_some();
+    let sized =
+        args.width.is_some() || args.height.is_some() || args.enlarged.is_some() || args.unfade || args.page.is_some();
     if args.task.any() || args.method.any() || args.seed.is_some() || args.prior.any() || sized || args.force {
         let fact = "it already says task, method, size, page, seed and prior";
         return Err(Error::document(path, fact, "pass only --recipe, -o, --device and the photo"));
@@ -335,9 +344,13 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
             all.push((named.clone(), named.file_name().unwrap_or_default().into()));
             continue;
         }
-        // What an earlier run wrote is no photo.
+        // What an earlier run wrote is no photo, however its folder is called.
+        let output = args.output.as_ref().and_then(|output| output.canonicalize().ok());
+        let output = output.filter(|output| named.canonicalize().is_ok_and(|named| named != *output));
         let is_output = |path: &Path| match &args.output {
-            Some(output) => path.starts_with(output) && output != named,
+            Some(_) => {
+                output.as_ref().is_some_and(|output| path.canonicalize().is_ok_and(|path| path.starts_with(output)))
+            }
             None => {
                 let name = path.to_string_lossy();
                 name.ends_with(RESTORED)
@@ -369,6 +382,10 @@ fn plan(args: &Args) -> Result<Vec<Errand>> {
     if is_streamed && args.uncertainty.is_some() {
         let fact = "standard output has no place beside it for the uncertainty";
         return Err(Error::mismatch(Path::new("-"), fact, "name a file with -o"));
+    }
+    if is_streamed && std::io::stdout().is_terminal() {
+        let fact = "standard output is a terminal, which shows no pictures";
+        return Err(Error::mismatch(Path::new("-"), fact, "name a file with -o, or send it to another program"));
     }
     if is_streamed && (found.len() > 1 || has_folders || args.skip_existing) {
         let fact = "standard output is for one picture";

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use crate::error::{PathContext, Result};
-use crate::picture::Picture;
+use crate::picture::{Picture, Writing};
 
 /// What a picture on standard output is called in messages, and whose format it has.
 const OUTPUT: &str = "standard-output.png";
@@ -30,8 +30,8 @@ pub(super) fn format_of(output: &Path) -> &Path {
 }
 
 /// Writes a picture to standard output.
-pub(super) fn write(picture: &Picture) -> Result<()> {
-    let bytes = picture.encode(OUTPUT.as_ref())?;
+pub(super) fn write(picture: &Picture, writing: &Writing) -> Result<()> {
+    let bytes = picture.encode(OUTPUT.as_ref(), writing)?;
     let mut output = std::io::stdout().lock();
     output.write_all(&bytes).and_then(|()| output.flush()).writing(OUTPUT.as_ref())
 }

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValue};
 use super::flags;
 use crate::degradation;
 use crate::parameter::{Kind, Parameter, Values};
+use crate::restore::{OLD_PHOTO, OLD_PHOTO_HELP};
 
 const HEADING: &str = "What happened to the picture";
 
@@ -43,7 +44,8 @@ fn parameters() -> Vec<&'static Parameter> {
 
 impl clap::Args for Args {
     fn augment_args(command: Command) -> Command {
-        let tasks = degradation::tasks().map(|(task, title)| PossibleValue::new(task).help(title));
+        let tasks = degradation::tasks().chain([(OLD_PHOTO, OLD_PHOTO_HELP)]);
+        let tasks = tasks.map(|(task, title)| PossibleValue::new(task).help(title));
         let command = command.next_help_heading(HEADING).arg(
             Arg::new("task")
                 .long("task")

@@ -250,7 +250,7 @@ impl Spectral for Masking {
     }
 }
 
-/// Steps of the diffusion that fills holes, a level.
+/// Steps of the diffusion that fills holes.
 const FILL_STEPS: usize = 64;
 
 /// Fills unknown pixels by normalised convolution over growing windows.

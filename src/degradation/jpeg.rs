@@ -2,7 +2,8 @@
 //!
 //! With the cosine transform `T` of blocks of 8x8 values, the means `S` of chroma and the colours `M` (YCbCr of JFIF), the true
 //! coefficients `c = T S M x` fulfil `q (k - 1/2) <= c <= q (k + 1/2)` for the steps `q` and whole numbers `k` of the file. The
-//! operator is the identity; what is known of the image is this product of cells, a [`ConvexSet`]. Coefficients are found again from the
+//! operator is the identity; what is known of the image is a product of such intervals, a [`ConvexSet`]: the middle half of a cell, since true
+//! coefficients are denser towards 0 (narrow quantisation constraint, S. H. Park and D. S. Kim, 1999). Coefficients are found again from the
 //! decoded pixels, where `c / q` is close to a whole number for all but a few.
 
 use burn::tensor::{Device, Tensor, TensorData};

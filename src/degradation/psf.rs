@@ -8,7 +8,7 @@ use crate::error::{Error, Hint, Result, Setting};
 
 pub use super::kernel::Kernel;
 
-/// Largest standard deviation of a Gaussian, whose kernel has that side.
+/// Largest standard deviation of a Gaussian: its kernel has 1021 taps a side.
 const MAX_SIGMA: f64 = 170.0;
 
 /// Which point spread function, with its parameters in pixels.

@@ -48,6 +48,15 @@ fn within_group(available: u64, limit: u64, held: u64) -> u64 {
     available.min(limit.saturating_sub(held))
 }
 
+/// Free bytes of main memory. What macOS calls available is what other programs hold as well.
+fn available(system: &System) -> u64 {
+    let available = system.available_memory();
+    match cfg!(target_os = "macos") {
+        true => available.min(system.total_memory().saturating_sub(system.used_memory())),
+        false => available,
+    }
+}
+
 /// Free bytes of main memory, within the limits of the system's and of this process' control group.
 pub(super) fn of_host() -> u64 {
     let mut system = System::new();
@@ -60,7 +69,7 @@ pub(super) fn of_host() -> u64 {
     [system.cgroup_limits(), own]
         .into_iter()
         .flatten()
-        .fold(system.available_memory(), |free, group| within_group(free, group.total_memory, group.rss))
+        .fold(available(&system), |free, group| within_group(free, group.total_memory, group.rss))
 }
 
 /// What a run may use on an adapter.

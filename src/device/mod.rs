@@ -1,6 +1,7 @@
 //! Which device computes, and why.
 
 mod memory;
+mod processor;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Hint, Listing, Result, Setting, Subject};
 
+use processor::Limit;
+
 pub use memory::{ASSUMED_MEMORY, Memory, MemorySource, usable_memory};
+pub(crate) use processor::arch;
 
 /// An adapter that wgpu offers.
 #[derive(Clone, Debug)]
@@ -97,8 +101,7 @@ impl Adapter {
             wgpu::DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu(self.nth),
             wgpu::DeviceType::IntegratedGpu => DeviceKind::IntegratedGpu(self.nth),
             wgpu::DeviceType::VirtualGpu => DeviceKind::VirtualGpu(self.nth),
-            wgpu::DeviceType::Cpu => DeviceKind::Cpu,
-            wgpu::DeviceType::Other => DeviceKind::DefaultDevice,
+            wgpu::DeviceType::Cpu | wgpu::DeviceType::Other => DeviceKind::Cpu,
         };
         let api = match self.api {
             wgpu::Backend::Vulkan => WgpuBackend::Vulkan,
@@ -138,7 +141,11 @@ impl Adapter {
 
 /// All adapters, best first.
 pub fn adapters() -> Vec<Adapter> {
-    let apis = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    // Vulkan is an addition to Metal there.
+    let apis = match cfg!(target_os = "macos") {
+        true => wgpu::Backends::METAL,
+        false => wgpu::Backends::VULKAN | wgpu::Backends::DX12,
+    };
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: apis,
         ..wgpu::InstanceDescriptor::new_without_display_handle()
@@ -146,6 +153,10 @@ pub fn adapters() -> Vec<Adapter> {
     let mut adapters: Vec<Adapter> = Vec::new();
     for adapter in pollster::block_on(instance.enumerate_adapters(apis)) {
         let info = adapter.get_info();
+        // Burn could not be told which one is meant.
+        if info.device_type == wgpu::DeviceType::Other {
+            continue;
+        }
         let memory = memory::of_adapter(&info);
         let nth = adapters.iter().filter(|a| a.api == info.backend && a.kind == info.device_type).count();
         let driver = [info.driver, info.driver_info].join(" ").trim().to_owned();
@@ -160,10 +171,35 @@ pub fn adapters() -> Vec<Adapter> {
         });
     }
     adapters.sort_by_key(|adapter| adapter.rank().unwrap_or(usize::MAX));
+    let mut names: Vec<String> = Vec::new();
+    for adapter in &mut adapters {
+        adapter.name = distinct(&adapter.name, adapter.api, &names);
+        names.push(adapter.name.clone());
+    }
     adapters
 }
 
-/// Opens the device called `name`: `auto`, `cpu`, `gpu`, `software`, or part of an adapter's name.
+/// A name that none of the others has: a card that can be used by two APIs is two adapters of one name, and so are two cards of one kind.
+fn distinct(name: &str, api: wgpu::Backend, others: &[String]) -> String {
+    let more = (2..).map(|n| format!("{name} ({api:?}, {n})"));
+    let mut names = [name.to_owned(), format!("{name} ({api:?})")].into_iter().chain(more);
+    names.find(|name| !others.contains(name)).unwrap_or_default()
+}
+
+/// Starts the best of the graphics processors that start.
+///
+/// # Errors
+/// That of the best one, where none starts.
+fn open_best(adapters: &[Adapter], reason: &str) -> Option<Result<Selected>> {
+    let mut opened = adapters.iter().filter(|adapter| adapter.is_hardware()).map(|adapter| adapter.open(reason.into()));
+    let first = opened.next()?;
+    if first.is_ok() {
+        return Some(first);
+    }
+    Some(opened.find(Result::is_ok).unwrap_or(first))
+}
+
+/// Opens the device called `name`: `auto`, `cpu`, `gpu`, `software`, or part of an adapter's name, API or driver.
 ///
 /// `auto` takes the best graphics processor, else the CPU; software adapters only count when asked for.
 ///
@@ -171,19 +207,18 @@ pub fn adapters() -> Vec<Adapter> {
 /// Names of no device, and [`Error::Device`] where it does not start.
 pub fn open(name: &str) -> Result<Selected> {
     if name == "cpu" {
+        Limit::of_environment()?;
         return Ok(cpu("asked for".into()));
     }
     let adapters = adapters();
-    let hardware = adapters.iter().find(|adapter| adapter.is_hardware());
     let missing = |fact: &str, hint: Hint| Error::mismatch(Subject::given(Setting::DEVICE, name), fact, hint);
-    match (name, hardware) {
-        ("auto", Some(adapter)) => adapter.open("the best graphics processor".into()),
-        ("auto", None) => Ok(cpu("there is no graphics processor".into())),
-        ("gpu", Some(adapter)) => adapter.open("asked for".into()),
-        ("gpu", None) => {
+    match name {
+        "auto" => open_best(&adapters, "the best graphics processor")
+            .unwrap_or_else(|| Limit::of_environment().map(|_| cpu("there is no graphics processor".into()))),
+        "gpu" => open_best(&adapters, "asked for").unwrap_or_else(|| {
             Err(missing("there is no graphics processor here", Hint::from("install its driver").or(Hint::use_cpu())))
-        }
-        ("software", _) => match adapters.iter().find(|adapter| adapter.kind == wgpu::DeviceType::Cpu) {
+        }),
+        "software" => match adapters.iter().find(|adapter| adapter.kind == wgpu::DeviceType::Cpu) {
             Some(adapter) => adapter.open("asked for".into()),
             None => Err(missing(
                 "there is no software adapter here",
@@ -193,7 +228,8 @@ pub fn open(name: &str) -> Result<Selected> {
         _ => {
             let wanted = name.to_lowercase();
             let exact = adapters.iter().find(|adapter| adapter.name == name);
-            let part = |adapter: &&Adapter| !wanted.is_empty() && adapter.name.to_lowercase().contains(&wanted);
+            let part =
+                |adapter: &&Adapter| !wanted.is_empty() && adapter.description().to_lowercase().contains(&wanted);
             match exact.or_else(|| adapters.iter().find(part)) {
                 Some(adapter) => adapter.open("asked for".into()),
                 None => Err(missing(
@@ -209,10 +245,11 @@ pub fn open(name: &str) -> Result<Selected> {
 /// The CPU through Burn's flex backend.
 pub fn cpu(reason: String) -> Selected {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let limit = Limit::of_environment().map_or("", Limit::describe);
     Selected {
         device: Device::flex(),
         name: "cpu".into(),
-        description: format!("CPU (flex, {threads} threads)"),
+        description: format!("CPU (flex, {threads} threads{limit})"),
         reason,
         max_tensor: None,
         memory: memory::of_host(),

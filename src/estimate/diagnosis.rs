@@ -4,7 +4,7 @@ use super::{BlurEstimate, Confidence, Inside, NoiseEstimate, blur, enlargement, 
 use crate::parameter::Values;
 use crate::picture::{Picture, is_cut_off};
 
-/// Compression at this quality or better leaves nothing that a restoration would gain.
+/// Compression at this quality or better leaves nothing that is seen, and hardly anything that a restoration would gain.
 const GOOD_QUALITY: u32 = 85;
 /// A smaller share of pixels without a value is that of lamps and pupils.
 const MUCH: f64 = 0.01;

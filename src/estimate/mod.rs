@@ -5,6 +5,7 @@ mod blur;
 mod diagnosis;
 mod enlargement;
 mod evidence;
+mod fading;
 mod noise;
 mod spectrum;
 
@@ -14,4 +15,5 @@ pub(crate) use bars::tests::letterboxed;
 pub use blur::{Blur, BlurEstimate, blur};
 pub use diagnosis::{Diagnosis, Finding, Treatment};
 pub use enlargement::enlargement;
+pub use fading::Fading;
 pub use noise::{Confidence, Grain, NoiseEstimate, noise};

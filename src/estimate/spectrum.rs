@@ -159,7 +159,7 @@ fn noise_of_luminance(photo: &Picture, noise: &NoiseEstimate, side: usize) -> Ve
     (0..side * side).map(of).collect()
 }
 
-/// The Fourier transform of a square, in place but turned over: rows and columns are exchanged twice.
+/// The Fourier transform of a square in place: twice the rows are transformed and exchanged with the columns.
 fn transform_square(values: &mut [Complex64], side: usize, transform: &dyn Fft<f64>) {
     for _ in 0..2 {
         transform.process(values);

@@ -132,7 +132,7 @@ impl NamedDegradation {
 pub fn read_mask(path: &Path, side: usize, inverted: bool) -> Result<Mask> {
     let is_array = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"));
     let (height, width, known) = if is_array {
-        read_array(path)?
+        known_of_array(&std::fs::read(path).reading(path)?, path)?
     } else {
         let picture = Picture::read(path)?;
         let known = picture.luminance().into_iter().map(|v| v >= 0.5).collect();
@@ -151,11 +151,13 @@ pub fn read_mask(path: &Path, side: usize, inverted: bool) -> Result<Mask> {
     Ok(Mask::from_fn(height, width, |y, x| known[y * width + x] != inverted))
 }
 
-/// Height and width of a two-dimensional array, and which of its values are not 0, row by row.
-fn read_array(path: &Path) -> Result<(usize, usize, Vec<bool>)> {
+/// Height and width of a two-dimensional array in a file of NumPy, and which of its values are not 0, row by row; `path` is for messages.
+///
+/// # Errors
+/// Bytes that are no such array.
+pub fn known_of_array(bytes: &[u8], path: &Path) -> Result<(usize, usize, Vec<bool>)> {
     let refuse = |fact: String| Error::mismatch(path, fact, "save a two-dimensional array of numbers with numpy.save");
-    let bytes = std::fs::read(path).reading(path)?;
-    let array = npyz::NpyFile::new(&bytes[..]).map_err(|e| refuse(format!("it is not a NumPy array ({e})")))?;
+    let array = npyz::NpyFile::new(bytes).map_err(|e| refuse(format!("it is not a NumPy array ({e})")))?;
     let shape: Vec<u64> = array.shape().iter().copied().filter(|&n| n != 1).collect();
     let (&[height, width], order) = (&shape[..], array.order()) else {
         return Err(refuse(format!("it has the shape {:?}", array.shape())));
@@ -165,7 +167,7 @@ fn read_array(path: &Path) -> Result<(usize, usize, Vec<bool>)> {
     // Every numeric type is accepted.
     macro_rules! read {
         ($($number:ty),*) => {
-            [$( array_of::<$number>(&bytes).map(|values| values.into_iter().map(|v| v != <$number>::default()).collect()) ),*]
+            [$( array_of::<$number>(bytes).map(|values| values.into_iter().map(|v| v != <$number>::default()).collect()) ),*]
         };
     }
     let found: Option<Vec<bool>> =

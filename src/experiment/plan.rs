@@ -33,7 +33,7 @@ const RESULTS: &str = "image_samples";
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Defaults {
-    /// The reference implementation: full runs from noise, estimates not clipped
+    /// The reference implementation: full runs from noise, estimates clipped where the method's publication does so
     Reference,
     /// The defaults of single photos for the task, measured with the embedded prior
     Restore,

@@ -98,7 +98,9 @@ impl Results {
         [root, &root.join(RECORDS), &root.join(BESIDE)].into_iter().for_each(remove_leftovers);
         // Shards that begin at the same time: the second one finds the results of the first.
         let lock = root.join(LOCK);
-        let _held = File::create(&lock).and_then(|file| file.lock().map(|()| file)).writing(&lock)?;
+        let held = File::create(&lock).writing(&lock)?;
+        // File systems without locks only lose this protection.
+        _ = held.lock();
         if Self::are_in(root) {
             match existing {
                 Existing::Refuse => return Err(Self::present(root)),

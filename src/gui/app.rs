@@ -9,7 +9,7 @@ use eframe::egui::{Context, Pos2, pos2};
 use super::brush::Brush;
 use super::dialogs::Picked;
 use super::engine::Offers;
-use super::memory::{Kept, Memory};
+use super::memory::{Keeper, Kept, Memory};
 use super::photo::Photo;
 use super::saving::Saving;
 use super::surface::Surface;
@@ -41,6 +41,7 @@ pub(super) struct Looked {
     pub before: Option<Surface>,
     pub after: Option<Surface>,
     pub difference: Option<Surface>,
+    pub residual: Option<Surface>,
     pub uncertainty: Option<Surface>,
     /// Its fully transparent pixels.
     pub transparent: Option<Vec<bool>>,
@@ -57,6 +58,7 @@ impl Looked {
             before: None,
             after: None,
             difference: None,
+            residual: None,
             uncertainty: None,
             transparent: None,
             centre: pos2(0.5, 0.5),
@@ -73,6 +75,8 @@ pub struct Window {
     pub(super) viewer: Viewer,
     pub(super) brush: Brush,
     pub(super) memory: Memory,
+    /// Where the memory is kept, if it is.
+    pub(super) keeper: Keeper,
     /// The list of the last time, until it was said what becomes of it.
     pub(super) last_time: Vec<Kept>,
     pub(super) messages: Vec<String>,
@@ -92,6 +96,8 @@ pub struct Window {
     pub(super) rate: Option<f64>,
     /// Masks of the last time, until their photos were read.
     pub(super) masks: Vec<(Id, Mask)>,
+    /// Whether a paste was told since its key was pressed.
+    pub(super) heard_paste: bool,
     pub(super) may_close: bool,
     /// Whether the window closes as soon as every result is saved.
     pub(super) closes_when_saved: bool,
@@ -110,6 +116,7 @@ impl Window {
             brush: Brush::default(),
             last_time: memory.queue.clone(),
             memory,
+            keeper: Keeper::default(),
             messages: Vec::new(),
             asked: None,
             tried: Tried::default(),
@@ -122,6 +129,7 @@ impl Window {
             saving: Vec::new(),
             rate: None,
             masks: Vec::new(),
+            heard_paste: false,
             may_close: false,
             closes_when_saved: false,
         };

@@ -1,12 +1,14 @@
 //! Dialogs of the system: they are opened on the window's thread, and waited for on another.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use rfd::{AsyncFileDialog, FileHandle};
 
 use super::Window;
-use super::saving::Place;
+use super::photo::Photo;
 use super::words;
 use super::worker::Id;
 use crate::picture::{self, Picture};
@@ -21,6 +23,8 @@ pub(super) enum Picked {
     Pasted(Vec<u8>),
     /// A mask for a photo, and the file that it is of.
     Mask(Id, PathBuf, Box<Picture>),
+    /// A result that was read again, for the clipboard.
+    Copy(Box<Picture>),
     /// Where a mask goes.
     MaskOutput(Id, PathBuf),
     /// Nothing, for a reason.
@@ -61,22 +65,24 @@ impl Window {
     pub(super) fn ask_for_photos(&self) {
         let chosen = Self::pictures().set_title(words::ADD_PHOTOS).pick_files();
         self.wait_for(async {
-            Picked::Photos(chosen.await.into_iter().flatten().map(|file| file.path().to_path_buf()).collect())
+            match chosen.await {
+                Some(files) => Picked::Photos(files.iter().map(|file| file.path().to_path_buf()).collect()),
+                None => nothing(),
+            }
         });
     }
 
     /// Asks for a folder of photos.
     pub(super) fn ask_for_folder(&self) {
         let chosen = AsyncFileDialog::new().set_title(words::ADD_FOLDER).pick_folder();
-        self.wait_for(async {
-            Picked::Photos(chosen.await.into_iter().map(|file| file.path().to_path_buf()).collect())
-        });
+        self.wait_for(async { named(chosen.await, |path| Picked::Photos(vec![path])) });
     }
 
     /// Asks where the result of the photo that is looked at goes.
     pub(super) fn ask_for_output(&self) {
-        let Some(photo) = self.current().filter(|photo| photo.done.is_some()) else { return };
-        let (id, place) = (photo.id, Place::beside(&photo.origin));
+        let has_result = |photo: &&Photo| photo.done.is_some() || photo.saved.is_some();
+        let Some(photo) = self.current().filter(has_result) else { return };
+        let (id, place) = (photo.id, self.place_beside(photo));
         let chosen = Self::saving(place.name()).set_title(words::SAVE_AS).save_file();
         self.wait_for(async move { named(chosen.await, |path| Picked::Output(id, path)) });
     }
@@ -113,5 +119,56 @@ impl Window {
 }
 
 fn named(chosen: Option<FileHandle>, picked: impl FnOnce(PathBuf) -> Picked) -> Picked {
-    chosen.map_or(Picked::Nothing, |file| picked(file.path().to_path_buf()))
+    chosen.map_or_else(nothing, |file| picked(file.path().to_path_buf()))
+}
+
+/// Why nothing was chosen: it was not wanted, or the system has no dialogs.
+fn nothing() -> Picked {
+    match MISSING.swap(false, Ordering::Relaxed) {
+        true => Picked::Sentence(words::NO_DIALOGS.into()),
+        false => Picked::Nothing,
+    }
+}
+
+/// Whether a dialog could not be shown.
+static MISSING: AtomicBool = AtomicBool::new(false);
+
+/// Hears from the library of dialogs that none could be shown: its answer is that of Cancel, and only its log tells them apart.
+struct Faults;
+
+impl Log for Faults {
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        about.level() == Level::Error && about.target().starts_with("rfd")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            MISSING.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Listens for dialogs that cannot be shown.
+pub(super) fn hear_faults() {
+    // A program that uses the window as a library may have a log of its own.
+    if log::set_logger(&Faults).is_ok() {
+        log::set_max_level(LevelFilter::Error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systems_without_dialogs_are_told_from_cancel() {
+        hear_faults();
+        assert!(matches!(nothing(), Picked::Nothing));
+        log::error!(target: "wgpu", "another fault");
+        assert!(matches!(nothing(), Picked::Nothing));
+        log::error!(target: "rfd::backend::xdg_desktop_portal", "Failed to pick files with zenity");
+        assert!(matches!(nothing(), Picked::Sentence(_)) && matches!(nothing(), Picked::Nothing));
+    }
 }

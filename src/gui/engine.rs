@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use eframe::egui::{Button, Checkbox, ComboBox, Ui};
+use eframe::egui::{Button, ComboBox, Ui};
 
 use super::Window;
 use super::words;
@@ -101,9 +101,5 @@ impl Window {
                 ui.weak(format!("{title}; {megabytes} MB; licence: {licence}"));
             });
         }
-        ui.separator();
-        let mut keeps = !self.memory.drops_metadata;
-        ui.add(Checkbox::new(&mut keeps, words::KEEP_METADATA));
-        self.memory.drops_metadata = !keeps;
     }
 }

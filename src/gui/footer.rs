@@ -13,6 +13,7 @@ impl Window {
             Some(photo) => (photo.is_idle(), photo.done.is_some(), photo.saved.clone(), photo.line.clone()),
             None => (false, false, None, String::new()),
         };
+        let has_result = is_done || saved.is_some();
         if let Some(State::Clean(sentence)) = self.current().map(|photo| photo.state.clone()) {
             ui.label(sentence);
         }
@@ -48,10 +49,10 @@ impl Window {
                 {
                     self.say(format!("{}: it cannot be shown ({error})", folder.display()));
                 }
-                if ui.add_enabled(is_done, Button::new(words::COPY)).clicked() {
+                if ui.add_enabled(has_result, Button::new(words::COPY)).clicked() {
                     self.copy();
                 }
-                if ui.add_enabled(is_done, Button::new(words::SAVE_AS)).clicked() {
+                if ui.add_enabled(has_result, Button::new(words::SAVE_AS)).clicked() {
                     self.ask_for_output();
                 }
                 if ui.add_enabled(is_done && saved.is_none(), Button::new(words::SAVE)).clicked() {
@@ -109,7 +110,7 @@ impl Window {
                 ui.heading(words::KEYS);
                 egui::Grid::new("keys").num_columns(2).striped(true).show(ui, |ui| {
                     for (keys, what) in words::KEY_TABLE {
-                        ui.strong(*keys);
+                        ui.strong(words::keys(keys, ui.ctx().os()));
                         ui.label(*what);
                         ui.end_row();
                     }

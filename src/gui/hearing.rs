@@ -8,7 +8,7 @@ use eframe::egui::{ColorImage, TextureOptions, ViewportCommand};
 use super::Window;
 use super::brush::Canvas;
 use super::dialogs::Picked;
-use super::levels::Levels;
+use super::levels::{Levels, color_image};
 use super::photo::{Photo, State};
 use super::saving::Place;
 use super::surface::Surface;
@@ -32,6 +32,7 @@ impl Window {
                 Picked::Pasted(bytes) => self.add_pasted(bytes),
                 Picked::Output(id, place) => self.save(id, Place::At(place)),
                 Picked::Mask(id, path, mask) => self.take_mask(id, &path, &mask),
+                Picked::Copy(result) => self.ctx.copy_image(color_image(&result)),
                 Picked::MaskOutput(id, place) => self.save_mask(id, place),
                 Picked::Sentence(sentence) => self.say(sentence),
                 Picked::Nothing => {}
@@ -43,6 +44,7 @@ impl Window {
         {
             looked.after = Some(Surface::new(Arc::new(Levels::of_image(preview))));
             looked.difference = None;
+            looked.residual = None;
             looked.uncertainty = None;
         }
         self.next_order();
@@ -57,10 +59,11 @@ impl Window {
                     photo.plan = Some(plan);
                 }
             }
-            News::Shown { id, levels, difference } => {
+            News::Shown { id, levels, difference, residual } => {
                 if let Some(looked) = self.looked.as_mut().filter(|looked| looked.id == id) {
                     looked.after = Some(Surface::new(levels));
                     looked.difference = difference.map(Surface::new);
+                    looked.residual = residual.map(Surface::new);
                 }
             }
             News::Began { id } => {

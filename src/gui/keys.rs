@@ -8,10 +8,9 @@ use image::{DynamicImage, RgbaImage};
 use super::Window;
 use super::app::Asked;
 use super::dialogs::Picked;
-use super::saving::Place;
 use super::viewer::Compare;
 use super::words;
-use crate::picture::Picture;
+use crate::picture::{Picture, Writing};
 
 const CTRL: Modifiers = Modifiers::COMMAND;
 const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
@@ -47,16 +46,14 @@ static PLAIN_KEYS: &[(Key, Action)] = &[
     (Key::P, Window::pause),
     (Key::PageUp, |window| window.look_beside(-1)),
     (Key::PageDown, |window| window.look_beside(1)),
-    (Key::Delete, |window| {
-        if let Some(id) = window.current().map(|photo| photo.id) {
-            window.remove_asked(id);
-        }
-    }),
+    (Key::Delete, Window::remove_current),
+    (Key::Backspace, Window::remove_current),
     (Key::S, |window| window.viewer.compare = Compare::Slider),
     (Key::D, |window| window.viewer.compare = Compare::SideBySide),
     (Key::B, |window| window.viewer.compare = Compare::Before),
     (Key::A, |window| window.viewer.compare = Compare::After),
     (Key::X, |window| window.viewer.compare = Compare::Difference),
+    (Key::R, |window| window.viewer.compare = Compare::Residual),
     (Key::U, |window| match window.looked.as_ref().is_some_and(|looked| looked.uncertainty.is_some()) {
         true => window.viewer.compare = Compare::Uncertainty,
         false => window.doubt(),
@@ -102,10 +99,19 @@ impl Window {
         if copies {
             self.copy();
         }
+        self.heard_paste |= pasted.is_some();
         if let Some(text) = pasted {
             self.paste(text);
         }
-        let has_modifiers = ctx.input(|input| input.modifiers.command || input.modifiers.alt);
+        // Files on the clipboard of Windows have no text, and no event tells of them but the key that is let go.
+        let is_let_go = |event: &Event| matches!(event, Event::Key { key: Key::V, pressed: false, modifiers, .. } if modifiers.command);
+        if ctx.input(|input| input.events.iter().any(is_let_go))
+            && !std::mem::take(&mut self.heard_paste)
+            && cfg!(windows)
+        {
+            self.paste(None);
+        }
+        let has_modifiers = ctx.input(|input| input.modifiers.command || input.modifiers.ctrl || input.modifiers.alt);
         for (key, action) in PLAIN_KEYS.iter().filter(|_| !has_modifiers) {
             // A key that is held does it once.
             let is_press = |event: &Event| matches!(event, Event::Key { key: pressed, pressed: true, repeat: false, .. } if pressed == key);
@@ -134,7 +140,8 @@ impl Window {
     /// Adds what is on the clipboard: a picture, or names of files.
     pub(super) fn paste(&mut self, text: Option<String>) {
         let named = |text: &str| {
-            let path = |line: &str| PathBuf::from(line.trim().trim_start_matches("file://").trim_matches('"'));
+            // Addresses of files are read as such from the clipboard.
+            let path = |line: &str| PathBuf::from(line.trim().trim_matches('"'));
             text.lines().map(path).filter(|path| path.exists()).collect::<Vec<_>>()
         };
         let files = text.as_deref().map(named).unwrap_or_default();
@@ -142,6 +149,13 @@ impl Window {
             return self.add(files);
         }
         self.wait_for(async { from_clipboard().unwrap_or_else(|| Picked::Sentence(words::NOTHING_TO_PASTE.into())) });
+    }
+
+    /// Removes the photo that is looked at from the list.
+    fn remove_current(&mut self) {
+        if let Some(id) = self.current().map(|photo| photo.id) {
+            self.remove_asked(id);
+        }
     }
 
     /// Restores the photo that is looked at.
@@ -154,7 +168,7 @@ impl Window {
     /// Saves the result of the photo that is looked at, beside it.
     pub(super) fn save_current(&mut self) {
         let unsaved = self.current().filter(|photo| photo.is_unsaved() && !photo.is_being_saved);
-        if let Some((id, place)) = unsaved.map(|photo| (photo.id, Place::beside(&photo.origin))) {
+        if let Some((id, place)) = unsaved.map(|photo| (photo.id, self.place_beside(photo))) {
             self.save(id, place);
         }
     }
@@ -185,5 +199,5 @@ fn from_clipboard() -> Option<Picked> {
     let image = clipboard.get_image().ok()?;
     let pixels = RgbaImage::from_raw(image.width as u32, image.height as u32, image.bytes.into_owned())?;
     let picture = Picture::new(DynamicImage::ImageRgba8(pixels).into_rgb32f());
-    picture.encode("pasted.png".as_ref()).ok().map(Picked::Pasted)
+    picture.encode("pasted.png".as_ref(), &Writing::default()).ok().map(Picked::Pasted)
 }

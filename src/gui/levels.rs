@@ -1,10 +1,11 @@
 //! Pictures as they are painted: halved again and again, and cut into tiles, so that large ones pan smoothly.
 
 use eframe::egui::{Color32, ColorImage};
-use image::{Luma, Rgb};
+use image::{Luma, Rgb, RgbImage};
 use rayon::prelude::*;
 
 use crate::picture::Picture;
+use crate::restore::GAIN;
 
 /// Side of a tile in pixels.
 pub const TILE: usize = 1024;
@@ -41,14 +42,19 @@ impl Levels {
         }
     }
 
-    /// How far two pictures of one size differ: grey where they agree, brighter and darker by four times the difference.
+    /// How far two pictures of one size differ: grey where they agree, brighter and darker by [`GAIN`] times the difference.
     pub fn of_difference(before: &Picture, after: &Picture) -> Option<Self> {
         let size = before.pixels().dimensions();
         (size == after.pixels().dimensions()).then(|| {
-            let value = |(a, b): (&f32, &f32)| to_byte(0.5 + 4.0 * (b - a));
+            let value = |(a, b): (&f32, &f32)| to_byte(0.5 + GAIN * (b - a));
             let bytes: Vec<u8> = before.pixels().iter().zip(after.pixels().iter()).map(value).collect();
             Self::of_image(ColorImage::from_rgb([size.0 as usize, size.1 as usize], &bytes))
         })
+    }
+
+    /// Of a picture in 8 bits.
+    pub fn of_rgb(image: &RgbImage) -> Self {
+        Self::of_image(ColorImage::from_rgb([image.width() as usize, image.height() as usize], image.as_raw()))
     }
 
     /// A map of values, so many times as bright.

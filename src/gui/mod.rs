@@ -45,13 +45,11 @@ use eframe::{NativeOptions, Storage, wgpu};
 use crate::error::{Error, Result};
 use app::Asked;
 use brush::Canvas;
-use memory::Memory;
+use memory::Keeper;
 use viewer::Pictures;
 
 pub use app::Window;
 
-/// What the storage calls the memory of the window.
-const MEMORY: &str = "fdgr";
 /// Seconds between two times that the list is kept.
 const KEEPING: u64 = 5;
 
@@ -92,11 +90,15 @@ pub fn open(photos: &[PathBuf], device: Option<String>) -> Result<()> {
         wgpu_options: WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..Default::default() },
         ..Default::default()
     };
+    dialogs::hear_faults();
     let photos = photos.to_vec();
     let created: eframe::AppCreator<'_> = Box::new(move |context| {
-        let mut memory: Memory = context.storage.and_then(|kept| eframe::get_value(kept, MEMORY)).unwrap_or_default();
+        let (mut memory, keeper, fault) = Keeper::open();
         memory.for_now = device;
-        Ok(Box::new(Window::new(&context.egui_ctx, memory, &photos)))
+        let mut window = Window::new(&context.egui_ctx, memory, &photos);
+        window.keeper = keeper;
+        fault.into_iter().for_each(|fault| window.say(fault));
+        Ok(Box::new(window))
     });
     eframe::run_native(words::TITLE, options, created)
         .map_err(|e| refuse(format!("no window can be opened on it ({e})")))
@@ -110,8 +112,6 @@ impl Window {
             ui.centered_and_justified(|ui| ui.label(words::empty()));
             return;
         };
-        let there = [&looked.after, &looked.difference, &looked.uncertainty].map(Option::is_some);
-        self.viewer.bar(ui, there);
         let id = looked.id;
         let Some(before) = &mut looked.before else {
             let failed = self.photos.iter().find(|photo| photo.id == id).map(|photo| photo.state.clone());
@@ -125,8 +125,10 @@ impl Window {
             before,
             after: looked.after.as_mut(),
             difference: looked.difference.as_mut(),
+            residual: looked.residual.as_mut(),
             uncertainty: looked.uncertainty.as_mut(),
         };
+        self.viewer.bar(ui, &pictures);
         let seen = self.viewer.show(ui, pictures, paints);
         looked.centre = seen.centre;
         let brush = self.brush;
@@ -188,8 +190,10 @@ impl eframe::App for Window {
         self.ask(&ctx);
     }
 
-    fn save(&mut self, storage: &mut dyn Storage) {
-        eframe::set_value(storage, MEMORY, &self.remembered());
+    /// Its own memory; the place of the window is eframe's.
+    fn save(&mut self, _storage: &mut dyn Storage) {
+        let memory = self.remembered();
+        self.keeper.keep(&memory);
     }
 
     fn auto_save_interval(&self) -> std::time::Duration {

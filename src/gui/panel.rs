@@ -33,6 +33,7 @@ impl Window {
             if self.current().map(|photo| &photo.wish) != before.as_ref() {
                 self.wish_changed();
             }
+            CollapsingHeader::new(words::SAVING).show(ui, |ui| self.manner(ui));
             CollapsingHeader::new(words::ENGINE).show(ui, |ui| self.engine(ui));
         });
     }

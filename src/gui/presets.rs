@@ -3,7 +3,7 @@
 use super::words;
 use crate::estimate::Treatment;
 use crate::parameter::Values;
-use crate::restore::Wish;
+use crate::restore::{OLD_PHOTO, Wish};
 
 /// A common fault of photos.
 pub struct Preset {
@@ -25,7 +25,7 @@ pub static PRESETS: &[Preset] = &[
     Preset { text: words::SCRATCHED, tasks: &[FILL], values: &[], fills: true },
     Preset { text: words::GRAY, tasks: &["colorize"], values: &[], fills: false },
     Preset { text: words::JPEG, tasks: &["jpeg"], values: &[], fills: false },
-    Preset { text: words::OLD_PHOTO, tasks: &["deblur"], values: &[("kernel", "gauss:1")], fills: true },
+    Preset { text: words::OLD_PHOTO, tasks: &[OLD_PHOTO], values: &[], fills: true },
 ];
 
 /// The task that fills holes.
@@ -90,7 +90,7 @@ mod tests {
         for (i, preset) in PRESETS.iter().enumerate() {
             let mut wish = Wish::default();
             preset.choose(&mut wish, true);
-            let known: Vec<&str> = degradation::tasks().map(|(task, _)| task).collect();
+            let known: Vec<&str> = degradation::tasks().map(|(task, _)| task).chain([OLD_PHOTO]).collect();
             assert!(wish.tasks.iter().all(|task| known.contains(&task.as_str())), "{}", preset.text[0]);
             assert_eq!(preset.fills, wish.tasks.iter().any(|task| task == FILL));
             if let ([task], false) = (preset.tasks, preset.fills) {

@@ -89,7 +89,11 @@ fn answer(question: Question) -> News {
                 };
                 let before = before.as_ref().and_then(|opened| opened.source.photo());
                 let difference = before.and_then(|before| Levels::of_difference(before, picture)).map(Arc::new);
-                Ok(News::Shown { id, levels: Arc::new(Levels::of(picture)), difference })
+                let residual = match &result {
+                    Shown::Done(done) => done.restored.residual.as_ref().map(Levels::of_rgb).map(Arc::new),
+                    Shown::File(_) => None,
+                };
+                Ok(News::Shown { id, levels: Arc::new(Levels::of(picture)), difference, residual })
             });
             shown.unwrap_or_else(|error| News::Remark(error.sentence(&words::Labels)))
         }

@@ -22,18 +22,21 @@ pub enum Compare {
     After,
     /// How they differ.
     Difference,
+    /// What of the photo the result does not explain.
+    Residual,
     /// Where the result may be far from the truth.
     Uncertainty,
 }
 
 impl Compare {
-    /// All of them, and what they are called.
-    pub const ALL: [(Self, &'static str); 6] = [
+    /// All of them, what they are called, and what they show.
+    pub const ALL: [(Self, [&'static str; 2]); 7] = [
         (Self::Slider, words::SLIDER),
         (Self::SideBySide, words::SIDE_BY_SIDE),
-        (Self::Before, words::BEFORE),
-        (Self::After, words::AFTER),
+        (Self::Before, words::ONLY_BEFORE),
+        (Self::After, words::ONLY_AFTER),
         (Self::Difference, words::DIFFERENCE),
+        (Self::Residual, words::RESIDUAL),
         (Self::Uncertainty, words::UNCERTAINTY),
     ];
 }
@@ -65,8 +68,35 @@ pub struct Pictures<'a> {
     pub after: Option<&'a mut Surface>,
     /// How they differ.
     pub difference: Option<&'a mut Surface>,
+    /// What of the photo the result does not explain.
+    pub residual: Option<&'a mut Surface>,
     /// How far the result may be from the truth.
     pub uncertainty: Option<&'a mut Surface>,
+}
+
+impl Pictures<'_> {
+    /// Whether there is what a comparison shows.
+    fn has(&self, compare: Compare) -> bool {
+        match compare {
+            Compare::Before => true,
+            Compare::Slider | Compare::SideBySide | Compare::After => self.after.is_some(),
+            Compare::Difference => self.difference.is_some(),
+            Compare::Residual => self.residual.is_some(),
+            Compare::Uncertainty => self.uncertainty.is_some(),
+        }
+    }
+
+    /// The one picture of a comparison that shows one.
+    fn alone(&mut self, compare: Compare) -> &mut Surface {
+        let shown = match compare {
+            Compare::Slider | Compare::SideBySide | Compare::Before => None,
+            Compare::After => self.after.as_deref_mut(),
+            Compare::Difference => self.difference.as_deref_mut(),
+            Compare::Residual => self.residual.as_deref_mut(),
+            Compare::Uncertainty => self.uncertainty.as_deref_mut(),
+        };
+        shown.unwrap_or(&mut *self.before)
+    }
 }
 
 /// What happened in the viewer.
@@ -153,18 +183,13 @@ impl Viewer {
         self.zoom = Some(limited(self.zoom.unwrap_or(fitted) * factor, fitted));
     }
 
-    /// The buttons above the picture.
-    pub fn bar(&mut self, ui: &mut Ui, [has_after, has_difference, has_uncertainty]: [bool; 3]) {
+    /// The buttons above the picture; those of what there is not are disabled.
+    pub fn bar(&mut self, ui: &mut Ui, pictures: &Pictures<'_>) {
         ui.horizontal_wrapped(|ui| {
-            for (compare, name) in Compare::ALL {
-                let enabled = match compare {
-                    Compare::Before => true,
-                    Compare::Difference => has_difference,
-                    Compare::Uncertainty => has_uncertainty,
-                    _ => has_after,
-                };
+            for (compare, [name, help]) in Compare::ALL {
+                let enabled = pictures.has(compare);
                 let button = egui::Button::selectable(self.compare == compare && enabled, name);
-                if ui.add_enabled(enabled, button).clicked() {
+                if ui.add_enabled(enabled, button).on_hover_text(help).clicked() {
                     self.compare = compare;
                 }
             }
@@ -191,8 +216,7 @@ impl Viewer {
     pub fn show(&mut self, ui: &mut Ui, mut pictures: Pictures<'_>, paints: Option<f32>) -> Seen {
         let compare = match self.compare {
             _ if self.holds_before || pictures.after.is_none() => Compare::Before,
-            Compare::Difference if pictures.difference.is_none() => Compare::After,
-            Compare::Uncertainty if pictures.uncertainty.is_none() => Compare::After,
+            compare if !pictures.has(compare) => Compare::After,
             compare => compare,
         };
         let view = View::new(ui, pictures.before.size(), compare == Compare::SideBySide);
@@ -201,17 +225,6 @@ impl Viewer {
         self.hear(ui, &view, paints.is_some());
         let place = self.place(&view);
         match compare {
-            Compare::Before | Compare::After | Compare::Difference | Compare::Uncertainty => {
-                let painter = ui.painter_at(pane);
-                backdrop(&painter, place);
-                let shown = match compare {
-                    Compare::After => pictures.after.as_deref_mut(),
-                    Compare::Difference => pictures.difference.as_deref_mut(),
-                    Compare::Uncertainty => pictures.uncertainty.as_deref_mut(),
-                    _ => None,
-                };
-                shown.unwrap_or(&mut *pictures.before).paint(&painter, place);
-            }
             Compare::SideBySide => {
                 show_pane(ui, pictures.before, pane, place, words::BEFORE);
                 if let (Some((pane, place)), Some(after)) = (view.in_other(place), pictures.after.as_deref_mut()) {
@@ -219,6 +232,11 @@ impl Viewer {
                 }
             }
             Compare::Slider => self.show_divided(ui, &mut pictures, pane, place),
+            compare => {
+                let painter = ui.painter_at(pane);
+                backdrop(&painter, place);
+                pictures.alone(compare).paint(&painter, place);
+            }
         }
         if self.lens
             && let Some(at) = view.response.hover_pos()
@@ -232,7 +250,7 @@ impl Viewer {
         let marked = match compare {
             Compare::Before | Compare::SideBySide => pane,
             Compare::Slider => seen.with_max_x(seen.left() + self.split.unwrap_or(0.5) * seen.width()),
-            Compare::After | Compare::Difference | Compare::Uncertainty => Rect::NOTHING,
+            Compare::After | Compare::Difference | Compare::Residual | Compare::Uncertainty => Rect::NOTHING,
         };
         Seen { place, marked, painted, ended, centre: self.centre.unwrap_or(pos2(0.5, 0.5)) }
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use eframe::egui::os::OperatingSystem;
+
 use super::board::Doing;
 use crate::error::{Listing, Setting, Words};
 
@@ -45,14 +47,21 @@ pub const SAVE: &str = "Save";
 pub const SAVE_AS: &str = "Save as…";
 pub const COPY: &str = "Copy the result";
 pub const OPEN_FOLDER: &str = "Open its folder";
+pub const SAVING: &str = "Saving";
+pub const FORMAT: &str = "Save as a";
+pub const OUTPUT_QUALITY: &str = "Quality of JPEG";
 pub const KEEP_METADATA: &str = "Keep date, place and other metadata";
 pub const ANYWAY: &str = "Denoise it anyway";
-pub const SLIDER: &str = "Slider";
-pub const SIDE_BY_SIDE: &str = "Side by side";
+pub const SLIDER: [&str; 2] = ["Slider", "before left of a line, after right of it"];
+pub const SIDE_BY_SIDE: [&str; 2] = ["Side by side", "both at the same place"];
 pub const BEFORE: &str = "Before";
 pub const AFTER: &str = "After";
-pub const DIFFERENCE: &str = "Difference";
-pub const UNCERTAINTY: &str = "Uncertainty";
+pub const ONLY_BEFORE: [&str; 2] = [BEFORE, "the photo"];
+pub const ONLY_AFTER: [&str; 2] = [AFTER, "the result"];
+pub const DIFFERENCE: [&str; 2] = ["Difference", "how the result differs from the photo: grey where it does not"];
+pub const RESIDUAL: [&str; 2] =
+    ["Residual", "what of the photo the result does not explain: noise if it is right, structure if it is not"];
+pub const UNCERTAINTY: [&str; 2] = ["Uncertainty", "the brighter, the farther the truth may be"];
 pub const HOW_SURE: &str = "How sure is it?";
 pub const LENS: &str = "Lens";
 pub const FIT: &str = "Fit";
@@ -78,6 +87,7 @@ pub const UNSAVED: &str = "Its result is not saved.";
 pub const REMOVE_ANYWAY: &str = "Remove it without saving";
 pub const KEEP: &str = "Keep it";
 pub const STAY: &str = "Do not close";
+pub const NO_DIALOGS: &str = "The system shows no file dialogs: install xdg-desktop-portal or zenity. Until then drop photos on the window, or name them on the command line; Save puts results beside them.";
 pub const FILTER: &str = "Pictures";
 pub const DONE: &str = "restored";
 pub const SAVED: &str = "saved";
@@ -114,12 +124,17 @@ pub const TOO_SMALL: [&str; 2] = ["Too small", "twice the pixels each way"];
 pub const SCRATCHED: [&str; 2] = ["Scratched", "paint over what is to be filled in"];
 pub const GRAY: [&str; 2] = ["Grey", "invents colours"];
 pub const JPEG: [&str; 2] = ["JPEG", "blocks and ringing of strong compression"];
-pub const OLD_PHOTO: [&str; 2] = ["Old photo", "soft and grainy; what you paint over is filled in"];
+pub const OLD_PHOTO: [&str; 2] = ["Old photo", "faded, soft and grainy; what you paint over is filled in"];
 
 /// What an empty window says. Where the system drops no files on windows, it does not ask for that.
 pub fn empty() -> &'static str {
     let is_wayland = std::env::var_os("WAYLAND_DISPLAY").is_some();
     if is_wayland { EMPTY_WAYLAND } else { EMPTY }
+}
+
+/// What is said of a list of the last time that cannot be read.
+pub fn forgotten(place: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("{}: the list of the last time cannot be read ({error}), and a new one is begun", place.display())
 }
 
 /// What is lost when the window closes.
@@ -257,6 +272,14 @@ impl Words for Labels {
     }
 }
 
+/// Keys as they are called on a system.
+pub fn keys(keys: &str, os: OperatingSystem) -> String {
+    match os {
+        OperatingSystem::Mac | OperatingSystem::IOS => keys.replace("Ctrl", "Cmd"),
+        _ => keys.into(),
+    }
+}
+
 /// The keys, and what they do.
 pub const KEY_TABLE: &[(&str, &str)] = &[
     ("Ctrl+O", "add photos"),
@@ -270,9 +293,10 @@ pub const KEY_TABLE: &[(&str, &str)] = &[
     ("Ctrl+Shift+S", "save as"),
     ("Ctrl+C", "copy the result"),
     ("Page Up, Page Down", "the photo before, the photo after"),
-    ("Delete", "remove the photo from the list"),
+    ("Delete, Backspace", "remove the photo from the list"),
     ("Space (held)", "show the photo as it was"),
-    ("S, D, B, A, X, U", "slider, side by side, before, after, difference, uncertainty"),
+    ("S, D, B, A", "slider, side by side, before, after"),
+    ("X, R, U", "difference, residual (what of the photo the result does not explain), uncertainty"),
     ("L", "lens"),
     ("F, 1, +, −", "fit, 1:1, zoom in, zoom out"),
     ("arrow keys", "pan, or move the divider when it has the focus"),

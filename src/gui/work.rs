@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::Window;
 use super::app::Looked;
+use super::dialogs::Picked;
 use super::levels::color_image;
 use super::photo::{Photo, State};
 use super::saving::{Place, Saving};
+use super::words;
 use super::worker::{self, Id, Order, Question};
+use crate::picture::Picture;
 
 impl Window {
     /// Says that the wish of the photo that is looked at is another one now.
@@ -30,13 +33,14 @@ impl Window {
 
     /// Lets a photo wait for its turn; its result is saved at once beside the photo if that is asked for.
     pub(super) fn begin(&mut self, id: Id, saves: bool) {
-        let drops_metadata = self.memory.drops_metadata;
+        let writing = self.memory.writing;
+        let ending = self.ending();
         self.closes_when_saved = false;
         if let Some(photo) = self.photo_mut(id)
             && photo.may_wait()
         {
             photo.state = State::Waiting;
-            let saving = Saving { place: Place::beside(&photo.origin), drops_metadata };
+            let saving = Saving { place: Place::beside(&photo.origin, &ending), writing };
             self.saving.retain(|(other, _)| *other != id);
             self.saving.extend(saves.then_some((id, saving)));
         }
@@ -128,24 +132,39 @@ impl Window {
 
     /// Saves the result of a photo.
     pub(super) fn save(&mut self, id: Id, place: Place) {
-        let saving = Saving { place, drops_metadata: self.memory.drops_metadata };
+        let saving = Saving { place, writing: self.memory.writing };
         let Some(photo) = self.photo_mut(id) else { return };
-        if let Some(done) = photo.done.clone() {
-            photo.is_being_saved = true;
-            self.workers.ask(Question::Save { id, done, saving });
+        match (photo.done.clone(), photo.saved.clone()) {
+            (Some(done), _) => {
+                photo.is_being_saved = true;
+                self.workers.ask(Question::Save { id, done, saving });
+            }
+            (None, Some(saved)) => self.wait_for(async move {
+                saving
+                    .save_again(&saved)
+                    .map_or_else(|e| Picked::Sentence(e.sentence(&words::Labels)), |_| Picked::Nothing)
+            }),
+            (None, None) => {}
         }
     }
 
     /// Saves every result that is not saved, beside its photo.
     pub(super) fn save_all(&mut self) {
         let unsaved = self.photos.iter().filter(|photo| photo.is_unsaved() && !photo.is_being_saved);
-        let unsaved: Vec<(Id, Place)> = unsaved.map(|photo| (photo.id, Place::beside(&photo.origin))).collect();
+        let unsaved: Vec<(Id, Place)> = unsaved.map(|photo| (photo.id, self.place_beside(photo))).collect();
         unsaved.into_iter().for_each(|(id, place)| self.save(id, place));
     }
 
     /// Puts the result of the photo that is looked at on the clipboard.
     pub(super) fn copy(&mut self) {
-        let Some(done) = self.current().and_then(|photo| photo.done.clone()) else { return };
-        self.ctx.copy_image(color_image(&done.restored.picture));
+        let Some(photo) = self.current() else { return };
+        match (&photo.done, photo.saved.clone()) {
+            (Some(done), _) => self.ctx.copy_image(color_image(&done.restored.picture)),
+            (None, Some(saved)) => self.wait_for(async move {
+                let read = Picture::read(&saved).map(Box::new);
+                read.map_or_else(|e| Picked::Sentence(e.sentence(&words::Labels)), Picked::Copy)
+            }),
+            (None, None) => {}
+        }
     }
 }

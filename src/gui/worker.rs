@@ -103,8 +103,8 @@ pub enum News {
     Read { id: Id, read: Box<std::result::Result<Read, String>> },
     /// What a wish means, or why it cannot be had.
     Planned { id: Id, plan: std::result::Result<Plan, Refusal> },
-    /// A result to look at, and how it differs from the photo.
-    Shown { id: Id, levels: Arc<Levels>, difference: Option<Arc<Levels>> },
+    /// A result to look at, how it differs from the photo, and what of the photo it does not explain.
+    Shown { id: Id, levels: Arc<Levels>, difference: Option<Arc<Levels>>, residual: Option<Arc<Levels>> },
     /// The work on a photo began.
     Began { id: Id },
     /// A photo was restored.

@@ -34,8 +34,8 @@ use convolution::Sampling;
 pub use fft::{Fft2, LineFilter};
 use normalization::GroupNorm;
 
-/// The operations on images and weights that a backend must offer beyond Burn's own. The functions of [`fft`],
-/// [`gradient`] and [`half`](mod@half) wrap them.
+/// The operations on images and weights that a backend must offer beyond Burn's own. Functions of [`fft`],
+/// [`gradient`], [`half`](mod@half) and of derivatives wrap them.
 #[backend_extension(Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait Kernels: Backend {
     /// See [`Fft2::forward`]; `rows` and `columns` are [`fft::table`] of the width and the height.

@@ -121,7 +121,7 @@ impl Lpips {
     /// # Errors
     /// What `tensors` says, and tensors of another size.
     pub fn new(backbone: Backbone, tensors: &mut Tensors, device: &Device) -> Result<Self> {
-        let layers = Checkpoint::embedded("lpips", LINEAR)?;
+        let layers = Checkpoint::decode("lpips", LINEAR)?;
         let prefix = backbone.prefix();
         let names = (0..).map(|i| format!("{prefix}.{i}")).take_while(|name| layers.contains(name));
         let linear = names.map(|name| {

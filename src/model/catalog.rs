@@ -9,6 +9,8 @@ use crate::error::{Error, PathContext, Result};
 static KNOWN: &str = include_str!("../../assets/models.json");
 /// Names a JSON file in the form of `assets/models.json` that is read instead of it, for mirrors.
 const CATALOG_VARIABLE: &str = "FDGR_CATALOG";
+/// Addresses of mirrors, separated by spaces, each of which has the files as `ADDRESS/NAME/FILE`.
+const MIRROR_VARIABLE: &str = "FDGR_MIRROR";
 
 /// A published file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,13 @@ pub enum Proof {
 }
 
 impl Known {
+    /// Where it is fetched from, in turn: the mirrors that `FDGR_MIRROR` names, then its own addresses.
+    pub fn addresses(&self) -> Vec<String> {
+        let mirrors = std::env::var(MIRROR_VARIABLE).unwrap_or_default();
+        let at_mirror = |mirror: &str| format!("{}/{}/{}", mirror.trim_end_matches('/'), self.name, self.file);
+        mirrors.split_whitespace().map(at_mirror).chain(self.urls.iter().cloned()).collect()
+    }
+
     /// How much of the file's SHA-256 is published.
     pub fn proof(&self) -> Proof {
         match self.sha256.as_ref().map_or(0, String::len) {

@@ -3,6 +3,7 @@
 //! A checkpoint knows where each tensor lies and reads it when it is asked for, so that loading a network needs no more
 //! memory than the network and its largest tensor.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
@@ -31,7 +32,7 @@ pub struct Checkpoint {
 
 enum Source {
     File(PathBuf),
-    Embedded(&'static [u8]),
+    Memory(Cow<'static, [u8]>),
 }
 
 struct Entry {
@@ -51,14 +52,14 @@ impl Source {
     fn open(&self) -> std::io::Result<Box<dyn ReadSeek + '_>> {
         Ok(match self {
             Self::File(path) => Box::new(BufReader::new(File::open(path)?)),
-            Self::Embedded(bytes) => Box::new(Cursor::new(*bytes)),
+            Self::Memory(bytes) => Box::new(Cursor::new(&**bytes)),
         })
     }
 
     fn length(&self) -> std::io::Result<u64> {
         Ok(match self {
             Self::File(path) => std::fs::metadata(path)?.len(),
-            Self::Embedded(bytes) => bytes.len() as u64,
+            Self::Memory(bytes) => bytes.len() as u64,
         })
     }
 
@@ -80,12 +81,12 @@ impl Checkpoint {
         Self::from_source(path, Source::File(path.into()))
     }
 
-    /// The same of bytes compiled into the program, called `name`.
+    /// The same of bytes in memory, such as those compiled into the program, called `name`.
     ///
     /// # Errors
     /// As [`Checkpoint::open`].
-    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
-        Self::from_source(Path::new(name), Source::Embedded(bytes))
+    pub fn decode(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::from_source(Path::new(name), Source::Memory(bytes.into()))
     }
 
     fn from_source(path: &Path, source: Source) -> Result<Self> {

@@ -1,17 +1,20 @@
-//! Transfers by HTTP, resumed where they broke off.
+//! Transfers by HTTPS, resumed where they broke off.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use ureq::http::{StatusCode, header};
+use ureq::http::{StatusCode, Uri, header};
 
 use crate::control::{Control, Event, check};
 use crate::error::Error;
 
 /// How long a server may be silent, before it answers and between two parts of the answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Allows transfers that anybody on the way can read and change.
+const INSECURE_VARIABLE: &str = "FDGR_ALLOW_HTTP";
 
 /// Why a transfer ended early.
 pub(super) enum Failure {
@@ -22,10 +25,10 @@ pub(super) enum Failure {
 }
 
 /// Fetches `url` into `part`, from where `part` ends; `control` hears of the bytes and may cancel between two reads. What
-/// has arrived is kept.
+/// has arrived is kept. Addresses and redirections are HTTPS, or on this machine, unless `FDGR_ALLOW_HTTP=1`.
 ///
 /// # Errors
-/// Servers that do not answer, fall silent or send something else, targets that cannot be written, and being cancelled.
+/// Addresses that are not HTTPS, servers that do not answer, fall silent or send something else, targets that cannot be written, and being cancelled.
 pub(super) fn fetch(
     url: &str,
     part: &Path,
@@ -33,7 +36,9 @@ pub(super) fn fetch(
     control: &dyn Control,
 ) -> std::result::Result<(), Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::Source(format!("{url} could not be fetched ({e})"));
+    let needs_https = !is_local(url) && std::env::var_os(INSECURE_VARIABLE).is_none_or(|allowed| allowed != "1");
     let agent: ureq::Agent = ureq::Agent::config_builder()
+        .https_only(needs_https)
         .http_status_as_error(false)
         .timeout_connect(Some(patience))
         .timeout_recv_response(Some(patience))
@@ -45,7 +50,12 @@ pub(super) fn fetch(
     if have > 0 {
         request = request.header(header::RANGE, format!("bytes={have}-"));
     }
-    let mut response = request.call().map_err(|e| failed(&e))?;
+    let mut response = request.call().map_err(|e| match e {
+        ureq::Error::RequireHttpsOnly(other) => {
+            failed(&format!("{other} is not HTTPS; {INSECURE_VARIABLE}=1 allows that"))
+        }
+        e => failed(&e),
+    })?;
     let partial = response.status() == StatusCode::PARTIAL_CONTENT;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let range = header(header::CONTENT_RANGE);
@@ -85,6 +95,15 @@ pub(super) fn fetch(
         Some(all) if done < all => Err(Failure::Source(format!("{url} broke off after {done} of {all} bytes"))),
         _ => Ok(()),
     }
+}
+
+/// Whether an address is one of this machine.
+fn is_local(url: &str) -> bool {
+    let host = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    host.is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
 }
 
 #[cfg(test)]
@@ -142,11 +161,26 @@ mod tests {
     }
 
     #[test]
+    fn what_others_could_change_on_the_way_is_not_fetched() {
+        let part = std::path::PathBuf::from("never.part");
+        let Err(Failure::Source(said)) = fetch("http://example.org/a.pt", &part, Duration::from_secs(1), &Silent)
+        else {
+            panic!("it is not HTTPS");
+        };
+        assert!(said.contains("is not HTTPS") && said.contains(INSECURE_VARIABLE), "{said}");
+        for local in ["http://127.0.0.1:80/a", "http://localhost/a", "http://[::1]:8080/a"] {
+            assert!(is_local(local), "{local}");
+        }
+        for other in ["http://127.0.0.1.example.org/a", "http://localhost.example.org/a", "http://10.0.0.1/a", ""] {
+            assert!(!is_local(other), "{other}");
+        }
+    }
+
+    /// The device that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
     fn a_full_disk_is_no_fault_of_the_server() {
         let full = Path::new("/dev/full");
-        if !full.exists() {
-            return;
-        }
         let failed = fetch(&server(1000), full, Duration::from_secs(10), &Silent);
         assert!(matches!(failed, Err(Failure::Here(Error::Unwritable { .. }))));
     }

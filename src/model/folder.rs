@@ -10,7 +10,7 @@ use super::catalog::Subject;
 use super::digest::hash;
 use crate::control::Control;
 use crate::error::{Error, Hint, Listing, PathContext, Result, Setting};
-use crate::files::{unportable, write_atomically};
+use crate::files::{renamed, unportable, write_atomically};
 
 /// Name of the prior compiled into the program, which no installed model can have.
 pub const EMBEDDED: &str = "photo";
@@ -88,7 +88,9 @@ impl ModelFolder {
             let fact = format!("there is no home directory to keep it in ({e})");
             Error::mismatch("the folder of models", fact, format!("set {FOLDER_VARIABLE} to a folder"))
         })?;
-        Ok(Self::at(strategy.data_dir().join("fdgr").join("models")))
+        // The data folder of Windows is copied over the network where people have several machines.
+        let data = if cfg!(windows) { strategy.cache_dir() } else { strategy.data_dir() };
+        Ok(Self::at(data.join("fdgr").join("models")))
     }
 
     /// The folder at a place. It need not exist.
@@ -222,7 +224,7 @@ impl ModelFolder {
         write_atomically(&staged.path().join(RECORD), text.as_bytes())?;
         let _folder = self.hold_all()?;
         self.check_free(name)?;
-        std::fs::rename(staged.path(), &folder).writing(&folder)?;
+        renamed(staged.path(), &folder).writing(&folder)?;
         // Renamed, so that there is nothing left to delete.
         _ = staged.keep();
         Ok(Installed { name: name.into(), record, folder })

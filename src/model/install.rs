@@ -10,7 +10,7 @@ use super::download::{Failure, PATIENCE, fetch};
 use super::folder::{Installed, ModelFolder, ModelRecord, check_name};
 use crate::control::{Control, Silent};
 use crate::error::{Error, Hint, PathContext, Result, Setting};
-use crate::files::write_atomically;
+use crate::files::{renamed, write_atomically};
 
 /// Files that diffusers keep beside the weights, or guided-diffusion's flags.
 const CONFIG: &str = "config.json";
@@ -70,15 +70,15 @@ impl ModelFolder {
         let target = staged.folder.path().join(file);
         // What is cancelled here is still there to go on with.
         let (sha256, bytes) = hash(&part, control)?;
-        std::fs::rename(&part, &target).writing(&target)?;
-        self.check_hash(known, source, &sha256)?;
+        renamed(&part, &target).writing(&target)?;
+        self.check_hash(known, &source, &sha256)?;
         examine(&target)?;
         check_archive(&target, &Silent)?;
         let record = ModelRecord {
             file: file.to_string_lossy().into_owned(),
             sha256,
             bytes,
-            source: source.into(),
+            source,
             licence: Some(known.licence.clone()),
             subject: Some(known.subject),
         };
@@ -144,11 +144,11 @@ fn another_name(error: Error) -> Error {
 }
 
 /// Fetches a published file from the first address that has it, and says which.
-fn fetch_any<'a>(known: &'a Known, part: &Path, control: &dyn Control) -> Result<&'a str> {
+fn fetch_any(known: &Known, part: &Path, control: &dyn Control) -> Result<String> {
     let mut last = "no address is known for it".to_owned();
-    for url in &known.urls {
-        match fetch(url, part, PATIENCE, control) {
-            Ok(()) => return Ok(url.as_str()),
+    for url in known.addresses() {
+        match fetch(&url, part, PATIENCE, control) {
+            Ok(()) => return Ok(url),
             Err(Failure::Here(error)) => return Err(error),
             Err(Failure::Source(said)) => last = said,
         }

@@ -1,11 +1,13 @@
 //! Pictures from bytes and to bytes, in the formats of one table.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder};
+use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::decoded::{Decoded, Refusal};
@@ -16,9 +18,24 @@ use crate::files;
 
 /// Pictures above this many pixels are refused before they are decoded.
 pub const MAX_PIXELS: u64 = 64_000_000;
-const JPEG_QUALITY: u8 = 95;
 pub(super) const READABLE: &str = "pass a PNG, JPEG, WebP, TIFF, JPEG XL, BMP, GIF, QOI or PNM";
 pub(super) const CONVERT: &str = "convert it to PNG, JPEG or TIFF first";
+
+/// How a picture is written, where its format leaves a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Writing {
+    /// Quality of formats that lose something, 1 to 100: that of JPEG.
+    pub quality: u8,
+    /// Whether EXIF, XMP, IPTC and texts are written, which say where and when a photo was taken. What its colours mean always is.
+    pub metadata: bool,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self { quality: 95, metadata: true }
+    }
+}
 
 /// A file format of pictures.
 pub struct Format {
@@ -114,7 +131,7 @@ const FORMATS: &[Format] = &[
         max_side: 65_535,
         encode: Some(|held, path| {
             let mut bytes = Vec::new();
-            held.encoded(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), JPEG_QUALITY), path)?;
+            held.encoded(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), held.quality), path)?;
             Ok(held.metadata.in_jpeg(bytes))
         }),
     },
@@ -156,7 +173,7 @@ const FORMATS: &[Format] = &[
         max_side: u32::MAX,
         encode: Some(|held, path| {
             let mut bytes = Vec::new();
-            let written = tiff::encode(&held.image, held.icc.map(Vec::as_slice), held.metadata, &mut bytes);
+            let written = tiff::encode(&held.image, held.icc.map(Vec::as_slice), &held.metadata, &mut bytes);
             written.map_err(|e| unencoded(path, &e))?;
             Ok(bytes)
         }),
@@ -204,6 +221,11 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
 }
 
 impl Format {
+    /// The usual ending of its files' names.
+    pub fn ending(&self) -> &'static str {
+        self.endings[0]
+    }
+
     /// The format that is written under the ending of a name.
     pub fn of(path: &Path) -> Option<&'static Self> {
         let ending = ending(path)?;
@@ -213,7 +235,7 @@ impl Format {
     /// The usual endings of formats that `suits`, as a clause: ".png, .webp or .tiff".
     pub fn listed(suits: impl Fn(&Self) -> bool) -> String {
         let endings: Vec<String> =
-            formats().filter(|format| suits(format)).map(|format| format!(".{}", format.endings[0])).collect();
+            formats().filter(|format| suits(format)).map(|format| format!(".{}", format.ending())).collect();
         match endings.split_last() {
             Some((last, [])) => last.clone(),
             Some((last, others)) => format!("{} or {last}", others.join(", ")),
@@ -265,7 +287,15 @@ impl Picture {
     /// # Errors
     /// Unknown endings, transparency or sizes that the format cannot hold, and places that cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        files::write_atomically(path, &self.encode(path)?)
+        self.write_as(path, &Writing::default())
+    }
+
+    /// The same with a choice of what the format leaves open.
+    ///
+    /// # Errors
+    /// As [`Picture::write`].
+    pub fn write_as(&self, path: &Path, writing: &Writing) -> Result<()> {
+        files::write_atomically(path, &self.encode(path, writing)?)
     }
 
     /// What a file of that name would not hold of this picture at `[height, width]`, in words.
@@ -340,10 +370,10 @@ impl Picture {
     ///
     /// # Errors
     /// As [`Picture::write`].
-    pub fn encode(&self, path: &Path) -> Result<Vec<u8>> {
+    pub fn encode(&self, path: &Path, writing: &Writing) -> Result<Vec<u8>> {
         let format = Self::format_of(path)?;
         self.check_transparency(path)?;
-        format.encode.map_or(Ok(Vec::new()), |encode| encode(&Held::of(self, format), path))
+        format.encode.map_or(Ok(Vec::new()), |encode| encode(&Held::of(self, format, writing), path))
     }
 
     /// Whether a file of that format holds it as a grey picture.
@@ -396,18 +426,27 @@ struct Held<'a> {
     image: DynamicImage,
     icc: Option<&'a Vec<u8>>,
     exif: Option<Vec<u8>>,
-    metadata: &'a Metadata,
+    metadata: Cow<'a, Metadata>,
+    quality: u8,
 }
 
 impl<'a> Held<'a> {
-    fn of(picture: &'a Picture, format: &Format) -> Self {
+    fn of(picture: &'a Picture, format: &Format, writing: &Writing) -> Self {
         let (extras, gray) = (&picture.extras, picture.is_gray_in(format));
         Self {
             image: picture.to_image(gray, extras.deep && format.deep),
             // A profile is for grey or for colour, not for both.
             icc: extras.icc.as_ref().filter(|_| format.icc && gray == extras.gray),
-            exif: extras.exif.as_deref().and_then(|exif| picture.renewed(exif, format.exif)),
-            metadata: &extras.metadata,
+            exif: extras
+                .exif
+                .as_deref()
+                .filter(|_| writing.metadata)
+                .and_then(|exif| picture.renewed(exif, format.exif)),
+            metadata: match writing.metadata {
+                true => Cow::Borrowed(&*extras.metadata),
+                false => Cow::Owned(extras.metadata.about_light()),
+            },
+            quality: writing.quality.clamp(1, 100),
         }
     }
 

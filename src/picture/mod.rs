@@ -16,7 +16,7 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
 
-pub use codec::{Format, MAX_PIXELS, endings, formats, pictures_below, writable_endings};
+pub use codec::{Format, MAX_PIXELS, Writing, endings, formats, pictures_below, writable_endings};
 pub use jpeg::{BLOCK, Compression, QuantizationTable};
 pub use metadata::Metadata;
 
@@ -115,14 +115,6 @@ impl Picture {
         self
     }
 
-    /// The same without EXIF, XMP, IPTC and texts: nothing says where and when it was taken. What its colours mean is kept.
-    #[must_use]
-    pub fn without_metadata(mut self) -> Self {
-        self.extras.exif = None;
-        *self.extras.metadata = self.extras.metadata.about_light();
-        self
-    }
-
     /// A rectangle of it, with what its file holds beside its colours.
     #[must_use]
     pub fn cropped(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
@@ -131,6 +123,17 @@ impl Picture {
         let compression =
             self.compression.clone().map(|compression| compression.cropped([top as usize, left as usize]));
         Self { extras, compression, ..Self::new(crop_imm(&self.pixels, left, top, width, height).to_image()) }
+    }
+
+    /// The picture with another value in the place of each: `change` is told its channel, 0 for red, and it. Its file's compression says
+    /// nothing of it any more.
+    #[must_use]
+    pub(crate) fn map_channels(&self, change: impl Fn(usize, f32) -> f32) -> Self {
+        let mut changed = Self { compression: None, ..self.clone() };
+        for pixel in changed.pixels.pixels_mut() {
+            (0..3).for_each(|channel| pixel[channel] = change(channel, pixel[channel]));
+        }
+        changed
     }
 
     /// The picture as files of 8 bits hold it.

@@ -6,14 +6,12 @@ use burn::tensor::Device;
 
 use super::architecture::{AdmOptions, Architecture, Classifier};
 use super::diffusers;
+use super::embedded::embedded;
 use super::loaded::{Origin, Prior};
 use super::weights::Precision;
 use crate::control::{Control, Silent};
 use crate::error::{Error, Hint, Listing, Result, Setting};
 use crate::model::{Checkpoint, EMBEDDED, Installed, ModelFolder, Subject, catalog};
-
-#[cfg(feature = "embedded-prior")]
-static EMBEDDED_FILE: &[u8] = include_bytes!("../../assets/prior/photo.safetensors");
 
 /// Endings of files of weights; a name with one of them is a file first.
 const ENDINGS: [&str; 5] = ["pt", "pth", "ckpt", "bin", "safetensors"];
@@ -59,7 +57,11 @@ impl PriorFile {
         Ok(Self::recognise(&path.display().to_string(), Checkpoint::open(&file)?)?.lasting_at(path))
     }
 
-    fn recognise(name: &str, checkpoint: Checkpoint) -> Result<Self> {
+    /// The network of a checkpoint, called `name`.
+    ///
+    /// # Errors
+    /// Checkpoints of no known architecture.
+    pub fn recognise(name: &str, checkpoint: Checkpoint) -> Result<Self> {
         let checkpoint = if diffusers::is_diffusers(&checkpoint) {
             diffusers::check_beside(checkpoint.path())?;
             diffusers::as_ddpm(checkpoint)
@@ -212,17 +214,6 @@ impl Prior {
     }
 }
 
-/// The prior that is compiled in, if one is.
-#[cfg(feature = "embedded-prior")]
-fn embedded() -> Result<Option<Checkpoint>> {
-    Checkpoint::embedded(EMBEDDED, EMBEDDED_FILE).map(Some)
-}
-
-#[cfg(not(feature = "embedded-prior"))]
-fn embedded() -> Result<Option<Checkpoint>> {
-    Ok(None)
-}
-
 /// Whether a name can only have been meant as that of a file.
 fn looks_like_a_file(model: &str) -> bool {
     let ending = Path::new(model).extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -261,8 +252,11 @@ mod tests {
 
     #[test]
     fn files_last_by_their_absolute_path() {
-        let file = PriorFile::open(Path::new("assets/prior/photo.safetensors")).unwrap();
-        let path = std::path::absolute("assets/prior/photo.safetensors").unwrap();
+        let parts = ["1", "2", "3"].map(|part| std::fs::read(format!("assets/prior/{part}/part")).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photo.safetensors");
+        std::fs::write(&path, parts.concat()).unwrap();
+        let file = PriorFile::open(&path).unwrap();
         assert_eq!(file.lasting_name(), path.display().to_string());
         let again = PriorFile::find(file.lasting_name()).unwrap();
         assert_eq!(again.lasting_name(), file.lasting_name());

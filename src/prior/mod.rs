@@ -9,6 +9,7 @@ mod architecture;
 mod classes;
 mod denoiser;
 mod diffusers;
+mod embedded;
 mod file;
 mod footprint;
 pub mod inspect;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Channels, Source};
 use crate::degradation::Degradation;
 use crate::error::{Error, Hint, Result, Setting, Subject};
+use crate::estimate::Fading;
 use crate::picture::{MAX_PIXELS, Picture};
 use crate::sampler::{Method, Sampler, Timeline, Travel, schedule::Betas, signed_sigma};
 
@@ -72,6 +73,9 @@ pub struct RestoreConfig {
     /// What measured values say.
     #[serde(default, skip_serializing_if = "DataModel::is_exact")]
     pub data: DataModel,
+    /// How the channels of the photo faded: that is undone first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fading: Option<Fading>,
     /// Factor by which the photo was enlarged before: it is reduced by that first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enlarged: Option<f64>,
@@ -106,6 +110,11 @@ impl RestoreConfig {
         if self.enlarged.is_some() && self.degradation.is_quantized() {
             let fact = "a JPEG's cells are of the photo as it is, not of the one that it was made of";
             return Err(Error::mismatch("the factor of an enlargement", fact, "leave it out"));
+        }
+        if self.fading.is_some() && (self.degradation.is_quantized() || self.data == DataModel::Intervals) {
+            let fact =
+                "what files say of rounding and compression is of the photo as it is, not of the one before it faded";
+            return Err(Error::mismatch("the fading", fact, "undo one of them by itself"));
         }
         self.method.check()?;
         self.check_channels()?;

@@ -180,6 +180,7 @@ fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreC
         travel: Travel::NONE,
         border: Border::Extend,
         data: DataModel::Exact,
+        fading: None,
         enlarged: None,
         size: None,
         seed: 0,

@@ -7,7 +7,7 @@ use crate::degradation::Degradation;
 use crate::device;
 use crate::error::Result;
 use crate::noise::{Noise, Seeded, Stream};
-use crate::picture::Picture;
+use crate::picture::{Picture, Writing};
 use crate::sampler::signed_sigma;
 
 impl Source {
@@ -33,9 +33,9 @@ impl Source {
     ///
     /// # Errors
     /// As [`Picture::write`], and places that cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub fn write(&self, path: &Path, writing: &Writing) -> Result<()> {
         match self {
-            Self::Photo(photo) => photo.write(path),
+            Self::Photo(photo) => photo.write_as(path, writing),
             Self::Sensed(sensed) => sensed.write(path),
         }
     }

@@ -9,6 +9,7 @@
 //! [`Request::resolve`] finds out the rest, and gives the [`RestoreConfig`] that recipes store. [`Restorer::restore`] builds
 //! the [`Measurement`] of that configuration, runs the sampler and crops the result.
 
+mod beforehand;
 mod border;
 mod channels;
 mod config;
@@ -19,9 +20,11 @@ mod frame;
 mod lights;
 mod measurement;
 mod memory;
+mod old_photo;
 mod preview;
 mod receipt;
 mod request;
+mod residual;
 mod restorer;
 mod size;
 mod source;
@@ -32,8 +35,10 @@ pub use channels::Channels;
 pub use config::{Border, DataModel, RestoreConfig};
 pub use defaults::{Preference, Quality};
 pub use measurement::Measurement;
+pub use old_photo::{OLD_PHOTO, OLD_PHOTO_HELP};
 pub use receipt::Receipt;
 pub use request::{Auto, Overrides, Request};
+pub use residual::{GAIN, Residual};
 pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};

@@ -39,8 +39,13 @@ const LEAST_LEFT: f64 = 0.6;
 const FEW: f64 = 0.01;
 
 impl Receipt {
-    /// Of an image `x` with its margin.
-    pub(super) fn of(measurement: &Measurement, data: &Data, x: Tensor<4>, evaluations: usize) -> Result<Self> {
+    /// Of an image `x` with its margin, and the residual `r` that it is about.
+    pub(super) fn of(
+        measurement: &Measurement,
+        data: &Data,
+        x: Tensor<4>,
+        evaluations: usize,
+    ) -> Result<(Self, Tensor<4>)> {
         let device = x.device();
         let number = |value: Tensor<1>| -> Result<f64> {
             let values = value.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
@@ -61,7 +66,8 @@ impl Receipt {
         } else {
             None
         };
-        Ok(Self { residual: mean_square.sqrt() / 2.0, correlation, outside, evaluations })
+        let receipt = Self { residual: mean_square.sqrt() / 2.0, correlation, outside, evaluations };
+        Ok((receipt, residual))
     }
 
     /// `chi²` of the residual: its mean square over that of the noise and of the rounding to 8 bits.

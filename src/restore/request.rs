@@ -1,16 +1,15 @@
 //! What a user asks for, and how the rest is found out.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
+use super::beforehand::Beforehand;
 use super::{
     Border, Channels, DataModel, Description, Preference, Quality, RestoreConfig, Source, TargetSize, defaults,
 };
 use crate::control::{self, Control, Event};
 use crate::degradation::{self, Context, Degradation};
 use crate::error::{Error, Hint, Result, Setting};
-use crate::estimate::{self, Diagnosis, NoiseEstimate, Treatment};
+use crate::estimate::{self, Diagnosis, Fading, NoiseEstimate, Treatment};
 use crate::parameter::Values;
 use crate::picture::{Compression, Picture};
 use crate::sampler::Method;
@@ -40,6 +39,8 @@ pub struct Request {
     pub sigma: Auto<f64>,
     /// Seed of all noise.
     pub seed: u64,
+    /// How its channels faded, where that is undone first.
+    pub fading: Option<Fading>,
     /// Factor by which the photo was enlarged by interpolation, if it was.
     pub enlarged: Option<f64>,
     /// Size of the result, in place of the one that the degradation asks for.
@@ -108,18 +109,22 @@ impl Request {
     fn of_photo(&self, photo: &Picture, control: &dyn Control) -> Result<RestoreConfig> {
         let size_of = |photo: &Picture| [photo.height(), photo.width()];
         let whole = size_of(photo);
-        let photo = reduced(photo, self.enlarged);
+        if let Some(fading) = &self.fading {
+            control.emit(Event::Found(&fading.describe()));
+        }
+        let photo = Beforehand { fading: self.fading, enlarged: self.enlarged }.undone(photo);
         let size = self.size.map(|size| size.of(size_of(&photo))).transpose()?;
         let Found { degradation, enlarged, noise } = match &self.degradation {
             Auto::Given(degradation) => Found { degradation: degradation.clone(), enlarged: None, noise: None },
             Auto::Auto => self.diagnosed(&photo, control)?,
         };
         check_is_picture(&degradation)?;
-        let photo = reduced(&photo, enlarged);
+        let photo = Beforehand { fading: None, enlarged }.undone(&photo);
         let (sigma, channels) = self.noise_of_photo(&photo, &degradation, noise, control);
         Ok(RestoreConfig {
             // Detail is put where interpolation had put none: the size stays.
             size: size.or(enlarged.map(|_| whole)),
+            fading: self.fading,
             enlarged: self.enlarged.into_iter().chain(enlarged).reduce(|given, found| given * found),
             ..RestoreConfig::of(degradation, sigma, channels)
         })
@@ -127,7 +132,7 @@ impl Request {
 
     /// The defaults for measurements that are no picture.
     fn of_measurements(&self, made: &Description) -> Result<RestoreConfig> {
-        if self.enlarged.is_some() || self.size.is_some() || self.force {
+        if self.enlarged.is_some() || self.fading.is_some() || self.size.is_some() || self.force {
             let fact = "files of measurements say themselves what is sought, and of what size";
             return Err(Error::mismatch("a change of the size, or of what is done", fact, "leave it out"));
         }
@@ -208,7 +213,7 @@ impl Request {
                 let values = Values::default().with("scale", scale);
                 Ok(found(degradation::of_task("sr", &values, &context)?.into()))
             }
-            _ if self.force || self.size.is_some() => Ok(found(Degradation::new(Vec::new()))),
+            _ if self.force || self.size.is_some() || self.fading.is_some() => Ok(found(Degradation::new(Vec::new()))),
             _ => Err(Error::NotNeeded { doubt: diagnosis.doubt().map(|found| found.fact.clone()) }),
         }
     }
@@ -221,11 +226,6 @@ struct Found {
     enlarged: Option<f64>,
     /// Its noise, where that was measured.
     noise: Option<NoiseEstimate>,
-}
-
-/// The photo as it was before it was enlarged.
-fn reduced(photo: &Picture, enlarged: Option<f64>) -> Cow<'_, Picture> {
-    enlarged.map_or(Cow::Borrowed(photo), |factor| Cow::Owned(photo.before_enlargement(factor)))
 }
 
 /// # Errors

@@ -3,9 +3,11 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::beforehand::Beforehand;
 use super::lights::Lights;
 use super::memory::Budget;
 use super::preview::Previews;
+use super::residual::{self, Residual};
 use super::{Measurement, Receipt, RestoreConfig, Source, frame};
 use crate::control::{self, Control, Event};
 use crate::degradation::Mask;
@@ -73,6 +75,8 @@ pub struct Restored {
     pub config: RestoreConfig,
     /// How far it agrees with the measurement.
     pub receipt: Receipt,
+    /// What of the photo it does not explain, where that is a picture.
+    pub residual: Option<Residual>,
 }
 
 impl Restorer {
@@ -148,9 +152,10 @@ impl Restorer {
     /// Parameters outside their range, images that do not fit the memory, runs that fail, and being cancelled.
     pub fn restore(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
         config.check()?;
-        let reduced =
-            config.enlarged.and_then(|factor| Some(Source::Photo(source.photo()?.before_enlargement(factor))));
-        let restored = self.restore_framed(reduced.as_ref().unwrap_or(source), config, control)?;
+        let beforehand = Beforehand { fading: config.fading, enlarged: config.enlarged };
+        let changed = source.photo().filter(|_| beforehand != Beforehand::default());
+        let before = changed.map(|photo| Source::Photo(beforehand.undone(photo).into_owned()));
+        let restored = self.restore_framed(before.as_ref().unwrap_or(source), config, control)?;
         let picture = match config.size {
             Some(size) => restored.picture.resampled(size),
             None => restored.picture,
@@ -174,7 +179,8 @@ impl Restorer {
             control.emit(Event::Found("bars of one colour at its border stay as they are"));
             let restored = self.restore_whole(&Source::Photo(inside.of(photo)), config, control)?;
             let picture = frame::framed(photo, &inside, &restored.picture, config);
-            return Ok(Restored { picture, ..restored });
+            let residual = restored.residual.map(|residual| residual::framed(photo, &inside, &residual));
+            return Ok(Restored { picture, residual, ..restored });
         }
         self.restore_whole(source, config, control)
     }
@@ -208,7 +214,8 @@ impl Restorer {
         };
         let mut noise = Seeded::new(config.seed, Stream::Sampling);
         let x = self.run(&measurement, &data, config, &mut noise, control)?;
-        let receipt = Receipt::of(&measurement, &data, x.clone(), config.evaluations()?)?;
+        let (receipt, differences) = Receipt::of(&measurement, &data, x.clone(), config.evaluations()?)?;
+        let residual = residual::picture(-differences)?.filter(|_| source.photo().is_some());
         let picture = Picture::from_tensor(measurement.crop(x))?;
         let picture = match source {
             Source::Photo(photo) => {
@@ -222,7 +229,7 @@ impl Restorer {
             }
             Source::Sensed(_) => picture,
         };
-        Ok(Restored { picture, config: config.clone(), receipt })
+        Ok(Restored { picture, config: config.clone(), receipt, residual })
     }
 
     /// Restores a batch of measurements; the result is `[b, 3, h, w]` in `[-1, 1]`, without a margin.

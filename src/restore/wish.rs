@@ -2,10 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::beforehand::Beforehand;
 use super::{Auto, Overrides, Request, Source, TargetSize};
-use crate::degradation::{self, Context, Degradation};
+use crate::degradation::{self, Context, Degradation, Mask};
 use crate::error::Result;
+use crate::estimate::Fading;
 use crate::parameter::Values;
+use crate::picture::Picture;
+
+/// The task that fills holes, and what says where they are.
+pub(super) const FILL: &str = "inpaint";
+pub(super) const MASK: &str = "mask";
+const INVERT_MASK: &str = "invert_mask";
 
 /// What a user asks for, before a photo is known: shells fill it in, and [`Wish::request`] makes a [`Request`] of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +27,8 @@ pub struct Wish {
     pub sigma: Option<f64>,
     /// Seed of all noise.
     pub seed: Option<u64>,
+    /// Whether fading is undone first.
+    pub unfade: bool,
     /// Factor by which the photo was enlarged by interpolation, if it was.
     pub enlarged: Option<f64>,
     /// Size of the result.
@@ -39,9 +49,18 @@ impl Wish {
             Source::Photo(_) => None,
             Source::Sensed(sensed) => Some(&sensed.description.degradation),
         };
+        let is_old = self.is_of_old_photo();
         // Masks and the like are of the photo before it was enlarged.
-        let reduced = self.enlarged.and_then(|factor| Some(source.photo()?.before_enlargement(factor)));
-        let photo = reduced.as_ref().or(source.photo());
+        let reduced = source.photo().map(|photo| Beforehand { fading: None, enlarged: self.enlarged }.undone(photo));
+        let fading = match reduced.as_deref().filter(|_| self.unfade || is_old) {
+            Some(photo) => Fading::find(&self.holed(photo)?),
+            None => None,
+        };
+        let prepared = reduced.as_deref().map(|photo| Beforehand { fading, enlarged: None }.undone(photo));
+        let photo = prepared.as_deref();
+        if let (true, Some(photo)) = (is_old, photo) {
+            return self.of_old_photo(&self.holed(photo)?).request(source);
+        }
         let size = photo.map_or(source.measured_size(), |photo| [photo.height(), photo.width()]);
         let made_with = self.seed.or(made.and_then(Degradation::seed));
         let context = Context { size, seed: made_with.unwrap_or(0), photo, shows_damage: true };
@@ -56,11 +75,24 @@ impl Wish {
             degradation,
             sigma: self.sigma.into(),
             seed: self.seed.unwrap_or(0),
+            fading,
             enlarged: self.enlarged,
             size: target,
             force: self.force,
             overrides: self.overrides.clone(),
         })
+    }
+
+    /// A photo with the holes transparent that a mask says.
+    fn holed(&self, photo: &Picture) -> Result<Picture> {
+        let Some(mask) = self.values.get(MASK) else { return Ok(photo.clone()) };
+        let own = [(MASK, Some(mask)), (INVERT_MASK, self.values.get(INVERT_MASK))];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let values = own.fold(Values::default(), |values, (name, value)| values.with(name, value));
+        let size = [photo.height(), photo.width()];
+        let context = Context { size, seed: 0, photo: Some(photo), shows_damage: true };
+        let holes: Degradation = degradation::of_task(FILL, &values, &context)?.into();
+        Ok(photo.clone().transparent_at(holes.holes().map(Mask::unknown).unwrap_or_default()))
     }
 
     /// The values with a whole factor of super-resolution, and the size that the result of a photo of `size` is to have, if it is

@@ -65,7 +65,7 @@ pub struct Guidance {
 }
 
 impl Guidance {
-    /// Unit steps and no noise, as IDPG has them.
+    /// Unit steps and no noise.
     pub const DEFAULT: Self = Self {
         gamma: 8.0,
         eta_tilde: 0.7,

@@ -1,6 +1,6 @@
 //! DiffPIR: "Denoising Diffusion Models for Plug-and-Play Image Restoration" (Y. Zhu et al., arXiv:2305.08995).
 //!
-//! The data step is the proximal operator `argmin ||y - A x||² / (2 sigma_y²) + ||x - x0||² a / (2 lambda (1 - a))`, that is
+//! The data step is the proximal operator `argmin ||y - A x||² / (2 sigma_y²) + lambda a ||x - x0||² / (2 (1 - a))`, that is
 //! the regularised inverse with `eta = lambda sigma_y² a / (1 - a)`. It trusts the measurement as far as its noise is below
 //! that of the state, which is what denoising (`A = I`) needs.
 

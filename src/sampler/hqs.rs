@@ -1,5 +1,5 @@
 //! Half-quadratic splitting: "Plug-and-Play Image Restoration with Deep Denoiser Prior" (DPIR, K. Zhang et al.,
-//! arXiv:2008.13751), with a diffusion prior as the denoiser. Where `zeta` is 0 and the noise of the channels white, nothing is drawn.
+//! arXiv:2008.13751), with a diffusion prior as the denoiser. Where `zeta` is 0 and the noise of the channels white, no noise is added.
 //!
 //! For `sigma_k` log-spaced from `sigma_1` down to `sigma_K = max(sigma_y, sigma_end)`:
 //!
@@ -11,7 +11,7 @@
 //! `D(x, s)` is the estimate `x0` of the state `sqrt(a) x` at the time where `sqrt((1 - a) / a)` is closest to `s`. The first
 //! `z` is the classical estimate, the last one a mean over several symmetries. The denoiser leaves some of the noise as error;
 //! a last data step with `rho = (sigma_y / (0.2 sigma_K))²` takes back what is measured better than that. In both steps noise is taken
-//! to be at least that of rounding to 8 bits. Denoising is one call and the last step, which keeps 4% of the residual.
+//! to be at least a quarter of a step of 8 bits. Denoising is one call and the last step, which keeps 4% of the residual.
 //!
 //! A denoiser that knows white noise only takes any other noise for texture. The noise that `x` inherits from the measurement
 //! is not white where the channels share it (a grey photo has one noise in three) or where `A` discards a part of the spectrum, so

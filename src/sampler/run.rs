@@ -29,7 +29,7 @@ pub struct Run<'a> {
     pub problem: &'a Problem<'a>,
     /// The transitions.
     pub timeline: &'a Timeline,
-    /// Limits every estimate to `[-1, 1]`, which the papers do not do.
+    /// Limits every estimate to `[-1, 1]`, as some of the papers do.
     pub clip: bool,
 }
 

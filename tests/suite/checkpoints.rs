@@ -12,12 +12,12 @@ use fdgr::model::Checkpoint;
 use fdgr::prior::{Precision, PriorFile};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::support::golden_dir;
+use crate::support::{self, golden_dir};
 
 type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 fn photo_prior() -> Tensors {
-    let bytes = std::fs::read("assets/prior/photo.safetensors").unwrap();
+    let bytes = support::photo_prior();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let entry = |(name, view): (&str, TensorView)| {
         (name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()))

@@ -729,7 +729,8 @@ fn ray_runs_every_shard() {
 fn reports_open_in_a_browser() {
     let lab = Lab::new();
     lab.experiment("--deg sr_bicubic --deg_scale 4 --operator_imp SVD -i seen --subset_end 2");
-    let browsers = ["chromium", "chromium-browser", "google-chrome"];
+    let of_macos = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
+    let browsers = ["chromium", "chromium-browser", "google-chrome", of_macos];
     let found = browsers.into_iter().find(|browser| Command::new(browser).arg("--version").output().is_ok());
     let Some(browser) = found else {
         assert!(!std::env::var("FDGR_REQUIRE_BROWSER").is_ok_and(|value| value == "1"), "there is no browser");

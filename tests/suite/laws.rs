@@ -1,4 +1,4 @@
-//! Laws of every operator in [`fdgr::degradation::examples`], and of the regularisers.
+//! Laws of every operator in [`fdgr::degradation::examples`].
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use fdgr::picture::Picture;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Golden, golden_dir};
+use crate::support::{Golden, golden_dir, photo_prior};
 
 /// An empty folder of models.
 struct Shelf(TempDir);
@@ -130,7 +130,7 @@ fn inspection_names_what_every_file_is() {
 #[test]
 fn inspection_names_what_is_missing_and_what_is_too_much() {
     let shelf = Shelf::new();
-    let whole = std::fs::read("assets/prior/photo.safetensors").unwrap();
+    let whole = photo_prior();
     let whole = safetensors::SafeTensors::deserialize(&whole).unwrap();
     let (_, spare) = whole.iter().next().unwrap();
     let lost = "up.1.block.0.conv1.weight";
@@ -339,6 +339,24 @@ fn a_transfer_that_breaks_off_is_resumed() {
     assert!(record.contains(&sha256(&file)) && said.contains("--model served"), "{record}");
     shelf.succeeds(&["models", "verify", "served"]);
     assert_eq!(shelf.all(), [".hashes.json", ".lock", ".served.lock", "served"], "no part is left");
+}
+
+#[test]
+fn mirrors_come_first_and_other_addresses_are_https() {
+    let shelf = Shelf::new();
+    let file = std::fs::read(golden("simple_unet_32.pt")).unwrap();
+    let (own, asked) = serve(file.clone(), Vec::new());
+    let (mirror, mirrored) = serve(file, Vec::new());
+    catalog(&shelf, &[&own], None);
+    let base = mirror.strip_suffix("/weights.pt").unwrap();
+    let output = shelf.command(&["models", "pull", "served"]).env("FDGR_MIRROR", base).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(asked.lock().unwrap().is_empty() && mirrored.lock().unwrap().len() == 1, "the mirror is asked");
+    let record = std::fs::read_to_string(shelf.path("models/served/model.json")).unwrap();
+    assert!(record.contains(&format!("{base}/served/weights.pt")), "{record}");
+    shelf.succeeds(&["models", "remove", "served"]);
+    catalog(&shelf, &["http://example.org/weights.pt"], None);
+    shelf.fails(&["models", "pull", "served"], &["is not HTTPS", "FDGR_ALLOW_HTTP"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use fdgr::picture::{Metadata, Picture, endings, formats};
+use fdgr::picture::{Metadata, Picture, Writing, endings, formats};
 use image::{ImageDecoder, ImageReader, metadata::Orientation};
 
 fn data(name: &str) -> PathBuf {
@@ -95,6 +95,30 @@ fn formats_hold_what_they_say() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(clear.write(&folder.path().join(&name)).is_ok(), format.transparency, "{name}: transparency");
     }
+}
+
+/// What says where and when a photo was taken is left out where that is wished, and what its colours mean is not.
+#[test]
+fn metadata_and_quality_are_a_choice() {
+    let mut photo = Picture::read(&data("turned.jpg")).unwrap();
+    assert!(photo.extras.exif.is_some());
+    photo.extras.metadata.chunks =
+        vec![(*b"gAMA", 100_000u32.to_be_bytes().to_vec()), (*b"tEXt", b"Title\0a title".to_vec())];
+    photo.extras.metadata.xmp = Some(b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>place</x:xmpmeta>".to_vec());
+    let bare = Writing { metadata: false, ..Writing::default() };
+    for format in formats() {
+        let name = format!("out.{}", format.ending());
+        let bytes = photo.encode(name.as_ref(), &bare).unwrap();
+        let again = Picture::decode(&bytes, name.as_ref()).expect(&name);
+        assert!(again.extras.exif.is_none() && again.extras.metadata.xmp.is_none(), "{name}");
+        let light = if format.chunks { &photo.extras.metadata.chunks[..1] } else { &[] };
+        assert_eq!(again.extras.metadata.chunks, light, "{name}");
+    }
+    let size = |quality| {
+        let writing = Writing { quality, ..Writing::default() };
+        photo.encode("out.jpg".as_ref(), &writing).unwrap().len()
+    };
+    assert!(size(20) < size(60) && size(60) < size(95), "{} {} {}", size(20), size(60), size(95));
 }
 
 /// XMP, IPTC, resolution, gamma and texts come back from every format that says it holds them, and what is lost is said.

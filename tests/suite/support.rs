@@ -53,6 +53,12 @@ pub fn golden_dir() -> PathBuf {
     std::env::var_os("FDGR_GOLDEN_DIR").map_or_else(|| Path::new("tests/golden").into(), PathBuf::from)
 }
 
+/// The file of the built-in prior.
+pub fn photo_prior() -> Vec<u8> {
+    let parts = ["1", "2", "3"].map(|part| std::fs::read(format!("assets/prior/{part}/part")).unwrap());
+    parts.concat()
+}
+
 /// A file of named tensors and its metadata.
 pub struct Golden {
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,

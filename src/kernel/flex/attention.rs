@@ -1,11 +1,12 @@
 //! Attention on the CPU with an online softmax ("FlashAttention", T. Dao et al., 2022): a thread processes some queries
 //! against one block of keys at a time, and rescales its sums if a block has a larger score than those before it.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::elementary::exp;
 use super::product::{Block, Buffer, CHUNK, ROWS, product};
+use crate::device::arch;
 
 /// Groups of [`ROWS`] queries that are processed against a block of keys while it is in the cache of a thread.
 const GROUPS: usize = 16;
@@ -26,7 +27,7 @@ impl Attention<'_> {
     /// The result `[heads, tokens, channels]`.
     pub fn attend(self) -> Vec<f32> {
         let Self { query, channels, tokens, .. } = self;
-        let arch = Arch::new();
+        let arch = arch();
         let head = channels * tokens;
         let plan = &Plan { channels, tokens, block: arch.dispatch(Block { outputs: KEYS }) };
         let (mut keys, mut values) = (Buffer::default(), Buffer::default());

@@ -16,6 +16,7 @@ use super::direct::Direct;
 use super::product::{Block, Buffer, CHUNK, LINE, ROWS, Vectors, product};
 use super::scheme::{Geometry, Scheme, Tile};
 use super::winograd::Winograd;
+use crate::device::arch;
 
 /// The tensors of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +61,7 @@ struct Plan<'a, P> {
 
 impl<'a, P: Scheme> Plan<'a, P> {
     fn new(scheme: P, geometry: &'a Geometry, operands: Operands<'a>) -> Self {
-        let arch = Arch::new();
+        let arch = arch();
         Self {
             arch,
             scheme,

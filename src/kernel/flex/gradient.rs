@@ -1,9 +1,10 @@
 //! The gradient regularisers on the CPU.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::elementary::{exp, ln};
+use crate::device::arch;
 use crate::kernel::gradient::{JOINT_EPSILON, JOINT_RANGE, SPATIAL_EPSILON};
 
 /// Elements that a thread processes at a time.
@@ -26,7 +27,7 @@ impl Penalty {
 
     /// See [`crate::kernel::gradient::joint_weight`].
     pub fn joint(self, du: &[f32], dv: &[f32], scale: f32) -> Vec<f32> {
-        let arch = Arch::new();
+        let arch = arch();
         let mut out = vec![0.0; du.len()];
         let pieces = out.par_chunks_mut(PIECE).zip(du.par_chunks(PIECE).zip(dv.par_chunks(PIECE)));
         pieces.for_each(|(out, (du, dv))| arch.dispatch(Joint { penalty: self, scale, du, dv, out }));
@@ -35,7 +36,7 @@ impl Penalty {
 
     /// See [`crate::kernel::gradient::spatial`], of planes `height` x `width`.
     pub fn spatial(self, x: &[f32], height: usize, width: usize, lam: f32) -> Vec<f32> {
-        let arch = Arch::new();
+        let arch = arch();
         let plane = |row: usize| row / height * height;
         // `phi'` of the differences to the left, then of those to the pixel above, row by row.
         let mut steps = vec![0.0; 2 * x.len()];

@@ -1,9 +1,10 @@
 //! Group normalisation on the CPU, of feature maps with channels last.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::elementary::{silu, silu_slope};
+use crate::device::arch;
 use crate::kernel::normalization::GroupNorm;
 
 /// A normalisation and its parameters, one a channel.
@@ -19,7 +20,7 @@ const PIECE: usize = 8 << 10;
 impl Layer<'_> {
     /// The normalisation of `x` `[b, pixels, c]`.
     pub fn forward(&self, x: &[f32], pixels: usize) -> Vec<f32> {
-        let (arch, channels) = (Arch::new(), self.scale.len());
+        let (arch, channels) = (arch(), self.scale.len());
         let (picture, piece) = (pixels * channels, self.piece());
         let mut normed = vec![0.0; x.len()];
         for (x, normed) in x.chunks_exact(picture).zip(normed.chunks_exact_mut(picture)) {
@@ -35,7 +36,7 @@ impl Layer<'_> {
     /// The gradient with respect to `x` `[b, pixels, c]`, from the `gradient` with respect to the result:
     /// `(d - mean(d) - n mean(d n)) / deviation` with `n = (x - mean) / deviation` and `d` the gradient with respect to `n`.
     pub fn gradient(&self, x: &[f32], gradient: &[f32], pixels: usize) -> Vec<f32> {
-        let (arch, channels) = (Arch::new(), self.scale.len());
+        let (arch, channels) = (arch(), self.scale.len());
         let (picture, piece) = (pixels * channels, self.piece());
         let mut result = vec![0.0; x.len()];
         let pictures = x.chunks_exact(picture).zip(gradient.chunks_exact(picture));
@@ -70,7 +71,7 @@ impl Layer<'_> {
 
     /// Statistics of the groups of one picture `[pixels, c]`.
     fn statistics(&self, x: &[f32]) -> Statistics {
-        let (arch, channels) = (Arch::new(), self.scale.len());
+        let (arch, channels) = (arch(), self.scale.len());
         let moments = x.par_chunks(self.piece()).map(|x| arch.dispatch(Measure { x, channels }));
         let moments = moments.reduce_with(|a, b| a.joined(&b)).unwrap_or_default();
         let per_group = channels / self.norm.groups;

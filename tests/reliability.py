@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Kills `fdgr` at random moments, and checks that nothing finished is lost and nothing half-written is seen.
+
+    cargo build --release && python3 tests/reliability.py [--count 200] [--seed 0] [--only batch|experiment|pull|window]
+
+Each trial kills one run with SIGKILL, looks at what is on the disk, runs it again to its end, and compares with a run that nobody
+killed. A table of counts is printed; a broken promise ends the script with the trial's seed. Linux; the window needs Xvfb and xdotool.
+"""
+
+import argparse
+import hashlib
+import http.server
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FDGR = ROOT / "target" / "release" / "fdgr"
+LEFT = ".fdgr-"
+
+
+def check(holds, what):
+    if not holds:
+        raise AssertionError(what)
+
+
+def is_whole_png(path):
+    """Whether every chunk of a PNG is there with its sum, and the last one ends it."""
+    data = path.read_bytes()
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        return False
+    at = 8
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        body, tail = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        if len(tail) < 4 or zlib.crc32(body) != int.from_bytes(tail, "big"):
+            return False
+        at += 12 + length
+        if body[:4] == b"IEND":
+            return at == len(data)
+    return False
+
+
+def check_whole(folder):
+    """No file under a name of its own is half-written."""
+    for path in folder.rglob("*"):
+        if path.is_dir() or LEFT in path.name:
+            continue
+        if path.suffix == ".png":
+            check(is_whole_png(path), f"{path} is half a picture")
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+
+
+def pictures(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.png")) if LEFT not in path.name}
+
+
+class Trial:
+    """One kind of work, in a folder of its own."""
+
+    def __init__(self, desk):
+        self.desk = desk
+
+    def run(self, *words, **options):
+        done = subprocess.run([FDGR, *map(str, words)], cwd=self.desk, capture_output=True, text=True, **options)
+        check(done.returncode == 0, f"fdgr {words}: {done.stderr}")
+        return done
+
+    def kill_after(self, seconds, *words, **options):
+        """Starts a run, kills it, and says whether it was still running."""
+        child = subprocess.Popen(
+            [FDGR, *map(str, words)], cwd=self.desk, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
+        )
+        try:
+            child.wait(seconds)
+            return False
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            return True
+
+
+class Batch(Trial):
+    """A folder of photos, gone on with by `--skip-existing`."""
+
+    WORDS = ["restore", "photos", "-o", "out", "--task", "denoise", "--sigma", "0.1", "--quality", "draft", "--device", "cpu"]
+
+    def prepare(self):
+        make_photos(self.desk, 6)
+        started = time.monotonic()
+        self.run(*self.WORDS)
+        self.seconds = time.monotonic() - started
+        self.right = pictures(self.desk / "out")
+        check(len(self.right) == 6, "six results")
+
+    def trial(self, moment):
+        shutil.rmtree(self.desk / "out", ignore_errors=True)
+        killed = self.kill_after(moment * self.seconds, *self.WORDS)
+        out = self.desk / "out"
+        out.mkdir(exist_ok=True)
+        check_whole(out)
+        finished = [path for path in out.glob("*.png") if path.with_name(path.name + ".recipe.json").exists()]
+        times = {path: path.stat().st_mtime_ns for path in finished}
+        self.run(*self.WORDS, "--skip-existing")
+        check(pictures(out) == self.right, "the same pixels")
+        check(all(path.stat().st_mtime_ns == made for path, made in times.items()), "what was finished is not made again")
+        check(not list(out.glob(LEFT + "*")), "no left-overs")
+        return killed, len(finished)
+
+
+class Experiment(Trial):
+    """An experiment, gone on with by `--resume`."""
+
+    WORDS = (
+        "experiment --model photo --defaults restore --path_y photos --deg denoising --sigma_y 0.1 --method hqs --device cpu "
+        "--img_size 64 -i killed --exp exp"
+    ).split()
+
+    def prepare(self):
+        make_photos(self.desk, 6)
+        started = time.monotonic()
+        self.run(*self.WORDS)
+        self.seconds = time.monotonic() - started
+        self.results = self.desk / "exp" / "image_samples" / "killed"
+        self.right, self.numbers = pictures(self.results), self.metrics()
+
+    def metrics(self):
+        with open(self.results / "metrics.csv") as table:
+            return [line.split(",")[:3] for line in table]
+
+    def trial(self, moment):
+        shutil.rmtree(self.desk / "exp", ignore_errors=True)
+        killed = self.kill_after(moment * self.seconds, *self.WORDS)
+        finished = 0
+        if self.results.exists():
+            check_whole(self.results)
+            finished = len(list(self.results.rglob("*.png")))
+        self.run(*self.WORDS, *(["--resume"] if (self.results / "settings.json").exists() else []))
+        check(pictures(self.results) == self.right, "the same pixels")
+        check(self.metrics() == self.numbers, "the same numbers")
+        check(not list(self.results.rglob(LEFT + "*")), "no left-overs")
+        return killed, finished
+
+
+class Pull(Trial):
+    """A download, gone on with by pulling again."""
+
+    def prepare(self):
+        self.file = (ROOT / "tests" / "golden" / "simple_unet_32.pt").read_bytes()
+        trial = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                start = int(self.headers.get("Range", "bytes=0-")[6:].rstrip("-"))
+                trial.starts.append(start)
+                self.send_response(206 if start else 200)
+                self.send_header("Content-Length", str(len(trial.file) - start))
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(trial.file) - 1}/{len(trial.file)}")
+                self.end_headers()
+                try:
+                    for at in range(start, len(trial.file), 1 << 16):
+                        self.wfile.write(trial.file[at : at + (1 << 16)])
+                        time.sleep(trial.pause)
+                except OSError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.starts, self.pause = [], 0.01
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        known = {
+            "name": "served", "title": "a test", "file": "weights.pt", "megabytes": 3, "licence": "none", "subject": "photos",
+            "side": 32, "urls": [f"http://127.0.0.1:{server.server_port}/weights.pt"],
+            "sha256": hashlib.sha256(self.file).hexdigest(),
+        }
+        (self.desk / "catalog.json").write_text(json.dumps([known]))
+        self.options = {
+            "env": {**os.environ, "FDGR_CATALOG": str(self.desk / "catalog.json"), "FDGR_MODELS": str(self.desk / "models")}
+        }
+        started = time.monotonic()
+        self.run("models", "pull", "served", **self.options)
+        self.seconds = time.monotonic() - started
+
+    def trial(self, moment):
+        shutil.rmtree(self.desk / "models", ignore_errors=True)
+        killed = self.kill_after(moment * self.seconds, "models", "pull", "served", **self.options)
+        place = self.desk / "models" / "served"
+        finished = place.exists()
+        part = self.desk / "models" / ".served.part"
+        had = part.stat().st_size if part.exists() else 0
+        check(part.read_bytes() == self.file[:had] if had else True, "what has arrived is right")
+        self.starts.clear()
+        if finished:
+            check((place / "weights.pt").read_bytes() == self.file, "an installed model is whole")
+        else:
+            self.run("models", "pull", "served", **self.options)
+            check(self.starts in ([had], []) or had == len(self.file), f"it goes on at {had}: {self.starts}")
+        check((place / "weights.pt").read_bytes() == self.file, "the same file")
+        self.run("models", "verify", "served", **self.options)
+        return killed, int(finished)
+
+
+class Window(Trial):
+    """All photos of the window's list, restored and saved; the list is there the next time."""
+
+    def prepare(self):
+        self.photos = make_photos(self.desk, 4)
+        self.screen = f":{90 + os.getpid() % 900}"
+        self.server = subprocess.Popen(
+            ["Xvfb", self.screen, "-screen", "0", "1280x800x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.options = {"env": {**os.environ, "DISPLAY": self.screen, "XDG_DATA_HOME": str(self.desk / "data")}}
+        self.seconds = 12.0
+        self.right = None
+
+    def trial(self, moment):
+        for path in (self.desk / "photos").glob("*-restored*"):
+            path.unlink()
+        shutil.rmtree(self.desk / "data", ignore_errors=True)
+        words = [FDGR, "window", "--device", "cpu", "photos"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        child = subprocess.Popen(words, cwd=self.desk, **quiet, **self.options)
+        deadline = time.monotonic() + 3 + moment * self.seconds
+        while time.monotonic() < deadline:
+            keys = "search --onlyvisible --name fdgr windowfocus key ctrl+shift+r"
+            subprocess.run(["xdotool", *keys.split()], **quiet, **self.options)
+            time.sleep(0.5)
+        check(child.poll() is None, "the window is open")
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        check_whole(self.desk / "photos")
+        done = pictures(self.desk / "photos")
+        results = {name: data for name, data in done.items() if "-restored" in name}
+        # The same photo gives the same result, whenever the window was killed.
+        self.right = {**results, **(self.right or {})}
+        check(all(self.right[name] == data for name, data in results.items()), "the same pixels")
+        kept = self.desk / "data" / "fdgr" / "memory.json"
+        if kept.exists():
+            queue = json.loads(kept.read_text())["queue"]
+            check(len(queue) in (0, len(self.photos)), f"the list has {len(queue)} photos")
+        return True, len(results)
+
+    def end(self):
+        self.server.terminate()
+
+
+def make_photos(desk, count):
+    """Photos with noise, small enough for many trials."""
+    folder = desk / "photos"
+    folder.mkdir()
+    sample = ROOT / "assets" / "samples" / "10_otter.png"
+    for i in range(count):
+        words = ["degrade", sample, "-o", folder / f"{i}.png", "--task", "sr", "--scale", "4", "--sigma", "0.05", "--seed", str(i)]
+        subprocess.run([FDGR, *map(str, words)], check=True, capture_output=True)
+    return sorted(folder.glob("*.png"))
+
+
+KINDS = {"batch": Batch, "experiment": Experiment, "pull": Pull, "window": Window}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=KINDS)
+    args = parser.parse_args()
+    print("| work | killed | of which still running | finished pieces found | broken promises |\n| --- | --- | --- | --- | --- |")
+    for name in [args.only] if args.only else KINDS:
+        with tempfile.TemporaryDirectory() as folder:
+            work = KINDS[name](Path(folder))
+            work.prepare()
+            running = pieces = 0
+            for i in range(args.count):
+                moment = random.Random(f"{args.seed} {name} {i}").random()
+                try:
+                    killed, finished = work.trial(moment)
+                except AssertionError as broken:
+                    sys.exit(f"{name}, trial {i} of seed {args.seed}, at {moment:.3f} of the run: {broken}")
+                running += killed
+                pieces += finished
+            print(f"| {name} | {args.count} | {running} | {pieces} | 0 |", flush=True)
+            getattr(work, "end", lambda: None)()
+
+
+main()
