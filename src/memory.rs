@@ -1,7 +1,66 @@
 //! Main memory of the program.
 
+use std::alloc::{GlobalAlloc, Layout};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use libmimalloc_sys::{mi_option_set_default, mi_option_t};
-pub use mimalloc::MiMalloc;
+use mimalloc::MiMalloc;
+
+/// mimalloc; where no memory is left, the program ends with a sentence.
+pub struct Allocator;
+
+// Every call is passed on as it is, and a null pointer never comes back.
+#[expect(unsafe_code, reason = "allocators are called by unsafe functions")]
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as that of the caller.
+        there(unsafe { MiMalloc.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as that of the caller.
+        there(unsafe { MiMalloc.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as that of the caller.
+        there(unsafe { MiMalloc.realloc(block, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as that of the caller.
+        unsafe { MiMalloc.dealloc(block, layout) }
+    }
+}
+
+/// A block of that many bytes, if there is one.
+fn there(block: *mut u8, size: usize) -> *mut u8 {
+    if block.is_null() {
+        end(size);
+    }
+    block
+}
+
+/// Ends the program: allocators must not panic. Nothing here allocates; temporary files are removed by the next run.
+#[cold]
+fn end(size: usize) -> ! {
+    static ENDS: AtomicBool = AtomicBool::new(false);
+    // What the system does at the end may allocate.
+    if ENDS.swap(true, Ordering::Relaxed) {
+        std::process::abort();
+    }
+    let mut text = [0; 160];
+    let mut rest = &mut text[..];
+    let megabytes = size.div_ceil(1_000_000);
+    _ = writeln!(
+        rest,
+        "fdgr: error: the memory does not suffice: {megabytes} MB more were needed; close other programs, or take a smaller picture"
+    );
+    let unused = rest.len();
+    _ = std::io::stderr().write_all(&text[..text.len() - unused]);
+    std::process::exit(1)
+}
 
 /// `mi_option_purge_delay` of `mimalloc.h`, which the bindings leave out: milliseconds, or -1 for never.
 const PURGE_DELAY: mi_option_t = 15;

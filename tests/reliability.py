@@ -5,9 +5,11 @@
 
 Each trial kills one run with SIGKILL, looks at what is on the disk, runs it again to its end, and compares with a run that nobody
 killed. A table of counts is printed; a broken promise ends the script with the trial's seed. Linux; the window needs Xvfb and xdotool.
+FDGR_PROGRAM names another program than target/release/fdgr.
 """
 
 import argparse
+import csv
 import hashlib
 import http.server
 import json
@@ -24,7 +26,7 @@ import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FDGR = ROOT / "target" / "release" / "fdgr"
+FDGR = Path(os.environ.get("FDGR_PROGRAM", ROOT / "target" / "release" / "fdgr")).resolve()
 LEFT = ".fdgr-"
 
 
@@ -123,7 +125,7 @@ class Experiment(Trial):
 
     WORDS = (
         "experiment --model photo --defaults restore --path_y photos --deg denoising --sigma_y 0.1 --method hqs --device cpu "
-        "--img_size 64 -i killed --exp exp"
+        "--steps 4 -i killed --exp exp"
     ).split()
 
     def prepare(self):
@@ -135,8 +137,9 @@ class Experiment(Trial):
         self.right, self.numbers = pictures(self.results), self.metrics()
 
     def metrics(self):
-        with open(self.results / "metrics.csv") as table:
-            return [line.split(",")[:3] for line in table]
+        with open(self.results / "results.csv", newline="") as table:
+            rows = list(csv.DictReader(table))
+        return [{name: value for name, value in row.items() if "second" not in name} for row in rows]
 
     def trial(self, moment):
         shutil.rmtree(self.desk / "exp", ignore_errors=True)
@@ -145,7 +148,7 @@ class Experiment(Trial):
         if self.results.exists():
             check_whole(self.results)
             finished = len(list(self.results.rglob("*.png")))
-        self.run(*self.WORDS, *(["--resume"] if (self.results / "settings.json").exists() else []))
+        self.run(*self.WORDS, "--resume")
         check(pictures(self.results) == self.right, "the same pixels")
         check(self.metrics() == self.numbers, "the same numbers")
         check(not list(self.results.rglob(LEFT + "*")), "no left-overs")

@@ -20,6 +20,13 @@ from pathlib import Path
 from environment import PLACE, ROOT, enter
 
 TORCH = "2.15.0"
+OPENVINO = "2026.4.1"
+# What each library is told, so that one processor stands in for older ones. In fdgr the matrix product of 1x1 convolutions and the
+# transforms are not limited; PyTorch's own loops are, by ATEN_CPU_CAPABILITY.
+ISAS = {
+    "avx2": {"FDGR_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+    "portable": {"FDGR_CPU": "portable", "ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"},
+}
 
 
 def built_in():
@@ -121,6 +128,41 @@ class Unet:
         return self.f.pixel_shuffle(h, self.patch)
 
 
+def median_time(run, count):
+    """Seconds of a call, after one that is not counted."""
+    run()
+    seconds = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds)
+
+
+def openvino_peers(unet, x):
+    """The same network by OpenVINO, at every precision that this processor computes in; its outputs are compared with PyTorch's."""
+    import numpy
+    import openvino
+    import torch
+
+    class Module(torch.nn.Module):
+        def forward(self, x):
+            return unet(x, 500)
+
+    graph = openvino.convert_model(Module(), example_input=x, input=[list(x.shape)])
+    core, right = openvino.Core(), unet(x, 500).numpy()
+    has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    peers = {}
+    for precision in ["f32", *(["bf16"] if has_bf16 else [])]:
+        options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": os.cpu_count(), "PERFORMANCE_HINT": "LATENCY"}
+        compiled = core.compile_model(graph, "CPU", options)
+        inputs = x.numpy()
+        off = numpy.abs(compiled(inputs)[0] - right).max() / numpy.abs(right).max()
+        print(f"OpenVINO {openvino.__version__}, {precision}: off by {off:.1e} of the largest magnitude")
+        peers[f"OpenVINO {precision}"] = lambda compiled=compiled: compiled(inputs)
+    return peers
+
+
 def fdgr(*arguments):
     """Standard output of a cargo command on this package."""
     return subprocess.run(["cargo", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -141,10 +183,14 @@ def main():
     parser.add_argument("--model", type=Path, help="a DDPM checkpoint")
     parser.add_argument("--celebahq", action="store_true", help="the CelebA-HQ architecture, synthetic weights")
     parser.add_argument("--size", type=int, action="append", help="side of the picture; may be given several times")
+    parser.add_argument("--isa", choices=ISAS, help="the most instructions that all of them may use")
+    parser.add_argument("--openvino", action="store_true", help="OpenVINO as well, in f32 and, where the processor has it, bf16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5, help="steps of PyTorch a round")
     args = parser.parse_args()
-    enter([f"torch=={TORCH}", "safetensors", "numpy"])
+    enter([f"torch=={TORCH}", "safetensors", "numpy", *([f"openvino=={OPENVINO}"] if args.openvino else [])])
+    # Before the libraries look at the processor.
+    os.environ.update(ISAS.get(args.isa, {}))
 
     import torch
 
@@ -154,7 +200,8 @@ def main():
         fdgr("run", "--release", "--quiet", "--example", "full_size", "--", "celebahq", "--keep", str(PLACE))
         model = PLACE / "celeba_hq.ckpt"
     model = model.resolve()
-    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, f32; {model.name}")
+    limit = f", {args.isa} at most" if args.isa else ""
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, f32{limit}; {model.name}")
     unet = Unet(load_weights(model))
     fdgr("bench", "--no-run", "--bench", "step")
     rows = []
@@ -162,19 +209,20 @@ def main():
         for size in sizes:
             x = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(size)) * 0.5
             check(model, unet, x, PLACE)
-            times = {"PyTorch": [], "fdgr": []}
+            peers = {"PyTorch": lambda x=x: unet(x, 500)}
+            if args.openvino:
+                peers |= openvino_peers(unet, x)
+            times = {name: [] for name in [*peers, "fdgr"]}
             for _ in range(args.rounds):
-                seconds = []
-                for _ in range(args.steps):
-                    begun = time.perf_counter()
-                    unet(x, 500)
-                    seconds.append(time.perf_counter() - begun)
-                times["PyTorch"].append(statistics.median(seconds))
+                for name, run in peers.items():
+                    times[name].append(median_time(run, args.steps))
                 bench = ["bench", "--bench", "step", "--", "--device", "cpu", "--model", str(model), "--network", str(size)]
                 line = next(line for line in fdgr(*bench).splitlines() if line.startswith("network"))
                 times["fdgr"].append(float(line.split()[1]))
-            torch_time, own = (statistics.median(times[side]) for side in ("PyTorch", "fdgr"))
-            rows.append(f"{size}x{size}: PyTorch {torch_time:.3f} s, fdgr {own:.3f} s, ratio {own / torch_time:.2f}")
+            middle = {name: statistics.median(seconds) for name, seconds in times.items()}
+            own = middle.pop("fdgr")
+            others = ", ".join(f"{name} {seconds:.3f} s (ratio {own / seconds:.2f})" for name, seconds in middle.items())
+            rows.append(f"{size}x{size}: fdgr {own:.3f} s; {others}")
     print("\n".join(rows))
 
 

@@ -65,11 +65,21 @@ pub(super) fn of_host() -> u64 {
     if let Some(pid) = pid {
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
     }
-    let own = pid.and_then(|pid| system.process(pid)?.cgroup_limits());
-    [system.cgroup_limits(), own]
+    let process = pid.and_then(|pid| system.process(pid));
+    let own = process.and_then(sysinfo::Process::cgroup_limits);
+    let free = [system.cgroup_limits(), own]
         .into_iter()
         .flatten()
-        .fold(available(&system), |free, group| within_group(free, group.total_memory, group.rss))
+        .fold(available(&system), |free, group| within_group(free, group.total_memory, group.rss));
+    let held = process.map_or(0, sysinfo::Process::virtual_memory);
+    address_space().map_or(free, |limit| within_group(free, limit, held))
+}
+
+/// Bytes of the address space that this process is limited to (`ulimit -v`), where Linux says so.
+fn address_space() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// What a run may use on an adapter.

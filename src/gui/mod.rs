@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use eframe::egui::{self, CentralPanel, Frame, Panel, Ui};
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
-use eframe::{NativeOptions, Storage, wgpu};
+use eframe::{NativeOptions, Storage, icon_data, wgpu};
 
 use crate::error::{Error, Result};
 use app::Asked;
@@ -50,6 +50,7 @@ use viewer::Pictures;
 
 pub use app::Window;
 
+static ICON: &[u8] = include_bytes!("../../packaging/icons/128.png");
 /// Seconds between two times that the list is kept.
 const KEEPING: u64 = 5;
 
@@ -84,6 +85,7 @@ pub fn open(photos: &[PathBuf], device: Option<String>) -> Result<()> {
         viewport: egui::ViewportBuilder::default()
             .with_title(words::TITLE)
             .with_app_id(words::TITLE)
+            .with_icon(icon_data::from_png_bytes(ICON).unwrap_or_default())
             .with_inner_size([1280.0, 800.0])
             .with_min_inner_size([760.0, 480.0])
             .with_drag_and_drop(true),

@@ -837,6 +837,27 @@ fn bad_input_is_found_before_a_prior_is_loaded() {
     small("--task inpaint --mask mask.png", &["mask.png", "resize the mask"]);
 }
 
+/// Too little memory is a sentence and no abort, wherever it ends.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_memory_is_a_sentence() {
+    let desk = Desk::new();
+    desk.picture("large.png", 3000, 3000);
+    let program = env!("CARGO_BIN_EXE_fdgr");
+    for (kilobytes, command) in [
+        (300_000, "inspect large.png"),
+        (400_000, "restore large.png -o x.png --task denoise --sigma 0.1 --device cpu"),
+        (900_000, "restore large.png -o x.png --task denoise --sigma 0.1 --device cpu"),
+    ] {
+        let limited = format!("ulimit -v {kilobytes}; exec {program} {command}");
+        let output = Command::new("sh").args(["-c", &limited]).current_dir(desk.0.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{command} in {kilobytes} KB: {said}");
+        assert!(said.contains("memory") && !said.contains("internal error") && !said.contains("backtrace"), "{said}");
+        assert!(!desk.path("x.png").exists());
+    }
+}
+
 /// Bytes on Linux, halves of pairs of UTF-16 on Windows; macOS has no such names.
 #[cfg(not(target_os = "macos"))]
 #[test]

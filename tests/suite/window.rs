@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{self, Key, Modifiers, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, SnapshotResults};
@@ -141,9 +142,10 @@ fn results_are_saved_as_is_wished() {
     until_text(&mut window, "128x128 becomes 128x128");
     window.get_by_label("Saving").click();
     window.step();
-    window.get_by_label("Save as a").click();
-    window.step();
-    window.get_by_label("JPEG").click();
+    window.get_by_role_and_label(Role::ComboBox, "Save as a").click();
+    window.run_steps(3);
+    // There is a preset of that name, too.
+    window.get_all_by_label("JPEG").last().unwrap().click();
     window.step();
     window.get_by_label("Restore").click();
     until_text(&mut window, "consistent with the photo");
