@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the seeds of every target below fuzz/seeds: small valid files of each kind. Needs numpy and Pillow."""
+"""Writes seeds below fuzz/seeds: small valid files of each kind. Needs numpy and Pillow.
+
+Those of recipes and measurements are files that `fdgr restore` and `fdgr degrade --task cs` wrote for a picture of 32x24.
+"""
 
 import io
 import json
@@ -157,7 +160,8 @@ def texts():
         "deblur\nkernel=gauss:1.6",
         "deblur\nkernel=motion:15,30",
         "deblur\nkernel=uniform:9\nform=svd",
-        "deblur\nkernel=shake:7",
+        "deblur\nkernel=random:7,0.5,1",
+        "deblur\nkernel=disc:2.5",
         "deblur,sr\nkernel=gauss:1\nscale=2",
         "colorize",
         "cs\nratio=0.25",

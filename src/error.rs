@@ -75,6 +75,7 @@ settings! {
     TRAVEL_LENGTH "travel_length",
     TRAVEL_REPEAT "travel_repeat",
     UNCERTAINTY "uncertainty",
+    UNFADE "unfade",
     VARY "vary",
 }
 

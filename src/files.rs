@@ -146,7 +146,7 @@ pub fn remove_leftovers(folder: &Path) {
         if about.is_dir() {
             let age = about.modified().ok().and_then(|made| SystemTime::now().duration_since(made).ok());
             if age.is_some_and(|age| age > OLD) {
-                _ = std::fs::remove_dir_all(entry.path());
+                remove_trial(&entry.path());
             }
             continue;
         }
@@ -156,6 +156,16 @@ pub fn remove_leftovers(folder: &Path) {
         {
             _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+/// Removes a folder in which a name was tried: it holds one empty file at most, and others stay.
+fn remove_trial(folder: &Path) {
+    let files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
+    let is_empty = |entry: &std::fs::DirEntry| entry.metadata().is_ok_and(|about| about.is_file() && about.len() == 0);
+    if files.len() <= 1 && files.iter().all(is_empty) {
+        files.iter().for_each(|file| _ = std::fs::remove_file(file.path()));
+        _ = std::fs::remove_dir(folder);
     }
 }
 
@@ -288,6 +298,20 @@ mod tests {
         let used = temporary_beside(&target).unwrap();
         check_writable(&target).unwrap();
         assert!(!left.exists() && used.path().exists() && !target.exists());
+    }
+
+    #[test]
+    fn trial_folders_go_and_folders_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let [trial, other] = [".fdgr-trial", ".fdgr-mine"].map(|name| folder.path().join(name));
+        std::fs::create_dir_all(other.join("sub")).unwrap();
+        std::fs::create_dir(&trial).unwrap();
+        std::fs::write(trial.join("picture.png"), "").unwrap();
+        [&trial, &other].into_iter().for_each(|folder| remove_trial(folder));
+        assert!(!trial.exists() && other.join("sub").exists());
+        std::fs::write(other.join("sub").join("photo.png"), "x").unwrap();
+        remove_trial(&other.join("sub"));
+        assert!(other.join("sub").join("photo.png").exists());
     }
 
     #[test]

@@ -50,11 +50,18 @@ impl Opened {
     ///
     /// # Errors
     /// Formats that cannot hold a picture of `size`.
-    pub fn remarks(&self, output: &Path, size: [usize; 2]) -> Result<Vec<String>> {
-        let Some(photo) = self.source.photo() else { return Ok(Vec::new()) };
-        let losses = photo.losses(output, size)?;
-        let said = losses.into_iter().map(|lost| format!("{} will lack {lost}", output.display()));
-        Ok(photo.remarks.iter().cloned().chain(said).collect())
+    pub fn remarks(&self, output: &Path, size: [usize; 2], writing: &Writing) -> Result<Vec<String>> {
+        let own = self.source.photo().map(|photo| photo.remarks.clone()).unwrap_or_default();
+        Ok(own.into_iter().chain(self.losses(output, size, writing)?).collect())
+    }
+
+    /// What a picture of `[height, width]` at `output` will lack, in sentences.
+    ///
+    /// # Errors
+    /// Formats that cannot hold a picture of `size`.
+    pub fn losses(&self, output: &Path, size: [usize; 2], writing: &Writing) -> Result<Vec<String>> {
+        let losses = self.source.photo().map(|photo| photo.losses(output, size, writing)).transpose()?;
+        Ok(losses.into_iter().flatten().map(|lost| format!("{} will lack {lost}", output.display())).collect())
     }
 }
 
@@ -67,7 +74,7 @@ impl Job {
         let opened = opened.into();
         let request = wish.request(&opened.source)?;
         let config = request.resolve(&opened.source, control)?;
-        let is_found = request.is_open(&opened.source) && !request.force;
+        let is_found = request.is_open(&opened.source);
         Self { opened, config, is_found }.checked()
     }
 

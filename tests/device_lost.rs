@@ -49,7 +49,8 @@ fn a_device_that_is_lost_is_a_sentence() {
     };
     let restorer = Restorer::load(&PriorChoice::default(), selected, &Silent).unwrap();
     let photo = Picture::new(Rgb32FImage::from_fn(64, 48, |x, y| Rgb([x as f32 / 64.0, y as f32 / 48.0, 0.5])));
-    let config = RestoreConfig { method: Method::named("ddpg").unwrap(), steps: 20, ..RestoreConfig::new(Denoising {}, 0.1) };
+    let config =
+        RestoreConfig { method: Method::named("ddpg").unwrap(), steps: 20, ..RestoreConfig::new(Denoising {}, 0.1) };
     let control = Destroying { device: setup.device, steps: AtomicUsize::new(0) };
     let restored = catch_unwind(AssertUnwindSafe(|| restorer.restore(&photo.into(), &config, &control)));
     let error = restored.expect("no panic").expect_err("no picture comes of it");

@@ -13,7 +13,7 @@ pub mod memory;
 
 /// The allocator of the command.
 #[global_allocator]
-static ALLOCATOR: memory::MiMalloc = memory::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 /// Runs of which the median is taken.
 pub const RUNS: usize = 7;

@@ -6,7 +6,7 @@ use super::{note, say, task, writing};
 use crate::degradation::{self, Context};
 use crate::error::{Error, Hint, Setting};
 use crate::picture::Picture;
-use crate::restore::{Border, RestoreConfig, Source};
+use crate::restore::{Border, OLD_PHOTO, RestoreConfig, Source};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -37,6 +37,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if args.task.tasks.is_empty() {
         return Err(Error::mismatch(Setting::DEGRADATION, "it is missing", Hint::Give(Setting::DEGRADATION)).into());
     }
+    if args.task.tasks.iter().any(|task| task == OLD_PHOTO) {
+        let fact = "it stands for several kinds of damage";
+        return Err(Error::mismatch(OLD_PHOTO, fact, "name those to be done, such as deblur,denoise").into());
+    }
     crate::files::refuse_overwriting(&args.output, args.task.files().chain([args.photo.as_path()]))?;
     let photo = Picture::read(&args.photo)?;
     photo.remarks.iter().for_each(|remark| note(format!("{}: {remark}", args.photo.display())));
@@ -56,7 +60,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if is_picture {
         let [_, height, width] = degradation.check(size)?;
-        for lost in photo.losses(&args.output, [height, width])? {
+        for lost in photo.losses(&args.output, [height, width], &args.writing.writing())? {
             note(format!("{} will lack {lost}", args.output.display()));
         }
     }

@@ -126,7 +126,8 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     for errand in &errands {
         let terminal = progress::Terminal::new(&errand.photo.display().to_string());
         let prepared = prepare(&args, errand, repeated.as_ref(), &terminal).and_then(|job| {
-            let remarks = job.opened.remarks(stream::format_of(&errand.output), job.result_size())?;
+            let remarks =
+                job.opened.remarks(stream::format_of(&errand.output), job.result_size(), &args.writing.writing())?;
             Ok((job, remarks))
         });
         drop(terminal);
@@ -221,6 +222,7 @@ fn wish(args: &Args) -> Wish {
         sigma: args.task.sigma,
         seed: args.seed,
         unfade: args.unfade,
+        settled: None,
         enlarged: args.enlarged,
         size: args.width.map(TargetSize::Width).or(args.height.map(TargetSize::Height)),
         force: args.force,
@@ -346,7 +348,9 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
         }
         // What an earlier run wrote is no photo, however its folder is called.
         let output = args.output.as_ref().and_then(|output| output.canonicalize().ok());
-        let output = output.filter(|output| named.canonicalize().is_ok_and(|named| named != *output));
+        let inside =
+            |output: &PathBuf| named.canonicalize().is_ok_and(|named| output.starts_with(&named) && named != *output);
+        let output = output.filter(inside);
         let is_output = |path: &Path| match &args.output {
             Some(_) => {
                 output.as_ref().is_some_and(|output| path.canonicalize().is_ok_and(|path| path.starts_with(output)))

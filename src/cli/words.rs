@@ -75,8 +75,8 @@ mod tests {
     use crate::sampler::Method;
 
     /// What no flag of an experiment or a sweep sets: settings of other commands.
-    const NOT_OF_EXPERIMENTS: [Setting; 5] =
-        [Setting::MODEL_NAME, Setting::OUTPUT, Setting::SIDE, Setting::TIME, Setting::UNCERTAINTY];
+    const NOT_OF_EXPERIMENTS: [Setting; 6] =
+        [Setting::MODEL_NAME, Setting::OUTPUT, Setting::SIDE, Setting::TIME, Setting::UNCERTAINTY, Setting::UNFADE];
     /// What no flag of the other commands sets.
     const OF_EXPERIMENTS: [Setting; 13] = [
         Setting::CONFIG,

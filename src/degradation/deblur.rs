@@ -39,7 +39,7 @@ const AUTO: &str = "auto";
 
 const KERNEL: Parameter = Parameter::new(
     "kernel",
-    "blur: auto (found in the photo), gauss:SIGMA[,SIZE], motion:LENGTH,ANGLE (degrees counter-clockwise), uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, \
+    "blur: auto (found in the photo), gauss:SIGMA[,SIZE], disc:RADIUS (out of focus), motion:LENGTH,ANGLE (degrees counter-clockwise), uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, \
      random:SIZE,INTENSITY,SEED, or a picture of the kernel",
     parameter::Kind::Text("KERNEL"),
 );
@@ -191,6 +191,8 @@ fn parse_psf(text: &str) -> Result<Psf> {
         }
         ("aniso", _) => return Err(bad("aniso:SIGMA,SIGMA,SIZE, vertical first, for example aniso:1,20,9")),
         ("gauss", _) => return Err(bad("gauss:SIGMA, for example gauss:1.6")),
+        ("disc", &[radius]) => Psf::Disc { radius },
+        ("disc", _) => return Err(bad("disc:RADIUS, for example disc:3")),
         ("motion", &[length, angle]) => Psf::Motion { length, angle },
         ("motion", _) => return Err(bad("motion:LENGTH,ANGLE, for example motion:15,30")),
         ("uniform", &[taps]) => {
@@ -216,7 +218,7 @@ fn parse_psf(text: &str) -> Result<Psf> {
             return Err(Error::parameter(
                 Setting::KERNEL,
                 text,
-                "it is neither a file nor gauss:SIGMA, motion:LENGTH,ANGLE, uniform:SIZE, aniso:SIGMA,SIGMA,SIZE or \
+                "it is neither a file nor gauss:SIGMA, disc:RADIUS, motion:LENGTH,ANGLE, uniform:SIZE, aniso:SIGMA,SIGMA,SIZE or \
                  random:SIZE,INTENSITY,SEED",
             ));
         }

@@ -10,6 +10,8 @@ pub use super::kernel::Kernel;
 
 /// Largest standard deviation of a Gaussian: its kernel has 1021 taps a side.
 const MAX_SIGMA: f64 = 170.0;
+/// Largest radius of a disc, whose kernel has that many taps each way.
+const MAX_RADIUS: f64 = 512.0;
 
 /// Which point spread function, with its parameters in pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,8 @@ const MAX_SIGMA: f64 = 170.0;
 pub enum Psf {
     /// A Gaussian of `taps` x `taps`, of standard deviation `sigma`.
     Gaussian { sigma: f64, taps: usize },
+    /// A disc of `radius`, as of a lens with a round aperture that is out of focus.
+    Disc { radius: f64 },
     /// A box of `taps` x `taps`.
     Uniform { taps: usize },
     /// A Gaussian of standard deviation `vertical` and `horizontal`.
@@ -47,7 +51,7 @@ impl Psf {
     pub(super) fn is_path(&self) -> bool {
         match self {
             Self::Motion { .. } | Self::Random { .. } | Self::Measured { .. } => true,
-            Self::Gaussian { .. } | Self::Uniform { .. } | Self::Anisotropic { .. } => false,
+            Self::Gaussian { .. } | Self::Disc { .. } | Self::Uniform { .. } | Self::Anisotropic { .. } => false,
         }
     }
 
@@ -61,6 +65,7 @@ impl Psf {
                 let (vertical, horizontal) = self.vectors()?;
                 Ok(Kernel::outer(&vertical, &horizontal))
             }
+            Self::Disc { radius } => disc(*radius),
             Self::Motion { length, angle } => motion::line(*length, *angle),
             Self::Random { size, intensity, seed } => motion::shake(*size, *intensity, *seed),
             Self::Measured { height, width, values } => {
@@ -100,13 +105,33 @@ impl Psf {
             Self::Anisotropic { vertical, horizontal, taps } => {
                 Ok((gaussian(vertical, taps)?, gaussian(horizontal, taps)?))
             }
-            Self::Motion { .. } | Self::Random { .. } | Self::Measured { .. } => Err(Error::mismatch(
-                Setting::KERNEL,
-                "it is not separable, so it has no form by singular values",
-                Hint::set(Setting::FORM, "fft"),
-            )),
+            Self::Disc { .. } | Self::Motion { .. } | Self::Random { .. } | Self::Measured { .. } => {
+                Err(Error::mismatch(
+                    Setting::KERNEL,
+                    "it is not separable, so it has no form by singular values",
+                    Hint::set(Setting::FORM, "fft"),
+                ))
+            }
         }
     }
+}
+
+/// The share of each pixel that a disc covers, exact along rows, of which each has 16.
+fn disc(radius: f64) -> Result<Kernel> {
+    const ROWS: usize = 16;
+    if !(radius > 0.0 && radius <= MAX_RADIUS) {
+        let fact = format!("it must be above 0 and at most {MAX_RADIUS} pixels");
+        return Err(Error::parameter("radius of the disc", radius, fact));
+    }
+    let reach = (radius - 0.5).ceil().max(0.0) as usize;
+    let side = 2 * reach + 1;
+    let place = |i: usize| i as f64 - reach as f64;
+    let covered = |y: usize, x: usize| {
+        let rows = (0..ROWS).map(|row| place(y) + (row as f64 + 0.5) / ROWS as f64 - 0.5);
+        let half_chords = rows.map(|row| (radius * radius - row * row).max(0.0).sqrt());
+        half_chords.map(|half| ((place(x) + 0.5).min(half) - (place(x) - 0.5).max(-half)).max(0.0)).sum()
+    };
+    Kernel::normalized(side, side, (0..side * side).map(|i| covered(i / side, i % side)).collect())
 }
 
 fn gaussian(sigma: f64, taps: usize) -> Result<Vec<f64>> {
@@ -131,6 +156,8 @@ mod tests {
         let shapes = [
             Psf::gaussian(1.6),
             Psf::Uniform { taps: 9 },
+            Psf::Disc { radius: 0.3 },
+            Psf::Disc { radius: 4.2 },
             Psf::Motion { length: 15.0, angle: 30.0 },
             random(1),
             random(2),
@@ -143,6 +170,20 @@ mod tests {
         }
         assert_ne!(random(1).kernel().unwrap(), random(2).kernel().unwrap());
         assert_eq!(random(1).kernel().unwrap(), random(1).kernel().unwrap());
+    }
+
+    /// The variance of a disc of radius `r` along an axis is `r² / 4`; counting it in pixels adds `1 / 12`.
+    #[test]
+    fn discs_have_their_radius() {
+        for radius in [3.0, 5.3, 7.7] {
+            let kernel = Psf::Disc { radius }.kernel().unwrap();
+            let middle = (kernel.width / 2) as f64;
+            let moment = |(i, value): (usize, &f64)| value * ((i % kernel.width) as f64 - middle).powi(2);
+            let variance: f64 = kernel.values.iter().enumerate().map(moment).sum();
+            let expected = radius * radius / 4.0 + 1.0 / 12.0;
+            assert!((variance - expected).abs() < 0.02 * expected, "{radius}: {variance} for {expected}");
+        }
+        assert!(Psf::Disc { radius: 0.0 }.kernel().is_err() && Psf::Disc { radius: f64::NAN }.kernel().is_err());
     }
 
     #[test]

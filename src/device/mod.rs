@@ -191,12 +191,14 @@ fn distinct(name: &str, api: wgpu::Backend, others: &[String]) -> String {
 /// # Errors
 /// That of the best one, where none starts.
 fn open_best(adapters: &[Adapter], reason: &str) -> Option<Result<Selected>> {
-    let mut opened = adapters.iter().filter(|adapter| adapter.is_hardware()).map(|adapter| adapter.open(reason.into()));
-    let first = opened.next()?;
-    if first.is_ok() {
-        return Some(first);
-    }
-    Some(opened.find(Result::is_ok).unwrap_or(first))
+    let mut hardware = adapters.iter().filter(|adapter| adapter.is_hardware());
+    let best = hardware.next()?;
+    let failed = match best.open(reason.into()) {
+        Ok(opened) => return Some(Ok(opened)),
+        Err(failed) => failed,
+    };
+    let reason = format!("{} does not start", best.name);
+    Some(hardware.map(|adapter| adapter.open(reason.clone())).find(Result::is_ok).unwrap_or(Err(failed)))
 }
 
 /// Opens the device called `name`: `auto`, `cpu`, `gpu`, `software`, or part of an adapter's name, API or driver.

@@ -23,6 +23,8 @@ pub(super) enum Picked {
     Pasted(Vec<u8>),
     /// A mask for a photo, and the file that it is of.
     Mask(Id, PathBuf, Box<Picture>),
+    /// A result was written again, to another place.
+    Saved(Id, PathBuf),
     /// A result that was read again, for the clipboard.
     Copy(Box<Picture>),
     /// Where a mask goes.

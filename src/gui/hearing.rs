@@ -32,6 +32,11 @@ impl Window {
                 Picked::Pasted(bytes) => self.add_pasted(bytes),
                 Picked::Output(id, place) => self.save(id, Place::At(place)),
                 Picked::Mask(id, path, mask) => self.take_mask(id, &path, &mask),
+                Picked::Saved(id, place) => {
+                    if let Some(photo) = self.photo_mut(id) {
+                        photo.saved = Some(place);
+                    }
+                }
                 Picked::Copy(result) => self.ctx.copy_image(color_image(&result)),
                 Picked::MaskOutput(id, place) => self.save_mask(id, place),
                 Picked::Sentence(sentence) => self.say(sentence),
@@ -56,7 +61,7 @@ impl Window {
             News::Read { id, read } => self.hear_read(id, *read),
             News::Planned { id, plan } => {
                 if let Some(photo) = self.photo_mut(id) {
-                    photo.plan = Some(plan);
+                    photo.plan = Some(*plan);
                 }
             }
             News::Shown { id, levels, difference, residual } => {

@@ -1,5 +1,6 @@
 //! What the window remembers from one time to the next.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -72,12 +73,18 @@ impl Keeper {
     pub fn open() -> (Memory, Self, Option<String>) {
         let Some(folder) = eframe::storage_dir(words::TITLE) else { return (Memory::default(), Self::default(), None) };
         let place = folder.join("memory.json");
-        let (memory, fault) = match std::fs::read_to_string(&place) {
-            Ok(text) => match serde_json::from_str(&text) {
-                Ok(memory) => (memory, None),
-                Err(error) => (Memory::default(), Some(words::forgotten(&place, &error))),
-            },
-            Err(_) => (Memory::default(), None),
+        let read = match std::fs::read_to_string(&place) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Memory::default()),
+            Err(error) => Err(error.to_string()),
+        };
+        let (memory, fault) = match read {
+            Ok(memory) => (memory, None),
+            Err(error) => {
+                // Somebody may want what is in it.
+                _ = std::fs::rename(&place, folder.join("memory.unreadable.json"));
+                (Memory::default(), Some(words::forgotten(&place, &error)))
+            }
         };
         let (sender, texts) = mpsc::channel::<String>();
         let writer = thread::spawn(move || {
@@ -132,16 +139,19 @@ impl Window {
 
     /// What is remembered of the window.
     pub(super) fn remembered(&self) -> Memory {
-        let kept = |photo: &Photo| match &photo.origin {
-            // Names that are not Unicode cannot be kept, and would cost all the others.
-            Origin::File(path) if path.to_str().is_some() => Some(Kept {
-                path: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        let place = |photo: &Photo| match &photo.origin {
+            Origin::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Origin::Memory(..) => None,
+        };
+        // Names that are not Unicode cannot be kept, and would cost all the others.
+        let kept = |photo: &Photo| {
+            Some(Kept {
+                path: place(photo).filter(|path| path.to_str().is_some())?,
                 preset: photo.preset,
                 wish: photo.wish.clone(),
                 saved: photo.saved.clone().filter(|path| path.to_str().is_some()),
                 mask: photo.canvas.as_ref().and_then(Canvas::mask).or_else(|| self.unread_mask(photo.id)),
-            }),
-            Origin::File(_) | Origin::Memory(..) => None,
+            })
         };
         let queue = self.last_time.iter().cloned().chain(self.photos.iter().filter_map(kept)).collect();
         Memory { queue, ..self.memory.clone() }

@@ -187,6 +187,7 @@ impl Window {
         if let Some(Ok(plan)) = plan {
             ui.label(words::plan([width, height], plan.size, self.seconds_of(plan.work)));
             ui.weak(plan.line);
+            plan.lacks.iter().for_each(|lack| _ = ui.weak(lack));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The thread that reads photos, finds out what is wrong with them, says what wishes mean, and writes results.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -10,7 +11,7 @@ use crate::control::Silent;
 use crate::error::{Error, PathContext, Result};
 use crate::estimate::Diagnosis;
 use crate::job::{Job, Opened};
-use crate::picture::Picture;
+use crate::picture::{Picture, Writing};
 use crate::restore::{Source, Wish};
 
 /// Longest side of a thumbnail, in pixels.
@@ -69,9 +70,9 @@ fn answer(question: Question) -> News {
             let read = guarded(|| read(&origin, look, is_known)).map_err(|error| error.sentence(&words::Labels));
             News::Read { id, read: Box::new(read) }
         }
-        Question::Plan { id, opened, wish, holes } => {
-            let plan = guarded(|| plan(&with_holes(&opened, holes.as_ref()), &wish));
-            News::Planned { id, plan: plan.map_err(|error| Refusal::of(&error)) }
+        Question::Plan { id, opened, wish, holes, output, writing } => {
+            let plan = guarded(|| plan(&with_holes(&opened, holes.as_ref()), &wish, &output, &writing));
+            News::Planned { id, plan: Box::new(plan.map_err(|error| Refusal::of(&error))) }
         }
         Question::Save { id, done, saving } => {
             let saved = guarded(|| saving.save(&done)).map_err(|error| error.sentence(&words::Labels));
@@ -119,8 +120,9 @@ fn read(origin: &Origin, look: bool, is_known: bool) -> Result<Read> {
     Ok(Read { opened: look.then_some(opened), levels, thumbnail, size, transparent, diagnosis, remarks })
 }
 
-fn plan(opened: &Arc<Opened>, wish: &Wish) -> Result<Plan> {
-    let job = Job::new(Arc::clone(opened), wish, &Silent)?;
+fn plan(opened: &Arc<Opened>, wish: &Wish, output: &Path, writing: &Writing) -> Result<Plan> {
+    let settled = wish.settled(&opened.source)?;
+    let job = Job::new(Arc::clone(opened), &settled, &Silent)?;
     let [height, width] = job.result_size();
     let [rows, columns] = job.config.image_size(&job.opened.source);
     let evaluations = job.config.evaluations()?;
@@ -133,5 +135,7 @@ fn plan(opened: &Arc<Opened>, wish: &Wish) -> Result<Plan> {
             evaluations,
         ),
         work: (evaluations * rows * columns) as f64,
+        settled,
+        lacks: job.opened.losses(output, [height, width], writing)?,
     })
 }

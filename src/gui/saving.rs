@@ -115,6 +115,7 @@ impl Window {
 
     /// How results are written.
     pub(super) fn manner(&mut self, ui: &mut Ui) {
+        let before = (self.memory.ending.clone(), self.memory.writing);
         let ending = self.ending();
         let chosen = formats().find(|format| format.ending() == ending);
         let label = ui.label(words::FORMAT);
@@ -131,5 +132,9 @@ impl Window {
         let writing = &mut self.memory.writing;
         ui.add(Slider::new(&mut writing.quality, 1..=100).text(words::OUTPUT_QUALITY));
         ui.add(Checkbox::new(&mut writing.metadata, words::KEEP_METADATA));
+        if (&self.memory.ending, self.memory.writing) != (&before.0, before.1) {
+            // What the file will lack.
+            self.wish_changed();
+        }
     }
 }

@@ -34,7 +34,11 @@ pub(super) struct Tried {
 impl Window {
     /// What is tried on a part: what was found on the whole photo, where nothing was asked for.
     fn wish_of_part(photo: &Photo) -> Option<Wish> {
-        let mut wish = photo.wish.clone();
+        // How it faded, the whole photo tells.
+        let mut wish = match &photo.plan {
+            Some(Ok(plan)) => plan.settled.clone(),
+            _ => photo.wish.clone(),
+        };
         if wish.tasks.is_empty() && !wish.force {
             let diagnosis = photo.diagnosis.as_ref()?;
             let (_, Treatment { task, values, enlarged }) = diagnosis.treatment()?;

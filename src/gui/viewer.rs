@@ -186,6 +186,8 @@ impl Viewer {
     /// The buttons above the picture; those of what there is not are disabled.
     pub fn bar(&mut self, ui: &mut Ui, pictures: &Pictures<'_>) {
         ui.horizontal_wrapped(|ui| {
+            // All of it fits the usual width.
+            ui.spacing_mut().item_spacing.x = 3.0;
             for (compare, [name, help]) in Compare::ALL {
                 let enabled = pictures.has(compare);
                 let button = egui::Button::selectable(self.compare == compare && enabled, name);

@@ -17,13 +17,15 @@ impl Window {
     pub(super) fn wish_changed(&mut self) {
         let Some(Looked { id, opened: Some(opened), .. }) = &self.looked else { return };
         let (id, opened) = (*id, Arc::clone(opened));
+        let (ending, writing) = (self.ending(), self.memory.writing);
         let Some(photo) = self.photo_mut(id) else { return };
         // What was said of another wish.
         if matches!(photo.state, State::Failed(_) | State::Clean(_)) {
             photo.rest();
         }
         let (wish, holes) = (Box::new(photo.wish.clone()), photo.holes());
-        self.workers.ask(Question::Plan { id, opened, wish, holes });
+        let output = Place::beside(&photo.origin, &ending).name().to_path_buf();
+        self.workers.ask(Question::Plan { id, opened, wish, holes, output, writing });
     }
 
     /// Seconds that a photo will take, where that is known.
@@ -142,7 +144,7 @@ impl Window {
             (None, Some(saved)) => self.wait_for(async move {
                 saving
                     .save_again(&saved)
-                    .map_or_else(|e| Picked::Sentence(e.sentence(&words::Labels)), |_| Picked::Nothing)
+                    .map_or_else(|e| Picked::Sentence(e.sentence(&words::Labels)), |place| Picked::Saved(id, place))
             }),
             (None, None) => {}
         }

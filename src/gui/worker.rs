@@ -17,7 +17,7 @@ use super::words;
 use crate::error::{Error, Hint, Result};
 use crate::estimate::Diagnosis;
 use crate::job::{Done, Opened};
-use crate::picture::Picture;
+use crate::picture::{Picture, Writing};
 use crate::restore::{PriorChoice, Wish};
 
 /// Names a photo of the queue.
@@ -39,8 +39,8 @@ pub type Holes = Arc<Vec<bool>>;
 pub enum Question {
     /// Read a photo, its levels as well if it is looked at, and say what is wrong with it unless that is known.
     Read { id: Id, origin: Origin, look: bool, is_known: bool },
-    /// Say what a wish means for a photo.
-    Plan { id: Id, opened: Arc<Opened>, wish: Box<Wish>, holes: Option<Holes> },
+    /// Say what a wish means for a photo, and what a file of a name would not hold of the result.
+    Plan { id: Id, opened: Arc<Opened>, wish: Box<Wish>, holes: Option<Holes>, output: PathBuf, writing: Writing },
     /// Write a result to a place, with or without metadata.
     Save { id: Id, done: Arc<Done>, saving: Saving },
     /// Show a result that is in memory, or in a file.
@@ -95,6 +95,10 @@ pub struct Plan {
     pub line: String,
     /// Network evaluations, times pixels: what the time goes with.
     pub work: f64,
+    /// The wish with what only the whole photo tells: for a part of it.
+    pub settled: Wish,
+    /// What the file that it is saved to will lack, in sentences.
+    pub lacks: Vec<String>,
 }
 
 /// What the threads tell the window.
@@ -102,7 +106,7 @@ pub enum News {
     /// A photo was read.
     Read { id: Id, read: Box<std::result::Result<Read, String>> },
     /// What a wish means, or why it cannot be had.
-    Planned { id: Id, plan: std::result::Result<Plan, Refusal> },
+    Planned { id: Id, plan: Box<std::result::Result<Plan, Refusal>> },
     /// A result to look at, how it differs from the photo, and what of the photo it does not explain.
     Shown { id: Id, levels: Arc<Levels>, difference: Option<Arc<Levels>>, residual: Option<Arc<Levels>> },
     /// The work on a photo began.

@@ -13,6 +13,8 @@ use crate::error::Error;
 /// How long a server may be silent, before it answers and between two parts of the answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// As many addresses one after another as browsers follow, about.
+const MOST_REDIRECTS: u32 = 10;
 /// Allows transfers that anybody on the way can read and change.
 const INSECURE_VARIABLE: &str = "FDGR_ALLOW_HTTP";
 
@@ -39,6 +41,8 @@ pub(super) fn fetch(
     let needs_https = !is_local(url) && std::env::var_os(INSECURE_VARIABLE).is_none_or(|allowed| allowed != "1");
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .https_only(needs_https)
+        // A server of this machine must not send on to one elsewhere.
+        .max_redirects(if is_local(url) { 0 } else { MOST_REDIRECTS })
         .http_status_as_error(false)
         .timeout_connect(Some(patience))
         .timeout_recv_response(Some(patience))

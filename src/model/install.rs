@@ -145,15 +145,20 @@ fn another_name(error: Error) -> Error {
 
 /// Fetches a published file from the first address that has it, and says which.
 fn fetch_any(known: &Known, part: &Path, control: &dyn Control) -> Result<String> {
-    let mut last = "no address is known for it".to_owned();
+    let mut failed = Vec::new();
     for url in known.addresses() {
         match fetch(&url, part, PATIENCE, control) {
             Ok(()) => return Ok(url),
             Err(Failure::Here(error)) => return Err(error),
-            Err(Failure::Source(said)) => last = said,
+            Err(Failure::Source(said)) => failed.push(said),
         }
     }
-    Err(refusal(known, last, "try again: what has arrived is kept, and the rest is fetched"))
+    let fact = if failed.is_empty() { "no address is known for it".to_owned() } else { failed.join("; ") };
+    let hint = match part.exists() {
+        true => "try again: what has arrived is kept, and the rest is fetched",
+        false => "try again, or name a mirror with FDGR_MIRROR",
+    };
+    Err(refusal(known, fact, hint))
 }
 
 fn refusal(known: &Known, fact: String, hint: impl Into<Hint>) -> Error {

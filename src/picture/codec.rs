@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder};
@@ -18,7 +19,6 @@ use crate::files;
 
 /// Pictures above this many pixels are refused before they are decoded.
 pub const MAX_PIXELS: u64 = 64_000_000;
-pub(super) const READABLE: &str = "pass a PNG, JPEG, WebP, TIFF, JPEG XL, BMP, GIF, QOI or PNM";
 pub(super) const CONVERT: &str = "convert it to PNG, JPEG or TIFF first";
 
 /// How a picture is written, where its format leaves a choice.
@@ -190,6 +190,23 @@ pub fn endings() -> Vec<&'static str> {
     FORMATS.iter().flat_map(|format| format.endings).copied().collect()
 }
 
+/// What to do with files that are no pictures.
+pub(super) fn readable() -> &'static str {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| format!("pass a {}", either(FORMATS.iter().map(|format| format.name))));
+    &TEXT
+}
+
+/// Names as a choice: "a, b or c".
+fn either(names: impl IntoIterator<Item = impl Into<String>>) -> String {
+    let mut names: Vec<String> = names.into_iter().map(Into::into).collect();
+    match (names.pop(), &names[..]) {
+        (Some(last), []) => last,
+        (Some(last), others) => format!("{} or {last}", others.join(", ")),
+        (None, _) => String::new(),
+    }
+}
+
 /// The ending of a name in lower case.
 fn ending(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_lowercase())
@@ -234,13 +251,7 @@ impl Format {
 
     /// The usual endings of formats that `suits`, as a clause: ".png, .webp or .tiff".
     pub fn listed(suits: impl Fn(&Self) -> bool) -> String {
-        let endings: Vec<String> =
-            formats().filter(|format| suits(format)).map(|format| format!(".{}", format.ending())).collect();
-        match endings.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} or {last}", others.join(", ")),
-            None => String::new(),
-        }
+        either(formats().filter(|format| suits(format)).map(|format| format!(".{}", format.ending())))
     }
 }
 
@@ -268,7 +279,7 @@ impl Picture {
     pub fn decode_page(bytes: &[u8], path: &Path, page: usize) -> Result<Self> {
         let refuse = |(fact, hint): Refusal| Error::picture(path, fact, hint);
         if bytes.is_empty() {
-            return Err(refuse(("the file is empty".into(), READABLE)));
+            return Err(refuse(("the file is empty".into(), readable())));
         }
         if let Some(name) = foreign::named(bytes) {
             return Err(refuse((format!("it is {name}, which is not read"), CONVERT)));
@@ -302,7 +313,7 @@ impl Picture {
     ///
     /// # Errors
     /// Transparency and sides that the name's format cannot hold.
-    pub fn losses(&self, path: &Path, [height, width]: [usize; 2]) -> Result<Vec<String>> {
+    pub fn losses(&self, path: &Path, [height, width]: [usize; 2], writing: &Writing) -> Result<Vec<String>> {
         self.check_transparency(path)?;
         let format = Self::format_of(path)?;
         let most = format.max_side as usize;
@@ -314,14 +325,17 @@ impl Picture {
         let extras = &self.extras;
         let kept = |exif: &Vec<u8>| exif::renewed(exif, [1, 1], None).is_some_and(|exif| exif.len() <= format.exif);
         let lost = [
-            ("its EXIF", extras.exif.as_ref().is_some_and(|exif| !kept(exif))),
+            ("its EXIF", writing.metadata && extras.exif.as_ref().is_some_and(|exif| !kept(exif))),
             ("its colour profile", extras.icc.is_some() && !(format.icc && self.is_gray_in(format) == extras.gray)),
             ("its 16 bits", extras.deep && !format.deep),
-            ("its XMP", extras.metadata.xmp.as_ref().is_some_and(|xmp| xmp.len() > format.xmp)),
-            ("its IPTC", extras.metadata.iptc.as_ref().is_some_and(|iptc| iptc.len() > format.iptc)),
+            ("its XMP", writing.metadata && extras.metadata.xmp.as_ref().is_some_and(|xmp| xmp.len() > format.xmp)),
+            (
+                "its IPTC",
+                writing.metadata && extras.metadata.iptc.as_ref().is_some_and(|iptc| iptc.len() > format.iptc),
+            ),
             ("its resolution", extras.metadata.resolution.is_some() && !format.resolution),
             ("its gamma and primaries", extras.metadata.has_light() && extras.icc.is_none() && !format.chunks),
-            ("its texts", extras.metadata.has_texts() && !format.chunks),
+            ("its texts", writing.metadata && extras.metadata.has_texts() && !format.chunks),
         ];
         Ok(lost
             .into_iter()
@@ -444,7 +458,7 @@ impl<'a> Held<'a> {
                 .and_then(|exif| picture.renewed(exif, format.exif)),
             metadata: match writing.metadata {
                 true => Cow::Borrowed(&*extras.metadata),
-                false => Cow::Owned(extras.metadata.about_light()),
+                false => Cow::Owned(extras.metadata.about_pixels()),
             },
             quality: writing.quality.clamp(1, 100),
         }

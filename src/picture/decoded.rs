@@ -6,7 +6,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use jxl_oxide::integration::JxlDecoder;
 
-use super::codec::{CONVERT, READABLE};
+use super::codec::{CONVERT, readable};
 use super::metadata::Metadata;
 use super::{Compression, Extras, MAX_PIXELS, Picture, foreign, jpeg};
 
@@ -71,8 +71,8 @@ impl Decoded {
     /// A file of any other format.
     pub fn of_others(bytes: &[u8]) -> Result<Self, Refusal> {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let reader = reader.map_err(|e| (format!("it cannot be decoded ({e})"), READABLE))?;
-        let format = reader.format().ok_or_else(|| ("it is not a picture".into(), READABLE))?;
+        let reader = reader.map_err(|e| (format!("it cannot be decoded ({e})"), readable()))?;
+        let format = reader.format().ok_or_else(|| ("it is not a picture".into(), readable()))?;
         let name = format!("{format:?}");
         let structure = (format == ImageFormat::Jpeg).then(|| jpeg::structure(bytes));
         let four_inks = structure.as_ref().and_then(|structure| structure.components.as_ref());

@@ -36,10 +36,10 @@ const TEXTS: [[u8; 4]; 3] = [*b"tEXt", *b"zTXt", *b"iTXt"];
 const INCHES_A_METRE: f64 = 39.370_078_74;
 
 impl Metadata {
-    /// What of it says how values become light.
-    pub(super) fn about_light(&self) -> Self {
+    /// What of it is about the pixels, and not about who took them when: how values become light, and how large they are on paper.
+    pub(super) fn about_pixels(&self) -> Self {
         let chunks = self.chunks.iter().filter(|(kind, _)| LIGHT.contains(kind)).cloned().collect();
-        Self { chunks, ..Self::default() }
+        Self { chunks, resolution: self.resolution, ..Self::default() }
     }
 
     /// Of a JPEG; nothing if it is damaged.

@@ -111,10 +111,18 @@ impl RestoreConfig {
             let fact = "a JPEG's cells are of the photo as it is, not of the one that it was made of";
             return Err(Error::mismatch("the factor of an enlargement", fact, "leave it out"));
         }
+        if self.fading.is_some_and(|fading| !fading.is_plausible()) {
+            let fact = "its levels of black and white lie too close together, or too far out";
+            return Err(Error::mismatch("the fading", fact, "leave it out"));
+        }
         if self.fading.is_some() && (self.degradation.is_quantized() || self.data == DataModel::Intervals) {
             let fact =
                 "what files say of rounding and compression is of the photo as it is, not of the one before it faded";
-            return Err(Error::mismatch("the fading", fact, "undo one of them by itself"));
+            return Err(Error::mismatch(
+                "the fading",
+                fact,
+                Hint::Omit(Setting::UNFADE).or(Hint::set(Setting::DATA, "exact")),
+            ));
         }
         self.method.check()?;
         self.check_channels()?;

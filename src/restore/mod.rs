@@ -43,6 +43,6 @@ pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};
 pub use uncertainty::{COVERED, MOST_SAMPLES, Uncertainty, check_sample_count};
-pub use wish::Wish;
+pub use wish::{Settled, Wish};
 
 pub use crate::sampler::Method;

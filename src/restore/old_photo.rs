@@ -21,22 +21,24 @@ impl Wish {
     /// The same with the tasks that an old photo needs in the place of their name: of a photo whose fading is undone, and whose holes are
     /// transparent.
     ///
-    /// A scan is blurred before it is noisy. A blur that is only suspected is left alone: undoing one that is not there costs more than
+    /// Whether a blur was found is said, too. A scan is blurred before it is noisy. A blur that is only suspected is left alone: undoing one that is not there costs more than
     /// leaving a slight one.
-    pub(super) fn of_old_photo(&self, photo: &Picture) -> Self {
-        let mut wish = Self { unfade: true, ..self.clone() };
+    pub(super) fn of_old_photo(&self, photo: &Picture) -> (Self, bool) {
+        let mut wish = self.clone();
+        let mut is_found = false;
         if wish.values.get(KERNEL).is_none()
             // Scratches have a spectrum of their own.
             && let Some(blur) = Diagnosis::of(&Picture::new(photo.spread().into_owned())).blur
             && blur.confidence == Confidence::High
         {
             wish.values.insert(KERNEL, blur.kernel());
+            is_found = true;
         }
         let own = if wish.values.get(KERNEL).is_some() { "deblur" } else { "denoise" };
         let has_holes = wish.values.get(MASK).is_some();
         let fills = has_holes && !wish.tasks.iter().any(|task| task == FILL);
         let named = |task: String| if task == OLD_PHOTO { own.to_owned() } else { task };
         wish.tasks = wish.tasks.into_iter().map(named).chain(fills.then(|| FILL.to_owned())).collect();
-        wish
+        (wish, is_found)
     }
 }

@@ -26,7 +26,7 @@ pub struct Receipt {
 }
 
 /// Standard deviation of the rounding to 8 bits, of pixels in `[0, 1]`.
-const ROUNDING: f64 = 0.289 / 255.0;
+pub(super) const ROUNDING: f64 = 0.289 / 255.0;
 /// Residuals up to this many times the noise are explained by it.
 const EXPLAINED: f64 = 1.3;
 /// White noise is correlated less than this.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::beforehand::Beforehand;
+use super::receipt::ROUNDING;
 use super::{
     Border, Channels, DataModel, Description, Preference, Quality, RestoreConfig, Source, TargetSize, defaults,
 };
@@ -41,6 +42,8 @@ pub struct Request {
     pub seed: u64,
     /// How its channels faded, where that is undone first.
     pub fading: Option<Fading>,
+    /// Whether the degradation that is given was found in the photo, and not said by somebody.
+    pub is_found: bool,
     /// Factor by which the photo was enlarged by interpolation, if it was.
     pub enlarged: Option<f64>,
     /// Size of the result, in place of the one that the degradation asks for.
@@ -100,9 +103,10 @@ impl Request {
         Ok(config)
     }
 
-    /// Whether it is a photo of which nobody said what happened to it.
+    /// Whether it is a photo of which nobody said what happened to it: the result has to explain it.
     pub fn is_open(&self, source: &Source) -> bool {
-        self.degradation == Auto::Auto && source.photo().is_some()
+        let is_asked = self.degradation == Auto::Auto && !self.force;
+        (is_asked || self.is_found) && source.photo().is_some()
     }
 
     /// The defaults for a photo.
@@ -112,7 +116,9 @@ impl Request {
         if let Some(fading) = &self.fading {
             control.emit(Event::Found(&fading.describe()));
         }
-        let photo = Beforehand { fading: self.fading, enlarged: self.enlarged }.undone(photo);
+        let beforehand = Beforehand { fading: self.fading, enlarged: self.enlarged };
+        let unfaded = beforehand.stretch(photo).map(|stretch| (stretch, photo.compression.clone()));
+        let photo = beforehand.undone(photo);
         let size = self.size.map(|size| size.of(size_of(&photo))).transpose()?;
         let Found { degradation, enlarged, noise } = match &self.degradation {
             Auto::Given(degradation) => Found { degradation: degradation.clone(), enlarged: None, noise: None },
@@ -121,6 +127,14 @@ impl Request {
         check_is_picture(&degradation)?;
         let photo = Beforehand { fading: None, enlarged }.undone(&photo);
         let (sigma, channels) = self.noise_of_photo(&photo, &degradation, noise, control);
+        // Of a photo whose contrast grew, rounding and compression grew, too.
+        let sigma = match unfaded.filter(|_| self.sigma == Auto::Auto) {
+            Some((stretch, compression)) => {
+                let quantized = compression.filter(|_| degradation.is_blur()).map_or(0.0, |found| found.noise());
+                sigma.max(rounded(stretch.gain() * ROUNDING.max(quantized)))
+            }
+            None => sigma,
+        };
         Ok(RestoreConfig {
             // Detail is put where interpolation had put none: the size stays.
             size: size.or(enlarged.map(|_| whole)),
@@ -177,8 +191,6 @@ impl Request {
         });
         // Deblurring magnifies what compression left out.
         let quantized = photo.compression.as_ref().filter(|_| degradation.is_blur()).map(Compression::noise);
-        // To four decimals, as people read it.
-        let rounded = |value: f64| (value * 1e4).round() / 1e4;
         let mixable = !degradation.discards_colors() && self.overrides.data != Some(DataModel::Intervals);
         let channels = if gray {
             Channels::Gray
@@ -217,6 +229,11 @@ impl Request {
             _ => Err(Error::NotNeeded { doubt: diagnosis.doubt().map(|found| found.fact.clone()) }),
         }
     }
+}
+
+/// To four decimals, as people read it.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 /// What a photo shows of what happened to it.

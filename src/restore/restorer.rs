@@ -156,9 +156,13 @@ impl Restorer {
         let changed = source.photo().filter(|_| beforehand != Beforehand::default());
         let before = changed.map(|photo| Source::Photo(beforehand.undone(photo).into_owned()));
         let restored = self.restore_framed(before.as_ref().unwrap_or(source), config, control)?;
-        let picture = match config.size {
-            Some(size) => restored.picture.resampled(size),
+        let picture = match source.photo().and_then(|photo| beforehand.stretch(photo)) {
+            Some(stretch) => stretch.unfaded(&restored.picture),
             None => restored.picture,
+        };
+        let picture = match config.size {
+            Some(size) => picture.resampled(size),
+            None => picture,
         };
         let picture = match (source, config.enlarged) {
             // Its transparency is as fine as it was.

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::beforehand::Beforehand;
 use super::{Auto, Overrides, Request, Source, TargetSize};
 use crate::degradation::{self, Context, Degradation, Mask};
-use crate::error::Result;
+use crate::error::{Error, Hint, Result, Setting};
 use crate::estimate::Fading;
 use crate::parameter::Values;
 use crate::picture::Picture;
 
+/// The task that undoes compression.
+const COMPRESSION: &str = "jpeg";
 /// The task that fills holes, and what says where they are.
 pub(super) const FILL: &str = "inpaint";
 pub(super) const MASK: &str = "mask";
@@ -37,6 +39,18 @@ pub struct Wish {
     pub force: bool,
     /// What is to differ from the defaults of the tasks.
     pub overrides: Overrides,
+    /// What the whole photo told, if it was asked.
+    #[serde(skip)]
+    pub settled: Option<Settled>,
+}
+
+/// What only the whole photo tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Settled {
+    /// How it faded, if it did and that is to be undone.
+    fading: Option<Fading>,
+    /// Whether its blur was found, and not said.
+    is_found: bool,
 }
 
 impl Wish {
@@ -49,18 +63,51 @@ impl Wish {
             Source::Photo(_) => None,
             Source::Sensed(sensed) => Some(&sensed.description.degradation),
         };
+        let settled = self.settled(source)?;
+        let Settled { fading, is_found } = settled.settled.unwrap_or_default();
+        settled.request_of(source, made, fading, is_found)
+    }
+
+    /// The same with what only the whole photo tells: how it faded, and which tasks an old photo needs. A part of the photo is restored as
+    /// the whole is by it.
+    ///
+    /// # Errors
+    /// As [`Wish::request`].
+    pub fn settled(&self, source: &Source) -> Result<Self> {
         let is_old = self.is_of_old_photo();
-        // Masks and the like are of the photo before it was enlarged.
-        let reduced = source.photo().map(|photo| Beforehand { fading: None, enlarged: self.enlarged }.undone(photo));
-        let fading = match reduced.as_deref().filter(|_| self.unfade || is_old) {
-            Some(photo) => Fading::find(&self.holed(photo)?),
-            None => None,
-        };
-        let prepared = reduced.as_deref().map(|photo| Beforehand { fading, enlarged: None }.undone(photo));
-        let photo = prepared.as_deref();
-        if let (true, Some(photo)) = (is_old, photo) {
-            return self.of_old_photo(&self.holed(photo)?).request(source);
+        if self.settled.is_some() || !(self.unfade || is_old) {
+            return Ok(self.clone());
         }
+        let Some(photo) = source.photo() else {
+            let fact = "files of measurements do not fade";
+            return Err(Error::mismatch("the fading", fact, Hint::Omit(Setting::UNFADE)));
+        };
+        if self.tasks.iter().any(|task| task == COMPRESSION) {
+            let fact = "a file says how the photo was compressed as it is, and not as it was before it faded";
+            let hint = format!("restore it with {COMPRESSION} alone, and then undo the fading of the result");
+            return Err(Error::mismatch("the fading", fact, hint));
+        }
+        // Masks are of the photo before it was enlarged.
+        let reduced = Beforehand { fading: None, enlarged: self.enlarged }.undone(photo);
+        let holed = self.holed(&reduced)?;
+        let fading = Fading::find(&holed);
+        let (wish, is_found) = match is_old {
+            true => self.of_old_photo(&Beforehand { fading, enlarged: None }.undone(&holed)),
+            false => (self.clone(), false),
+        };
+        Ok(Self { settled: Some(Settled { fading, is_found }), ..wish })
+    }
+
+    fn request_of(
+        &self,
+        source: &Source,
+        made: Option<&Degradation>,
+        fading: Option<Fading>,
+        is_found: bool,
+    ) -> Result<Request> {
+        let beforehand = Beforehand { fading, enlarged: self.enlarged };
+        let prepared = source.photo().map(|photo| beforehand.undone(photo));
+        let photo = prepared.as_deref();
         let size = photo.map_or(source.measured_size(), |photo| [photo.height(), photo.width()]);
         let made_with = self.seed.or(made.and_then(Degradation::seed));
         let context = Context { size, seed: made_with.unwrap_or(0), photo, shows_damage: true };
@@ -76,6 +123,7 @@ impl Wish {
             sigma: self.sigma.into(),
             seed: self.seed.unwrap_or(0),
             fading,
+            is_found,
             enlarged: self.enlarged,
             size: target,
             force: self.force,

@@ -837,6 +837,27 @@ fn bad_input_is_found_before_a_prior_is_loaded() {
     small("--task inpaint --mask mask.png", &["mask.png", "resize the mask"]);
 }
 
+#[test]
+fn old_photos_are_repeated_by_their_recipes_and_refused_where_that_means_nothing() {
+    let desk = Desk::new();
+    desk.degraded("old.png", "--task denoise --sigma 0.1");
+    desk.succeeds("restore old.png -o new.png --task old-photo --device cpu");
+    desk.succeeds("restore old.png -o bright.png --unfade --task denoise --device cpu");
+    for name in ["new.png", "bright.png"] {
+        desk.succeeds(&format!("restore --recipe {name}.recipe.json -o again.png"));
+        assert_eq!(std::fs::read(desk.path(name)).unwrap(), std::fs::read(desk.path("again.png")).unwrap());
+    }
+    desk.succeeds("degrade photo.png -o y.safetensors --task cs --ratio 0.5");
+    for (command, words) in [
+        ("restore y.safetensors -o x.png --unfade", ["measurements do not fade", "--unfade"]),
+        ("restore photo.png -o x.png --task old-photo,jpeg --jpeg-quality 50", ["compressed", "jpeg alone"]),
+        ("restore photo.png -o x.png --task jpeg --jpeg-quality 50 --unfade", ["compressed", "jpeg alone"]),
+        ("degrade photo.png -o x.png --task old-photo", ["old-photo", "deblur,denoise"]),
+    ] {
+        desk.fails(command, &words);
+    }
+}
+
 /// Too little memory is a sentence and no abort, wherever it ends.
 #[cfg(target_os = "linux")]
 #[test]

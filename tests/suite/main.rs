@@ -14,6 +14,7 @@ mod layers;
 mod methods;
 mod metrics;
 mod models;
+mod old_photos;
 mod parity;
 mod pictures;
 mod restorers;

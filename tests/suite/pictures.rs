@@ -145,7 +145,7 @@ fn what_files_say_of_pictures_survives() {
         let resolution = found.resolution.iter().flatten().zip(metadata.resolution.iter().flatten());
         assert!(resolution.map(off).all(|off| off < 0.02), "{name}: {:?}", found.resolution);
         assert_eq!(found.chunks, if format.chunks { metadata.chunks.clone() } else { Vec::new() }, "{name}");
-        let lost = photo.losses(&path, [8, 8]).unwrap().join(", ");
+        let lost = photo.losses(&path, [8, 8], &Writing::default()).unwrap().join(", ");
         for (what, kept) in [
             ("its IPTC", format.iptc > 0),
             ("its resolution", format.resolution),
@@ -243,8 +243,10 @@ fn thumbnails_are_of_the_new_picture_and_fit_the_file() {
     }
     // What no file of that kind holds is left out, and said.
     photo.extras.exif = Some([exif_with_thumbnail(0), vec![1; 70_000]].concat());
-    assert!(photo.losses("x.jpg".as_ref(), [24, 16]).unwrap().iter().any(|lost| lost.contains("EXIF")));
-    assert!(photo.losses("x.png".as_ref(), [24, 16]).unwrap().is_empty());
+    assert!(
+        photo.losses("x.jpg".as_ref(), [24, 16], &Writing::default()).unwrap().iter().any(|lost| lost.contains("EXIF"))
+    );
+    assert!(photo.losses("x.png".as_ref(), [24, 16], &Writing::default()).unwrap().is_empty());
     let (_folder, path) = written(&photo, "out.jpg");
     assert!(Picture::read(&path).unwrap().extras.exif.is_none());
 }
@@ -255,11 +257,17 @@ fn what_a_format_cannot_hold_is_known_before() {
     for format in formats().filter(|format| format.max_side < u32::MAX) {
         let path = PathBuf::from(format!("x.{}", format.endings[0]));
         let most = format.max_side as usize;
-        photo.losses(&path, [8, most]).unwrap();
-        let message = photo.losses(&path, [8, most + 1]).unwrap_err().to_string();
+        photo.losses(&path, [8, most], &Writing::default()).unwrap();
+        let message = photo.losses(&path, [8, most + 1], &Writing::default()).unwrap_err().to_string();
         assert!(message.contains(&most.to_string()) && message.contains("write a "), "{message}");
     }
-    assert!(photo.losses("x.jpg".as_ref(), [8, 8]).unwrap().iter().any(|lost| lost.contains("16 bits")));
+    assert!(
+        photo
+            .losses("x.jpg".as_ref(), [8, 8], &Writing::default())
+            .unwrap()
+            .iter()
+            .any(|lost| lost.contains("16 bits"))
+    );
 }
 
 #[test]
