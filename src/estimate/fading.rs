@@ -24,15 +24,10 @@ pub struct Fading {
     pub black: [f32; 3],
     /// What became of 1.
     pub white: [f32; 3],
-}
-
-/// A photo with the contrast that it had, for as long as it is restored: with all of its values, the brightest glint among them, between 0
-/// and 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stretch {
-    fading: Fading,
-    low: [f32; 3],
-    high: [f32; 3],
+    /// What becomes 0 while the photo is restored: below all of its values, so that no shadow looks cut off.
+    pub low: [f32; 3],
+    /// What becomes 1: above all of its values.
+    pub high: [f32; 3],
 }
 
 impl Fading {
@@ -44,6 +39,7 @@ impl Fading {
         let inside = super::Inside::find(photo);
         let content = inside.as_ref().map(|inside| inside.of(photo));
         let ends = ends(content.as_ref().unwrap_or(photo), BEYOND)?;
+        let all = self::ends(photo, 0.0)?;
         let ranges = ends.map(|[black, white]| white - black);
         let widest = ranges.into_iter().fold(0.0, f32::max);
         let is_faded = ranges.iter().any(|range| *range < FULL);
@@ -54,26 +50,39 @@ impl Fading {
             let missing = (widest / UNEVEN - (white - black)).max(0.0);
             [black - missing / 2.0, white + missing / 2.0]
         });
-        Some(Self { black: wide.map(|[black, _]| black), white: wide.map(|[_, white]| white) })
+        let free = wide.map(|[black, white]| FREE * (white - black));
+        Some(Self {
+            black: wide.map(|[black, _]| black),
+            white: wide.map(|[_, white]| white),
+            low: [0, 1, 2].map(|c| wide[c][0].min(all[c][0] - free[c])),
+            high: [0, 1, 2].map(|c| wide[c][1].max(all[c][1] + free[c])),
+        })
     }
 
     /// Whether values can be brought back from it.
     pub fn is_plausible(&self) -> bool {
-        let ends = self.black.into_iter().zip(self.white);
-        ends.into_iter().all(|(black, white)| black.abs() <= 2.0 && white.abs() <= 2.0 && white - black >= LEAST)
+        let spread = |(low, high): (f32, f32)| low.abs() <= 2.0 && high.abs() <= 2.0 && high - low >= LEAST;
+        let pairs = |one: [f32; 3], other: [f32; 3]| one.into_iter().zip(other);
+        pairs(self.black, self.white).all(spread) && pairs(self.low, self.high).all(spread)
     }
 
-    /// How a photo is stretched while it is restored.
-    pub fn stretch(&self, photo: &Picture) -> Stretch {
-        let ends = ends(photo, 0.0).unwrap_or([[0.0, 1.0]; 3]);
-        let [mut low, mut high] = [self.black, self.white];
-        for channel in 0..3 {
-            let [darkest, brightest] = ends[channel];
-            let free = FREE * (self.white[channel] - self.black[channel]);
-            low[channel] = low[channel].min(darkest - free);
-            high[channel] = high[channel].max(brightest + free);
-        }
-        Stretch { fading: *self, low, high }
+    /// The photo with its contrast, for as long as it is restored: with all of its values, the brightest glint among them, between 0 and 1.
+    pub fn stretched(&self, photo: &Picture) -> Picture {
+        photo.map_channels(|c, value| (value - self.low[c]) / (self.high[c] - self.low[c]))
+    }
+
+    /// The photo before it faded, of one that is stretched.
+    pub fn unfaded(&self, stretched: &Picture) -> Picture {
+        stretched.map_channels(|c, value| {
+            let value = self.low[c] + (self.high[c] - self.low[c]) * value;
+            ((value - self.black[c]) / (self.white[c] - self.black[c])).clamp(0.0, 1.0)
+        })
+    }
+
+    /// How much differences between values grow in the channel where they grow most, while it is restored.
+    pub fn gain(&self) -> f64 {
+        let ranges = self.low.into_iter().zip(self.high).map(|(low, high)| high - low);
+        1.0 / f64::from(ranges.fold(f32::INFINITY, f32::min))
     }
 
     /// What was found, in one clause.
@@ -84,28 +93,6 @@ impl Fading {
             levels(self.black),
             levels(self.white)
         )
-    }
-}
-
-impl Stretch {
-    /// The photo with its contrast.
-    pub fn stretched(&self, photo: &Picture) -> Picture {
-        photo.map_channels(|c, value| (value - self.low[c]) / (self.high[c] - self.low[c]))
-    }
-
-    /// The photo before it faded, of one that is stretched.
-    pub fn unfaded(&self, stretched: &Picture) -> Picture {
-        let Fading { black, white } = self.fading;
-        stretched.map_channels(|c, value| {
-            let value = self.low[c] + (self.high[c] - self.low[c]) * value;
-            ((value - black[c]) / (white[c] - black[c])).clamp(0.0, 1.0)
-        })
-    }
-
-    /// How much differences between values grow in the channel where they grow most.
-    pub fn gain(&self) -> f64 {
-        let ranges = self.low.into_iter().zip(self.high).map(|(low, high)| high - low);
-        1.0 / f64::from(ranges.fold(f32::INFINITY, f32::min))
     }
 }
 
@@ -147,13 +134,12 @@ mod tests {
                     "{found:?}"
                 );
             }
-            let stretch = found.stretch(&old);
-            let stretched = stretch.stretched(&old);
+            let stretched = found.stretched(&old);
             assert!(stretched.pixels().iter().all(|v| (0.005..0.995).contains(v)), "nothing looks cut off");
-            let (again, before) = (stretch.unfaded(&stretched), photo());
+            let (again, before) = (found.unfaded(&stretched), photo());
             let off = again.pixels().iter().zip(before.pixels().iter()).map(|(a, b)| (a - b).abs());
             assert!(off.clone().fold(0.0, f32::max) < 0.03);
-            assert!((stretch.gain() - 1.0 / f64::from((white[2] - black[2]) * 1.02)).abs() < 0.1, "{}", stretch.gain());
+            assert!((found.gain() - 1.0 / f64::from(white[2] - black[2])).abs() < 0.1, "{}", found.gain());
         }
     }
 
@@ -170,7 +156,7 @@ mod tests {
 
     #[test]
     fn levels_that_say_nothing_are_refused() {
-        let fading = |black, white| Fading { black: [black; 3], white: [white; 3] };
+        let fading = |black, white| Fading { black: [black; 3], white: [white; 3], low: [black; 3], high: [white; 3] };
         assert!(fading(0.1, 0.8).is_plausible());
         for (black, white) in [(0.5, 0.5), (0.8, 0.1), (f32::NAN, 1.0), (0.0, f32::INFINITY), (-1e30, 1e30)] {
             assert!(!fading(black, white).is_plausible(), "{black} {white}");

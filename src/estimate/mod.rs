@@ -15,5 +15,5 @@ pub(crate) use bars::tests::letterboxed;
 pub use blur::{Blur, BlurEstimate, blur};
 pub use diagnosis::{Diagnosis, Finding, Treatment};
 pub use enlargement::enlargement;
-pub use fading::{Fading, Stretch};
+pub use fading::Fading;
 pub use noise::{Confidence, Grain, NoiseEstimate, noise};

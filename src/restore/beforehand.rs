@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::estimate::{Fading, Stretch};
+use crate::estimate::Fading;
 use crate::picture::Picture;
 
 /// What is undone first: fading, then an enlargement by interpolation.
@@ -15,15 +15,9 @@ pub(super) struct Beforehand {
 }
 
 impl Beforehand {
-    /// How a photo is stretched while it is restored.
-    pub fn stretch(&self, photo: &Picture) -> Option<Stretch> {
-        self.fading.map(|fading| fading.stretch(photo))
-    }
-
     /// The photo without it: what is restored.
     pub fn undone<'a>(&self, photo: &'a Picture) -> Cow<'a, Picture> {
-        let stretch = self.stretch(photo);
-        let photo = stretch.map_or(Cow::Borrowed(photo), |stretch| Cow::Owned(stretch.stretched(photo)));
+        let photo = self.fading.map_or(Cow::Borrowed(photo), |fading| Cow::Owned(fading.stretched(photo)));
         match self.enlarged {
             Some(factor) => Cow::Owned(photo.before_enlargement(factor)),
             None => photo,

@@ -117,7 +117,7 @@ impl Request {
             control.emit(Event::Found(&fading.describe()));
         }
         let beforehand = Beforehand { fading: self.fading, enlarged: self.enlarged };
-        let unfaded = beforehand.stretch(photo).map(|stretch| (stretch, photo.compression.clone()));
+        let compression = photo.compression.clone();
         let photo = beforehand.undone(photo);
         let size = self.size.map(|size| size.of(size_of(&photo))).transpose()?;
         let Found { degradation, enlarged, noise } = match &self.degradation {
@@ -127,11 +127,11 @@ impl Request {
         check_is_picture(&degradation)?;
         let photo = Beforehand { fading: None, enlarged }.undone(&photo);
         let (sigma, channels) = self.noise_of_photo(&photo, &degradation, noise, control);
-        // Of a photo whose contrast grew, rounding and compression grew, too.
-        let sigma = match unfaded.filter(|_| self.sigma == Auto::Auto) {
-            Some((stretch, compression)) => {
+        // With the contrast, rounding and compression grew.
+        let sigma = match self.fading.filter(|_| self.sigma == Auto::Auto) {
+            Some(fading) => {
                 let quantized = compression.filter(|_| degradation.is_blur()).map_or(0.0, |found| found.noise());
-                sigma.max(rounded(stretch.gain() * ROUNDING.max(quantized)))
+                sigma.max(rounded(fading.gain() * ROUNDING.max(quantized)))
             }
             None => sigma,
         };

@@ -12,8 +12,9 @@ pub const GAIN: f32 = 4.0;
 /// No difference.
 const NONE: u8 = 128;
 
-/// The residual `y - A x` of a photo `y`, as a picture of the photo's size: middle grey where it is 0, brighter and darker by [`GAIN`] times
-/// the difference. Of a right result it is noise; structure of the photo in it is what the result does not explain.
+/// The residual `y - A x` of a photo `y`, as a picture: middle grey where it is 0, brighter and darker by [`GAIN`] times
+/// the difference. It is of what is measured: of the photo as it was before an enlargement or fading, and where the channels share their
+/// noise, of mixtures in which they do not. Of a right result it is noise; structure of the photo in it is what the result does not explain.
 pub type Residual = RgbImage;
 
 /// The residual of `[1, 1, h, w]` or `[1, 3, h, w]` in units of [-1, 1]; none of what is measured otherwise than as a picture.

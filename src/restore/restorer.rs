@@ -156,8 +156,8 @@ impl Restorer {
         let changed = source.photo().filter(|_| beforehand != Beforehand::default());
         let before = changed.map(|photo| Source::Photo(beforehand.undone(photo).into_owned()));
         let restored = self.restore_framed(before.as_ref().unwrap_or(source), config, control)?;
-        let picture = match source.photo().and_then(|photo| beforehand.stretch(photo)) {
-            Some(stretch) => stretch.unfaded(&restored.picture),
+        let picture = match config.fading {
+            Some(fading) => fading.unfaded(&restored.picture),
             None => restored.picture,
         };
         let picture = match config.size {
