@@ -116,6 +116,7 @@ impl Window {
         };
         let id = looked.id;
         let Some(before) = &mut looked.before else {
+            self.viewer.bar(ui, |_| false);
             let failed = self.photos.iter().find(|photo| photo.id == id).map(|photo| photo.state.clone());
             ui.centered_and_justified(|ui| match failed {
                 Some(photo::State::Failed(sentence)) => _ = ui.label(sentence),
@@ -130,7 +131,7 @@ impl Window {
             residual: looked.residual.as_mut(),
             uncertainty: looked.uncertainty.as_mut(),
         };
-        self.viewer.bar(ui, &pictures);
+        self.viewer.bar(ui, |compare| pictures.has(compare));
         let seen = self.viewer.show(ui, pictures, paints);
         looked.centre = seen.centre;
         let brush = self.brush;

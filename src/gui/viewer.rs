@@ -76,7 +76,7 @@ pub struct Pictures<'a> {
 
 impl Pictures<'_> {
     /// Whether there is what a comparison shows.
-    fn has(&self, compare: Compare) -> bool {
+    pub fn has(&self, compare: Compare) -> bool {
         match compare {
             Compare::Before => true,
             Compare::Slider | Compare::SideBySide | Compare::After => self.after.is_some(),
@@ -184,12 +184,12 @@ impl Viewer {
     }
 
     /// The buttons above the picture; those of what there is not are disabled.
-    pub fn bar(&mut self, ui: &mut Ui, pictures: &Pictures<'_>) {
+    pub fn bar(&mut self, ui: &mut Ui, has: impl Fn(Compare) -> bool) {
         ui.horizontal_wrapped(|ui| {
             // All of it fits the usual width.
             ui.spacing_mut().item_spacing.x = 3.0;
             for (compare, [name, help]) in Compare::ALL {
-                let enabled = pictures.has(compare);
+                let enabled = has(compare);
                 let button = egui::Button::selectable(self.compare == compare && enabled, name);
                 if ui.add_enabled(enabled, button).on_hover_text(help).clicked() {
                     self.compare = compare;
