@@ -49,6 +49,8 @@ cargo about generate --locked --target "$target" -c packaging/about.toml packagi
 tool cargo-cyclonedx "$CARGO_CYCLONEDX"
 cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target" --override-filename "$name.cdx"
 mv "$name.cdx.json" "$work/all.cdx.json"
+# It writes one for each crate of the repository.
+rm -f assets/prior/*/"$name.cdx.json"
 cargo tree --locked --target "$target" --edges normal,build --prefix none --format '{p}' >"$work/tree.txt"
 jq --rawfile tree "$work/tree.txt" --from-file packaging/sbom.jq "$work/all.cdx.json" >"dist/$name.cdx.json"
 

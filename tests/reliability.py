@@ -229,6 +229,9 @@ class Window(Trial):
             ["Xvfb", self.screen, "-noreset", "-screen", "0", "1280x800x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.options = {"env": {**os.environ, "DISPLAY": self.screen, "XDG_DATA_HOME": str(self.desk / "data")}}
+        # Until the screen is there.
+        while subprocess.run(["xdotool", "getdisplaygeometry"], capture_output=True, **self.options).returncode != 0:
+            time.sleep(0.2)
         self.seconds = 12.0
         self.right = None
 
@@ -344,6 +347,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=[*KINDS, "days"])
     args = parser.parse_args()
+    # Also where a shell started it in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if args.only in (None, "days"):
         with tempfile.TemporaryDirectory() as folder:
             days(Path(folder))
@@ -352,16 +357,20 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             work = KINDS[name](Path(folder))
             work.prepare()
-            running = pieces = 0
+            trials = running = pieces = 0
             for i in range(args.count):
                 moment = random.Random(f"{args.seed} {name} {i}").random()
                 try:
                     killed, finished = work.trial(moment)
+                except KeyboardInterrupt:
+                    # What was tried counts.
+                    break
                 except AssertionError as broken:
                     sys.exit(f"{name}, trial {i} of seed {args.seed}, at {moment:.3f} of the run: {broken}")
+                trials += 1
                 running += killed
                 pieces += finished
-            print(f"| {name} | {args.count} | {running} | {pieces} | 0 |", flush=True)
+            print(f"| {name} | {trials} | {running} | {pieces} | 0 |", flush=True)
             getattr(work, "end", lambda: None)()
 
 

@@ -157,6 +157,9 @@ pub fn read_mask(path: &Path, side: usize, inverted: bool) -> Result<Mask> {
 /// Bytes that are no such array.
 pub fn known_of_array(bytes: &[u8], path: &Path) -> Result<(usize, usize, Vec<bool>)> {
     let refuse = |fact: String| Error::mismatch(path, fact, "save a two-dimensional array of numbers with numpy.save");
+    if !has_plain_header(bytes) {
+        return Err(refuse("its header is not that of a plain array".into()));
+    }
     let array = npyz::NpyFile::new(bytes).map_err(|e| refuse(format!("it is not a NumPy array ({e})")))?;
     let shape: Vec<u64> = array.shape().iter().copied().filter(|&n| n != 1).collect();
     let (&[height, width], order) = (&shape[..], array.order()) else {
@@ -181,6 +184,29 @@ pub fn known_of_array(bytes: &[u8], path: &Path) -> Result<(usize, usize, Vec<bo
         npyz::Order::C => (height, width, known),
         npyz::Order::Fortran => (height, width, (0..known.len()).map(transposed).collect()),
     })
+}
+
+/// Whether the brackets in the header of an array are those of a dictionary and a shape: the parser of the library takes time that doubles
+/// with every bracket within others, and files may hold hundreds.
+fn has_plain_header(bytes: &[u8]) -> bool {
+    /// A dictionary, and a tuple in it.
+    const DEEPEST: usize = 2;
+    // After the magic number: a version, and the length of the header in two or four bytes.
+    let (length, start) = match bytes {
+        [_, _, _, _, _, _, 1, _, a, b, ..] => (usize::from(u16::from_le_bytes([*a, *b])), 10),
+        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 12),
+        _ => return true,
+    };
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in bytes.iter().skip(start).take(length) {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest <= DEEPEST
 }
 
 /// The values of an array, if they are of that type.
