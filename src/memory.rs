@@ -2,7 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libmimalloc_sys::{mi_option_set_default, mi_option_t};
 use mimalloc::MiMalloc;
@@ -45,10 +45,18 @@ fn there(block: *mut u8, size: usize) -> *mut u8 {
 /// Ends the program: allocators must not panic. Nothing here allocates; temporary files are removed by the next run.
 #[cold]
 fn end(size: usize) -> ! {
-    static ENDS: AtomicBool = AtomicBool::new(false);
-    // What the system does at the end may allocate.
-    if ENDS.swap(true, Ordering::Relaxed) {
-        std::process::abort();
+    // Its address names the thread.
+    thread_local!(static THREAD: u8 = const { 0 });
+    static ENDING: AtomicUsize = AtomicUsize::new(0);
+    let own = THREAD.with(|thread| std::ptr::from_ref(thread) as usize);
+    match ENDING.compare_exchange(0, own, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {}
+        // What the system does at the end may allocate.
+        Err(first) if first == own => std::process::abort(),
+        // The first one says it.
+        Err(_) => loop {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        },
     }
     let mut text = [0; 160];
     let mut rest = &mut text[..];

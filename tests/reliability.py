@@ -223,7 +223,8 @@ class Window(Trial):
     KEPT = 11
 
     def prepare(self):
-        self.photos = make_photos(self.desk, 4)
+        # Large enough to be under way when it is killed.
+        self.photos = make_photos(self.desk, 4, scale=1)
         self.screen = f":{90 + os.getpid() % 900}"
         self.server = subprocess.Popen(
             ["Xvfb", self.screen, "-noreset", "-screen", "0", "1280x800x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -271,13 +272,14 @@ class Window(Trial):
         self.server.terminate()
 
 
-def make_photos(desk, count):
+def make_photos(desk, count, scale=4):
     """Photos with noise, small enough for many trials."""
     folder = desk / "photos"
     folder.mkdir()
     sample = ROOT / "assets" / "samples" / "10_otter.png"
     for i in range(count):
-        words = ["degrade", sample, "-o", folder / f"{i}.png", "--task", "sr", "--scale", "4", "--sigma", "0.05", "--seed", str(i)]
+        words = ["degrade", sample, "-o", folder / f"{i}.png", "--sigma", "0.05", "--seed", str(i)]
+        words += ["--task", "sr", "--scale", scale] if scale > 1 else ["--task", "denoise"]
         subprocess.run([FDGR, *map(str, words)], check=True, capture_output=True)
     return sorted(folder.glob("*.png"))
 

@@ -63,7 +63,11 @@ pub(super) fn of_host() -> u64 {
     system.refresh_memory();
     let pid = sysinfo::get_current_pid().ok();
     if let Some(pid) = pid {
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            false,
+            ProcessRefreshKind::nothing().with_memory(),
+        );
     }
     let process = pid.and_then(|pid| system.process(pid));
     let own = process.and_then(sysinfo::Process::cgroup_limits);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
 
-/// Share of a channel's values that may be darker than its black, and as many brighter than its white.
+/// Share of a channel's values below its black, and share above its white.
 const BEYOND: f64 = 0.005;
 /// A channel of a smaller range than this is faded.
 const FULL: f32 = 0.85;

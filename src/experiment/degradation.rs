@@ -197,6 +197,9 @@ fn has_plain_header(bytes: &[u8]) -> bool {
         [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 12),
         _ => return true,
     };
+    if start + length > bytes.len() {
+        return false;
+    }
     let (mut depth, mut deepest) = (0_usize, 0);
     for byte in bytes.iter().skip(start).take(length) {
         match byte {

@@ -33,7 +33,8 @@ impl Window {
                 Picked::Output(id, place) => self.save(id, Place::At(place)),
                 Picked::Mask(id, path, mask) => self.take_mask(id, &path, &mask),
                 Picked::Saved(id, place) => {
-                    if let Some(photo) = self.photo_mut(id) {
+                    // A newer result may be there by now.
+                    if let Some(photo) = self.photo_mut(id).filter(|photo| photo.done.is_none()) {
                         photo.saved = Some(place);
                     }
                 }

@@ -104,9 +104,15 @@ impl Window {
             self.paste(text);
         }
         // Files on the clipboard of Windows have no text, and no event tells of them but the key that is let go.
-        let is_let_go = |event: &Event| matches!(event, Event::Key { key: Key::V, pressed: false, modifiers, .. } if modifiers.command);
-        if ctx.input(|input| input.events.iter().any(is_let_go))
+        let let_go = ctx.input(|input| {
+            input.events.iter().find_map(|event| match event {
+                Event::Key { key: Key::V, pressed: false, modifiers, .. } => Some(modifiers.command),
+                _ => None,
+            })
+        });
+        if let Some(is_paste) = let_go
             && !std::mem::take(&mut self.heard_paste)
+            && is_paste
             && cfg!(windows)
         {
             self.paste(None);

@@ -81,9 +81,12 @@ impl Keeper {
         let (memory, fault) = match read {
             Ok(memory) => (memory, None),
             Err(error) => {
+                let fault = Some(words::forgotten(&place, &error));
                 // Somebody may want what is in it.
-                _ = std::fs::rename(&place, folder.join("memory.unreadable.json"));
-                (Memory::default(), Some(words::forgotten(&place, &error)))
+                if std::fs::rename(&place, folder.join("memory.unreadable.json")).is_err() {
+                    return (Memory::default(), Self::default(), fault);
+                }
+                (Memory::default(), fault)
             }
         };
         let (sender, texts) = mpsc::channel::<String>();

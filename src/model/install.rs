@@ -150,7 +150,13 @@ fn fetch_any(known: &Known, part: &Path, control: &dyn Control) -> Result<String
         match fetch(&url, part, PATIENCE, control) {
             Ok(()) => return Ok(url),
             Err(Failure::Here(error)) => return Err(error),
-            Err(Failure::Source(said)) => failed.push(said),
+            Err(Failure::Source(said)) => {
+                failed.push(said);
+                // Without a published hash nobody would see a file of two halves.
+                if known.proof() != Proof::Whole && known.addresses().len() > 1 {
+                    _ = std::fs::remove_file(part);
+                }
+            }
         }
     }
     let fact = if failed.is_empty() { "no address is known for it".to_owned() } else { failed.join("; ") };

@@ -39,7 +39,12 @@ impl Picture {
     #[must_use]
     pub fn opaque_at(mut self, filled: impl IntoIterator<Item = bool>) -> Self {
         let alpha = self.extras.alpha.iter_mut().flat_map(|alpha| alpha.pixels_mut());
-        alpha.zip(filled).filter(|(_, filled)| *filled).for_each(|(a, _)| a[0] = 1.0);
+        let changed = alpha.zip(filled).filter(|(_, filled)| *filled).map(|(a, _)| a[0] = 1.0).count();
+        // Formats without transparency hold what has none any more.
+        let is_opaque = |alpha: &ImageBuffer<Luma<f32>, Vec<f32>>| alpha.pixels().all(|a| a[0] >= 1.0);
+        if changed > 0 && self.extras.alpha.as_ref().is_some_and(is_opaque) {
+            self.extras.alpha = None;
+        }
         self
     }
 

@@ -128,7 +128,9 @@ impl Request {
         let photo = Beforehand { fading: None, enlarged }.undone(&photo);
         let (sigma, channels) = self.noise_of_photo(&photo, &degradation, noise, control);
         // With the contrast, rounding and compression grew.
-        let sigma = match self.fading.filter(|_| self.sigma == Auto::Auto) {
+        let sigma = match self.fading {
+            // That of the photo as it is was given.
+            Some(fading) if self.sigma != Auto::Auto => sigma * fading.gain(),
             Some(fading) => {
                 let quantized = compression.filter(|_| degradation.is_blur()).map_or(0.0, |found| found.noise());
                 sigma.max(rounded(fading.gain() * ROUNDING.max(quantized)))

@@ -180,7 +180,7 @@ impl Restorer {
         if let (Source::Photo(photo), None) = (source, &self.guide)
             && let Some(inside) = frame::inside(photo, config)
         {
-            control.emit(Event::Found("bars of one colour at its border stay as they are"));
+            control.emit(Event::Found("bars of one colour at its border are left out"));
             let restored = self.restore_whole(&Source::Photo(inside.of(photo)), config, control)?;
             let picture = frame::framed(photo, &inside, &restored.picture, config);
             let residual = restored.residual.map(|residual| residual::framed(photo, &inside, &residual));

@@ -16,6 +16,15 @@ impl Drop for Naming {
     }
 }
 
+/// Seeds that are refused at once lead the fuzzer nowhere.
+#[test]
+fn recipes_among_the_seeds_are_read() {
+    for file in std::fs::read_dir("fuzz/seeds/recipe").unwrap() {
+        let path = file.unwrap().path();
+        fdgr::recipe::Recipe::read(&path).unwrap();
+    }
+}
+
 #[test]
 fn files_that_did_harm_do_none() {
     for (name, entry) in entries::ENTRIES {

@@ -57,6 +57,7 @@ fn modules_use_what_is_below_them() {
         let own = module(entry.path());
         // Tests come last in a file, and comments may point anywhere.
         let code = text.split("#[cfg(test)]").next().unwrap();
+        assert!(!text.contains("crate::{"), "{}: one `use` for each module", entry.path().display());
         let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         for name in code.flat_map(named).filter(|name| !name.is_empty() && *name != own) {
             if layer(&name) >= layer(&own) {
