@@ -132,10 +132,12 @@ pub fn main() -> ExitCode {
 
 /// Photos without a command are opened in the window: that is how systems call a program that files are dropped on or opened with.
 fn with_window(mut words: Vec<OsString>) -> Vec<OsString> {
-    let mut known = Cli::command();
-    known.build();
-    let is_command = |word: &OsString| known.get_subcommands().any(|command| *word == *command.get_name());
-    if cfg!(feature = "gui") && words.get(1).is_some_and(|word| !is_command(word) && Path::new(word).exists()) {
+    let is_command = |word: &OsString| {
+        let mut known = Cli::command();
+        known.build();
+        known.get_subcommands().any(|command| *word == *command.get_name())
+    };
+    if cfg!(feature = "gui") && words.get(1).is_some_and(|word| Path::new(word).exists() && !is_command(word)) {
         words.insert(1, "window".into());
     }
     words

@@ -8,7 +8,6 @@ use super::levels::{Levels, color_image};
 use super::words;
 use super::worker::{Holes, News, Origin, Plan, Question, Read, Refusal, Shown, Teller, guarded};
 use crate::control::Silent;
-use crate::degradation::Mask;
 use crate::error::{Error, PathContext, Result};
 use crate::estimate::Diagnosis;
 use crate::job::{Job, Opened};
@@ -123,12 +122,16 @@ fn read(origin: &Origin, look: bool, is_known: bool) -> Result<Read> {
 
 /// What the file of a result will lack, or why it cannot hold the result, in sentences.
 fn lacks(job: &Job, output: &Path, writing: &Writing) -> Vec<String> {
-    let Some(photo) = job.opened.source.photo() else { return Vec::new() };
-    // What is filled in is not transparent any more.
-    let holes = job.config.degradation.holes().map(Mask::unknown).unwrap_or_default();
-    let source = photo.clone().opaque_at(holes).into();
-    let filled = Opened { source, input: job.opened.input.clone() };
-    filled.losses(output, job.result_size(), writing).unwrap_or_else(|error| vec![error.sentence(&words::Labels)])
+    let size = job.result_size();
+    let losses = match (job.opened.source.photo(), job.config.degradation.holes()) {
+        // What is filled in is not transparent any more.
+        (Some(photo), Some(holes)) => {
+            let source = photo.clone().opaque_at(holes.unknown()).into();
+            Opened { source, input: job.opened.input.clone() }.losses(output, size, writing)
+        }
+        _ => job.opened.losses(output, size, writing),
+    };
+    losses.unwrap_or_else(|error| vec![error.sentence(&words::Labels)])
 }
 
 fn plan(opened: &Arc<Opened>, wish: &Wish, output: &Path, writing: &Writing) -> Result<Plan> {

@@ -38,11 +38,12 @@ pub(super) fn fetch(
     control: &dyn Control,
 ) -> std::result::Result<(), Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::Source(format!("{url} could not be fetched ({e})"));
-    let needs_https = !is_local(url) && std::env::var_os(INSECURE_VARIABLE).is_none_or(|allowed| allowed != "1");
+    let is_local = is_local(url);
+    let needs_https = !is_local && std::env::var_os(INSECURE_VARIABLE).is_none_or(|allowed| allowed != "1");
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .https_only(needs_https)
         // A server of this machine must not send on to one elsewhere.
-        .max_redirects(if is_local(url) { 0 } else { MOST_REDIRECTS })
+        .max_redirects(if is_local { 0 } else { MOST_REDIRECTS })
         .http_status_as_error(false)
         .timeout_connect(Some(patience))
         .timeout_recv_response(Some(patience))

@@ -10,7 +10,7 @@ use super::download::{Failure, PATIENCE, fetch};
 use super::folder::{Installed, ModelFolder, ModelRecord, check_name};
 use crate::control::{Control, Silent};
 use crate::error::{Error, Hint, PathContext, Result, Setting};
-use crate::files::{renamed, write_atomically};
+use crate::files::{renamed, sha256, write_atomically};
 
 /// Files that diffusers keep beside the weights, or guided-diffusion's flags.
 const CONFIG: &str = "config.json";
@@ -63,14 +63,13 @@ impl ModelFolder {
         let _name = self.hold(&known.name)?;
         self.check_free(&known.name)?;
         let staged = self.staging()?;
-        // Outside the staging folder, so that it survives an interruption.
-        let part = self.root().join(format!(".{}.part", known.name));
-        let source = fetch_any(known, &part, control)?;
+        let (source, part) = self.fetch_any(known, control)?;
         let file = Path::new(&known.file).file_name().unwrap_or_default();
         let target = staged.folder.path().join(file);
         // What is cancelled here is still there to go on with.
         let (sha256, bytes) = hash(&part, control)?;
         renamed(&part, &target).writing(&target)?;
+        known.addresses().iter().for_each(|url| _ = std::fs::remove_file(self.part(known, url)));
         self.check_hash(known, &source, &sha256)?;
         examine(&target)?;
         check_archive(&target, &Silent)?;
@@ -86,6 +85,33 @@ impl ModelFolder {
             self.record_hash(&known.name, &record.sha256)?;
         }
         self.install(staged, &known.name, record)
+    }
+
+    /// Where what has arrived from an address is kept: outside the staging folder, so that it survives an interruption, and each address by
+    /// itself, so that no file is made of two.
+    fn part(&self, known: &Known, url: &str) -> PathBuf {
+        self.root().join(format!(".{}.{}.part", known.name, &sha256(url.as_bytes())[..8]))
+    }
+
+    /// Fetches a published file from the first address that has it, and says which, and where the file is.
+    fn fetch_any(&self, known: &Known, control: &dyn Control) -> Result<(String, PathBuf)> {
+        let mut failed = Vec::new();
+        let mut is_begun = false;
+        for url in known.addresses() {
+            let part = self.part(known, &url);
+            match fetch(&url, &part, PATIENCE, control) {
+                Ok(()) => return Ok((url, part)),
+                Err(Failure::Here(error)) => return Err(error),
+                Err(Failure::Source(said)) => failed.push(said),
+            }
+            is_begun |= part.exists();
+        }
+        let fact = if failed.is_empty() { "no address is known for it".to_owned() } else { failed.join("; ") };
+        let hint = match is_begun {
+            true => "try again: what has arrived is kept, and the rest is fetched",
+            false => "try again, or name a mirror with FDGR_MIRROR",
+        };
+        Err(refusal(known, fact, hint))
     }
 
     /// Refuses a file that is neither the published one nor, where that is not known for certain, the one of before.
@@ -141,30 +167,6 @@ fn another_name(error: Error) -> Error {
         }
         other => other,
     }
-}
-
-/// Fetches a published file from the first address that has it, and says which.
-fn fetch_any(known: &Known, part: &Path, control: &dyn Control) -> Result<String> {
-    let mut failed = Vec::new();
-    for url in known.addresses() {
-        match fetch(&url, part, PATIENCE, control) {
-            Ok(()) => return Ok(url),
-            Err(Failure::Here(error)) => return Err(error),
-            Err(Failure::Source(said)) => {
-                failed.push(said);
-                // Without a published hash nobody would see a file of two halves.
-                if known.proof() != Proof::Whole && known.addresses().len() > 1 {
-                    _ = std::fs::remove_file(part);
-                }
-            }
-        }
-    }
-    let fact = if failed.is_empty() { "no address is known for it".to_owned() } else { failed.join("; ") };
-    let hint = match part.exists() {
-        true => "try again: what has arrived is kept, and the rest is fetched",
-        false => "try again, or name a mirror with FDGR_MIRROR",
-    };
-    Err(refusal(known, fact, hint))
 }
 
 fn refusal(known: &Known, fact: String, hint: impl Into<Hint>) -> Error {

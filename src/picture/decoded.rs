@@ -6,7 +6,8 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use jxl_oxide::integration::JxlDecoder;
 
-use super::codec::{CONVERT, readable};
+use super::codec::CONVERT;
+use super::format::readable;
 use super::metadata::Metadata;
 use super::{Compression, Extras, MAX_PIXELS, Picture, foreign, jpeg};
 

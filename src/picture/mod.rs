@@ -5,6 +5,7 @@ mod codec;
 mod decoded;
 mod exif;
 mod foreign;
+mod format;
 mod jpeg;
 mod metadata;
 mod resample;
@@ -16,7 +17,8 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 
 use crate::error::{Error, Result};
 
-pub use codec::{Format, MAX_PIXELS, Writing, endings, formats, pictures_below, writable_endings};
+pub use codec::{MAX_PIXELS, Writing};
+pub use format::{Format, endings, formats, pictures_below, writable_endings};
 pub use jpeg::{BLOCK, Compression, QuantizationTable};
 pub use metadata::Metadata;
 

@@ -1,5 +1,7 @@
 //! What a user asks for in the words of the tables of tasks and methods: the same for every photo of a batch.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::beforehand::Beforehand;
@@ -59,13 +61,7 @@ impl Wish {
     /// # Errors
     /// Unknown tasks, parameters of other tasks, values outside their range, and files that the values name and that do not fit.
     pub fn request(&self, source: &Source) -> Result<Request> {
-        let made = match source {
-            Source::Photo(_) => None,
-            Source::Sensed(sensed) => Some(&sensed.description.degradation),
-        };
-        let settled = self.settled(source)?;
-        let Settled { fading, is_found } = settled.settled.unwrap_or_default();
-        settled.request_of(source, made, fading, is_found)
+        self.settled(source)?.settled_request(source)
     }
 
     /// The same with what only the whole photo tells: how it faded, and which tasks an old photo needs. A part of the photo is restored as
@@ -98,13 +94,13 @@ impl Wish {
         Ok(Self { settled: Some(Settled { fading, is_found }), ..wish })
     }
 
-    fn request_of(
-        &self,
-        source: &Source,
-        made: Option<&Degradation>,
-        fading: Option<Fading>,
-        is_found: bool,
-    ) -> Result<Request> {
+    /// The same of a wish that is settled.
+    fn settled_request(&self, source: &Source) -> Result<Request> {
+        let made = match source {
+            Source::Photo(_) => None,
+            Source::Sensed(sensed) => Some(&sensed.description.degradation),
+        };
+        let Settled { fading, is_found } = self.settled.unwrap_or_default();
         let beforehand = Beforehand { fading, enlarged: self.enlarged };
         let prepared = source.photo().map(|photo| beforehand.undone(photo));
         let photo = prepared.as_deref();
@@ -132,15 +128,17 @@ impl Wish {
     }
 
     /// A photo with the holes transparent that a mask says.
-    fn holed(&self, photo: &Picture) -> Result<Picture> {
-        let Some(mask) = self.values.get(MASK) else { return Ok(photo.clone()) };
-        let own = [(MASK, Some(mask)), (INVERT_MASK, self.values.get(INVERT_MASK))];
-        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    fn holed<'a>(&self, photo: &'a Picture) -> Result<Cow<'a, Picture>> {
+        let about = |(name, _): &(&str, &str)| [MASK, INVERT_MASK].contains(name);
+        let own = self.values.iter().filter(about);
         let values = own.fold(Values::default(), |values, (name, value)| values.with(name, value));
+        if values.is_empty() {
+            return Ok(Cow::Borrowed(photo));
+        }
         let size = [photo.height(), photo.width()];
         let context = Context { size, seed: 0, photo: Some(photo), shows_damage: true };
         let holes: Degradation = degradation::of_task(FILL, &values, &context)?.into();
-        Ok(photo.clone().transparent_at(holes.holes().map(Mask::unknown).unwrap_or_default()))
+        Ok(Cow::Owned(photo.clone().transparent_at(holes.holes().map(Mask::unknown).unwrap_or_default())))
     }
 
     /// The values with a whole factor of super-resolution, and the size that the result of a photo of `size` is to have, if it is
