@@ -3,6 +3,7 @@
 mod degrade;
 mod demo;
 mod devices;
+mod errands;
 mod eval;
 mod experiment;
 mod flags;
