@@ -5,7 +5,7 @@ use image::{Luma, Rgb, RgbImage};
 use rayon::prelude::*;
 
 use crate::picture::Picture;
-use crate::restore::GAIN;
+use crate::restore::DIFFERENCE_GAIN;
 
 /// Side of a tile in pixels.
 pub const TILE: usize = 1024;
@@ -42,11 +42,11 @@ impl Levels {
         }
     }
 
-    /// How far two pictures of one size differ: grey where they agree, brighter and darker by [`GAIN`] times the difference.
+    /// How far two pictures of one size differ: grey where they agree, brighter and darker by [`DIFFERENCE_GAIN`] times the difference.
     pub fn of_difference(before: &Picture, after: &Picture) -> Option<Self> {
         let size = before.pixels().dimensions();
         (size == after.pixels().dimensions()).then(|| {
-            let value = |(a, b): (&f32, &f32)| to_byte(0.5 + GAIN * (b - a));
+            let value = |(a, b): (&f32, &f32)| to_byte(0.5 + DIFFERENCE_GAIN * (b - a));
             let bytes: Vec<u8> = before.pixels().iter().zip(after.pixels().iter()).map(value).collect();
             Self::of_image(ColorImage::from_rgb([size.0 as usize, size.1 as usize], &bytes))
         })

@@ -38,7 +38,7 @@ pub use measurement::Measurement;
 pub use old_photo::{OLD_PHOTO, OLD_PHOTO_HELP};
 pub use receipt::Receipt;
 pub use request::{Auto, Overrides, Request};
-pub use residual::{GAIN, Residual};
+pub use residual::{DIFFERENCE_GAIN, Residual};
 pub use restorer::{PriorChoice, Restored, Restorer};
 pub use size::TargetSize;
 pub use source::{Description, Sensed, Source};

@@ -117,7 +117,7 @@ impl Request {
             control.emit(Event::Found(&fading.describe()));
         }
         let beforehand = Beforehand { fading: self.fading, enlarged: self.enlarged };
-        let compression = photo.compression.clone();
+        let compression = self.fading.and_then(|_| photo.compression.clone());
         let photo = beforehand.undone(photo);
         let size = self.size.map(|size| size.of(size_of(&photo))).transpose()?;
         let Found { degradation, enlarged, noise } = match &self.degradation {

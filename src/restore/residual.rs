@@ -8,11 +8,11 @@ use crate::estimate::Inside;
 use crate::picture::Picture;
 
 /// How much stronger differences are in pictures of them than they are: noise of a few levels is seen.
-pub const GAIN: f32 = 4.0;
+pub const DIFFERENCE_GAIN: f32 = 4.0;
 /// No difference.
 const NONE: u8 = 128;
 
-/// The residual `y - A x` of a photo `y`, as a picture: middle grey where it is 0, brighter and darker by [`GAIN`] times
+/// The residual `y - A x` of a photo `y`, as a picture: middle grey where it is 0, brighter and darker by [`DIFFERENCE_GAIN`] times
 /// the difference. It is of what is measured: of the photo as it was before an enlargement or fading, and where the channels share their
 /// noise, of mixtures in which they do not. Of a right result it is noise; structure of the photo in it is what the result does not explain.
 pub type Residual = RgbImage;
@@ -23,7 +23,7 @@ pub(super) fn picture(residual: Tensor<4>) -> Result<Option<Residual>> {
     if ![1, 3].contains(&channels) || height == 1 || width == 1 {
         return Ok(None);
     }
-    let picture = Picture::from_tensor(residual * GAIN)?;
+    let picture = Picture::from_tensor(residual * DIFFERENCE_GAIN)?;
     let (width, height) = picture.pixels().dimensions();
     let bytes = picture.pixels().iter().map(|value| (255.0 * value).round() as u8).collect();
     Ok(RgbImage::from_raw(width, height, bytes))
