@@ -32,6 +32,7 @@ macro_rules! settings {
 }
 
 settings! {
+    BM3D "bm3d",
     BORDER "border",
     CLASS "class",
     CLASSIFIER "classifier",

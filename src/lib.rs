@@ -72,6 +72,7 @@
 //! an index is the noise of an image in `[0, 1]`, as users give it: `sigma_y = 2 sigma`.
 
 #[cfg(feature = "cli")]
+pub mod bm3d;
 pub mod cli;
 pub mod control;
 pub mod degradation;

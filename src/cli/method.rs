@@ -51,6 +51,9 @@ struct Common {
     /// Measured values are points, or intervals: 8-bit rounding and clipped pixels
     #[arg(long, value_enum)]
     data: Option<DataModel>,
+    /// Denoising: share of BM3D's answer in the result, from 0 to 1 [default: by the noise, 0.8 at 0.01 to 0.4 at 0.2]
+    #[arg(long, allow_negative_numbers = true)]
+    bm3d: Option<f64>,
 }
 
 impl Args {
@@ -61,7 +64,7 @@ impl Args {
 
     /// The flags as the library takes them.
     pub fn overrides(&self) -> Overrides {
-        let Common { prefer, quality, steps, start, travel_length, travel_repeat, no_clip, clip, border, data } =
+        let Common { prefer, quality, steps, start, travel_length, travel_repeat, no_clip, clip, border, data, bm3d } =
             self.common;
         Overrides {
             method: self.named.clone(),
@@ -75,6 +78,7 @@ impl Args {
             clip: (clip || no_clip).then_some(clip),
             border,
             data,
+            bm3d,
         }
     }
 }

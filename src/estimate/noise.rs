@@ -6,6 +6,9 @@
 //! favour blocks in which the noise happens to be weak. Blocks that are flat, cut off by black or white, or transparent say nothing and are left
 //! out. Red, green and blue are measured together: noise of luma alone shows in their covariance.
 //!
+//! Where even the smoothest blocks hold texture, which red, green and blue share, noise that they do not share is told by the directions of
+//! colour in which they vary least.
+//!
 //! White noise is halved by means of 2x2 pixels. Where the picture of half the size has more than that, and the one of a quarter
 //! not much more again as texture would have, the grains of the noise are larger than a pixel: it went through JPEG, a demosaicing
 //! or an enlargement, and the finest frequencies say nothing of it.
@@ -80,8 +83,7 @@ impl NoiseEstimate {
 
     /// Mean correlation of two channels.
     pub fn correlation(&self) -> f64 {
-        let [[_, a, b], [_, _, c], _] = self.covariance;
-        (a + b + c) / 3.0
+        correlation(&self.covariance)
     }
 
     /// Whether the channels share it, so far that treating them as independent would leave some.
@@ -110,6 +112,11 @@ impl NoiseEstimate {
     }
 }
 
+/// Mean correlation of two channels, of a covariance of mean variance 1.
+fn correlation([[_, a, b], [_, _, c], _]: &[[f64; 3]; 3]) -> f64 {
+    (a + b + c) / 3.0
+}
+
 /// Estimates the noise of a photo.
 pub fn noise(photo: &Picture) -> NoiseEstimate {
     let whole = Planes::of(photo);
@@ -129,6 +136,15 @@ pub fn noise(photo: &Picture) -> NoiseEstimate {
         return NoiseEstimate { sigma, covariance, grain: Grain::Coarse, confidence: Confidence::Low };
     }
     let covariance = fine.normalized();
+    // Texture is mostly of luma: where there is some, what colours hold is the noise of channels that do not share it.
+    let independent = fine.independent();
+    let is_textured = fine.roughness > TEXTURE || fine.roughness > WHITE && fine.correlation() < SHARED;
+    if is_textured && independent >= CLEAN {
+        let covariance = NoiseEstimate::NONE.covariance;
+        let even = fine.roughness <= TEXTURE && independent >= SURE;
+        let confidence = if even { Confidence::High } else { Confidence::Low };
+        return NoiseEstimate { sigma: independent, covariance, grain: Grain::Fine, confidence };
+    }
     if fine.roughness > TEXTURE {
         // Even the smoothest blocks hold more texture than noise.
         let sigma = fine.sigma().min(CLEAN / 2.0);
@@ -208,6 +224,17 @@ impl Smoothest {
     /// Standard deviation, the root mean square over the channels.
     fn sigma(&self) -> f64 {
         (self.covariance.trace() / 3.0).max(0.0).sqrt()
+    }
+
+    /// Standard deviation in the two directions of colour in which there is least.
+    fn independent(&self) -> f64 {
+        let variances = self.covariance.symmetric_eigenvalues();
+        ((variances.sum() - variances.max()) / 2.0).max(0.0).sqrt()
+    }
+
+    /// Mean correlation of two channels.
+    fn correlation(&self) -> f64 {
+        correlation(&self.normalized())
     }
 
     /// The covariance with a mean variance of 1.

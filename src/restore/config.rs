@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::{Channels, Source};
-use crate::degradation::Degradation;
+use crate::degradation::{Degradation, Family};
 use crate::error::{Error, Hint, Result, Setting, Subject};
 use crate::estimate::Fading;
 use crate::picture::{MAX_PIXELS, Picture};
@@ -44,6 +44,10 @@ impl DataModel {
     }
 }
 
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 /// Everything that decides the result, given the measurement and the prior: what recipes store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RestoreConfig {
@@ -73,6 +77,9 @@ pub struct RestoreConfig {
     /// What measured values say.
     #[serde(default, skip_serializing_if = "DataModel::is_exact")]
     pub data: DataModel,
+    /// Share of BM3D's answer in the result of denoising.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bm3d: f64,
     /// How the channels of the photo faded: that is undone first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fading: Option<Fading>,
@@ -123,6 +130,13 @@ impl RestoreConfig {
                 fact,
                 Hint::Omit(Setting::UNFADE).or(Hint::set(Setting::DATA, "exact")),
             ));
+        }
+        if !(0.0..=1.0).contains(&self.bm3d) {
+            return Err(Error::parameter(Setting::BM3D, self.bm3d, "it must be between 0 and 1"));
+        }
+        if self.bm3d > 0.0 && self.degradation.family() != Some(Family::Noise) {
+            let fact = "BM3D takes noise away, and nothing else";
+            return Err(Error::mismatch(Setting::BM3D, fact, Hint::Omit(Setting::BM3D)));
         }
         self.method.check()?;
         self.check_channels()?;

@@ -64,7 +64,8 @@ fn config(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreCo
         return config;
     }
     let method = Method::Hqs(hqs(&config, Quality::Normal));
-    RestoreConfig { method, ..config }
+    let bm3d = bm3d_share(&config, Quality::Normal);
+    RestoreConfig { method, bm3d, ..config }
 }
 
 /// The same configuration with the defaults of a preference.
@@ -73,16 +74,17 @@ pub(super) fn preferred(config: &RestoreConfig, preference: Preference) -> Resto
         Preference::Fidelity => self::config,
         Preference::Naturalness => sampled,
     };
-    let RestoreConfig { method, steps, start, clip, .. } =
+    let RestoreConfig { method, steps, start, clip, bm3d, .. } =
         defaults(config.degradation.clone(), config.sigma, config.channels);
-    RestoreConfig { method, steps, start, clip, ..config.clone() }
+    RestoreConfig { method, steps, start, clip, bm3d, ..config.clone() }
 }
 
 /// The same configuration with the evaluations of a preset.
 fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreConfig {
     if let Method::Hqs(given) = config.method {
         let Hqs { calls, symmetries, .. } = hqs(&config, quality);
-        return RestoreConfig { method: Method::Hqs(Hqs { calls, symmetries, ..given }), ..config };
+        let bm3d = if config.bm3d > 0.0 { bm3d_share(&config, quality) } else { 0.0 };
+        return RestoreConfig { method: Method::Hqs(Hqs { calls, symmetries, ..given }), bm3d, ..config };
     }
     // A full schedule of which the last `start` fraction has the number of evaluations measured for the task.
     let [draft, normal, best] = tuned(&config.degradation, config.sigma).evaluations;
@@ -105,7 +107,8 @@ pub(super) fn with_method(config: &RestoreConfig, name: &str) -> Result<RestoreC
         Method::Hqs(_) => Method::Hqs(hqs(config, Quality::Normal)),
         published => published.with_guidance(tuned.guidance().unwrap_or(Guidance::DEFAULT), Regularization::DEFAULT),
     };
-    Ok(RestoreConfig { method, ..config.clone() })
+    // It belongs to the most probable picture, not to a sample.
+    Ok(RestoreConfig { method, bm3d: 0.0, ..config.clone() })
 }
 
 /// Whether the most probable picture is wanted: of colours that are lost it is the grey picture.
@@ -154,7 +157,7 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
             Hqs { sigma_1: sigma_1 * channels.strongest(), sigma_end, zeta, ..some }
         }
         // Holes start from their borders, far from what was there.
-        Some(Family::Holes) => Hqs { sigma_1: 0.5f64.max(some.sigma_1), calls: by(6, 12, 20), ..some },
+        Some(Family::Holes) => Hqs { sigma_1: 0.65f64.max(some.sigma_1), calls: by(8, 20, 40), ..some },
         Some(Family::Blur { .. }) => {
             let (lambda, zeta) = (0.3 + 0.25 * strong, 0.7 * noisy + 0.2 * (2.0 * strong).min(1.0));
             let from_borders = if degradation.holes().is_some() { 0.5 } else { 0.0 };
@@ -163,6 +166,16 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         }
         Some(Family::Colors) | None => some,
     }
+}
+
+/// Share of BM3D's answer in the result: the larger the weaker the noise, of which priors know least. Chosen on four validation pictures.
+fn bm3d_share(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quality: Quality) -> f64 {
+    let is_white = matches!(channels, Channels::Independent | Channels::Gray);
+    if quality == Quality::Draft || degradation.family() != Some(Family::Noise) || !is_white {
+        return 0.0;
+    }
+    let share = 0.5 - 0.1 * (sigma.max(1e-4) / 0.1).log2();
+    (100.0 * share.clamp(0.0, 0.9)).round() / 100.0
 }
 
 /// A sampler for a degradation, with the parameters that `fdgr sweep` settled on pictures that the prior was not trained on.
@@ -180,6 +193,7 @@ fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreC
         travel: Travel::NONE,
         border: Border::Extend,
         data: DataModel::Exact,
+        bm3d: 0.0,
         fading: None,
         enlarged: None,
         size: None,

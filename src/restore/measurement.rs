@@ -195,6 +195,14 @@ impl Measurement {
         }
     }
 
+    /// A measurement in the channels of the photo.
+    pub(super) fn unmixed(&self, y: Tensor<4>) -> Tensor<4> {
+        match &self.operator {
+            Operator::Whole(_) => y,
+            Operator::Mixed { mixed, .. } => mixed.mix().regularized_inverse(y, 0.0),
+        }
+    }
+
     /// The answer of classical methods to `y`, with its margin, where the noise has standard deviation `sigma_y` in units of a
     /// `[-1, 1]` image.
     ///
@@ -204,11 +212,7 @@ impl Measurement {
         let Some(degradation) = &self.degradation else {
             return Ok(self.operator.get().regularized_inverse(y.clone(), (sigma_y * sigma_y).max(1e-4)));
         };
-        let unmixed = match &self.operator {
-            Operator::Whole(_) => y.clone(),
-            Operator::Mixed { mixed, .. } => mixed.mix().regularized_inverse(y.clone(), 0.0),
-        };
-        let mut x = self.operator.split(unmixed);
+        let mut x = self.operator.split(self.unmixed(y.clone()));
         for (i, (stage, part)) in degradation.stages().iter().zip(self.operator.stages()).enumerate().rev() {
             x = match &self.circular {
                 Some(circular) if i == 0 => {

@@ -10,6 +10,7 @@
 //! the [`Measurement`] of that configuration, runs the sampler and crops the result.
 
 mod beforehand;
+mod blend;
 mod border;
 mod channels;
 mod config;

@@ -80,6 +80,8 @@ pub struct Overrides {
     pub border: Option<Border>,
     /// What measured values say.
     pub data: Option<DataModel>,
+    /// Share of BM3D's answer in the result of denoising.
+    pub bm3d: Option<f64>,
 }
 
 impl Request {
@@ -306,6 +308,7 @@ impl Overrides {
         config.clip = self.clip.unwrap_or(config.clip);
         config.border = self.border.unwrap_or(config.border);
         config.data = self.data.unwrap_or(config.data);
+        config.bm3d = self.bm3d.unwrap_or(config.bm3d);
         config.check()
     }
 

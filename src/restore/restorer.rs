@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::beforehand::Beforehand;
+use super::blend::blended;
 use super::lights::Lights;
 use super::memory::Budget;
 use super::preview::Previews;
@@ -218,6 +219,7 @@ impl Restorer {
         };
         let mut noise = Seeded::new(config.seed, Stream::Sampling);
         let x = self.run(&measurement, &data, config, &mut noise, control)?;
+        let x = blended(x, &measurement, &data, config, control)?;
         let (receipt, differences) = Receipt::of(&measurement, &data, x.clone(), config.evaluations()?)?;
         let residual = residual::picture(-differences)?.filter(|_| source.photo().is_some());
         let picture = Picture::from_tensor(measurement.crop(x))?;

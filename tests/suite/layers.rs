@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// From the lowest to the highest; `main` is the program.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "error",
     "files",
     "mirror",
@@ -14,6 +14,7 @@ const LAYERS: [&str; 25] = [
     "control",
     "device",
     "estimate",
+    "bm3d",
     "model",
     "kernel",
     "regularizer",
