@@ -33,6 +33,16 @@ const MOST_WRITTEN: usize = 1 << 16;
 
 /// Headers, pixels and metadata of pictures, and the quantisation tables of JPEGs; what is read is written again.
 pub fn picture(bytes: &[u8]) {
+    // The fuzzer's hook ends the program, but a decoder's panic is caught.
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !fdgr::picture::is_decoding() {
+                hook(panic);
+            }
+        }));
+    });
     let Ok(picture) = Picture::decode(bytes, Path::new("photo")) else { return };
     if picture.width() * picture.height() > MOST_WRITTEN {
         return;

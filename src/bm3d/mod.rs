@@ -94,6 +94,16 @@ mod tests {
         assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
     }
 
+    /// Of many equal patches none is left out, so that every pixel has an estimate.
+    #[test]
+    fn flat_areas_stay_flat() {
+        let picture = Planes { channels: vec![vec![0.25; 60 * 60]; 3], height: 60, width: 60 };
+        for sigma in [0.0, 0.05] {
+            let same = bm3d(&picture, sigma, || true).unwrap();
+            assert!(same.channels.iter().flatten().all(|value| (value - 0.25).abs() < 1e-4));
+        }
+    }
+
     #[test]
     fn small_pictures_and_those_that_are_stopped_give_nothing() {
         let of = |height: usize, width: usize| Planes { channels: vec![vec![0.5; height * width]], height, width };

@@ -113,6 +113,8 @@ impl Pass<'_> {
         let guide = &self.basic.unwrap_or(self.noisy).channels[0];
         let reference: Patch = std::array::from_fn(|i| guide[(y + i / SIDE) * width + x + i % SIDE]);
         found.clear();
+        // It comes first, even where others are the same.
+        found.push((0.0, [y, x]));
         let (left, right) = (x.saturating_sub(REACH), (x + REACH).min(width - SIDE));
         let columns = right - left + 1;
         for row in y.saturating_sub(REACH)..=(y + REACH).min(height - SIDE) {
@@ -127,7 +129,7 @@ impl Pass<'_> {
             }
             for (column, &distance) in distances[..columns].iter().enumerate() {
                 let worst = if found.len() < self.most { f32::INFINITY } else { found[found.len() - 1].0 };
-                if distance < worst {
+                if distance < worst && [row, left + column] != [y, x] {
                     let place = found.partition_point(|(other, _)| *other <= distance);
                     found.insert(place, (distance, [row, left + column]));
                     found.truncate(self.most);

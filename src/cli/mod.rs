@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::picture::is_decoding;
 
 /// Restore degraded photos with a diffusion prior; no training, no CUDA.
 #[derive(Parser)]
@@ -85,6 +86,9 @@ enum Command {
 /// Runs the command line and reports errors as one sentence.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
+        if is_decoding() {
+            return;
+        }
         let message = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         complain(&format!(

@@ -8,7 +8,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageEncoder};
 use serde::{Deserialize, Serialize};
 
-use super::decoded::{Decoded, Refusal};
+use super::decoded::{Decoded, Refusal, decoding};
 use super::format::{Format, readable};
 use super::metadata::Metadata;
 use super::{Picture, exif, foreign, tiff};
@@ -64,13 +64,18 @@ impl Picture {
         if let Some(name) = foreign::named(bytes) {
             return Err(refuse((format!("it is {name}, which is not read"), CONVERT)));
         }
-        let decoded = match () {
-            () if foreign::is_tiff(bytes) => tiff::decode(bytes, page),
-            () if page > 0 => Err((format!("it has no page {}", page + 1), "only TIFFs have several pages")),
-            () if foreign::is_jpeg_xl(bytes) => Decoded::of_jpeg_xl(bytes),
-            () => Decoded::of_others(bytes),
-        };
-        Ok(decoded.map_err(refuse)?.into_picture())
+        let decoded = decoding(|| {
+            Ok(match () {
+                () if foreign::is_tiff(bytes) => tiff::decode(bytes, page)?,
+                () if page > 0 => {
+                    return Err((format!("it has no page {}", page + 1), "only TIFFs have several pages"));
+                }
+                () if foreign::is_jpeg_xl(bytes) => Decoded::of_jpeg_xl(bytes)?,
+                () => Decoded::of_others(bytes)?,
+            }
+            .into_picture())
+        });
+        decoded.map_err(refuse)
     }
 
     /// Writes the picture in the format of the name's ending: beside its place first, then renamed into it.

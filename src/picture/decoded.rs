@@ -1,6 +1,8 @@
 //! Files as their decoders leave them, and the pictures that come of it.
 
+use std::cell::Cell;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
@@ -50,6 +52,23 @@ pub(super) fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
         return Err((fact, "crop or shrink the picture"));
     }
     Ok(())
+}
+
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in the middle of decoding a file: a panic then says that the file is damaged, and nothing is wrong with the program.
+pub fn is_decoding() -> bool {
+    DECODING.get()
+}
+
+/// Runs decoders, which are of many hands: one that panics on a damaged file refuses it.
+pub(super) fn decoding<T>(work: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    let outer = DECODING.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    DECODING.set(outer);
+    done.unwrap_or_else(|_| Err(("its decoder broke off".into(), "the file looks damaged; export it again")))
 }
 
 fn damaged(name: &str, e: ImageError) -> Refusal {

@@ -18,6 +18,7 @@ use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 use crate::error::{Error, Result};
 
 pub use codec::{MAX_PIXELS, Writing};
+pub use decoded::is_decoding;
 pub use format::{Format, endings, formats, pictures_below, writable_endings};
 pub use jpeg::{BLOCK, Compression, QuantizationTable};
 pub use metadata::Metadata;

@@ -2,7 +2,7 @@
 
 use image::{Rgb, Rgb32FImage};
 
-use super::{Preference, RestoreConfig, Restored, Restorer, Source, defaults};
+use super::{RestoreConfig, Restored, Restorer, Source, defaults};
 use crate::control::{Control, Event};
 use crate::degradation::Family;
 use crate::error::{Error, Result, Setting};
@@ -46,11 +46,8 @@ impl Restorer {
     ) -> Result<Uncertainty> {
         check_sample_count(count)?;
         let config = match restored.config.method {
-            // The most probable picture is one. DiffPIR's samples differ most where the truth does: the other samplers start too late.
-            Method::Hqs(_) => {
-                let sampled = defaults::preferred(&restored.config, Preference::Naturalness);
-                defaults::with_method(&sampled, "diffpir")?
-            }
+            // The most probable picture is one.
+            Method::Hqs(_) => defaults::sampled_late(&restored.config)?,
             _ => restored.config.clone(),
         };
         let mut samples = Vec::new();

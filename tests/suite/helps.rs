@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
+use fdgr::bm3d::{Planes, bm3d};
 use fdgr::control::Silent;
-use fdgr::degradation::{self, Context, Degradation, Mask, inpainting::Inpainting};
+use fdgr::degradation::{self, Context, Degradation, Mask, denoising, inpainting::Inpainting};
 use fdgr::device;
 use fdgr::metrics::psnr;
 use fdgr::noise::{Noise, Seeded, Stream, splitmix64};
 use fdgr::parameter::Values;
 use fdgr::picture::Picture;
-use fdgr::restore::{Border, Measurement, PriorChoice, Request, Restorer, Source};
+use fdgr::restore::{Border, Measurement, Overrides, Preference, PriorChoice, Request, Restorer, Source};
 use fdgr::sampler::signed_sigma;
 use image::{GenericImageView, Rgb, Rgb32FImage};
 
@@ -123,6 +124,62 @@ fn every_task_helps_with_and_without_the_level_of_the_noise() {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// Of weak noise in texture the prior alone knows less than what repeats in the photo.
+#[test]
+fn denoising_is_as_good_as_bm3d_that_is_told_the_noise() {
+    const ESTIMATED: f64 = 0.1;
+    for path in PICTURES {
+        let photo = photo(path, 192);
+        for sigma in [0.01, 0.02, 0.05, 0.1] {
+            let degradation = Degradation::from(denoising::Denoising {});
+            let (input, _) = degraded(&photo, &degradation, sigma);
+            let plane = |c: usize| input.pixels().pixels().map(|pixel| pixel[c]).collect();
+            let noisy = Planes { channels: (0..3).map(plane).collect(), height: 192, width: 192 };
+            let answer = bm3d(&noisy, sigma as f32, || true).expect("it is large enough").channels;
+            let answer = Rgb32FImage::from_fn(192, 192, |x, y| {
+                Rgb([0, 1, 2].map(|c| answer[c][(y * 192 + x) as usize].clamp(0.0, 1.0)))
+            });
+            let (after, classical) =
+                (psnr(restored(input, &degradation, None).pixels(), photo.pixels()), psnr(&answer, photo.pixels()));
+            assert!(after >= classical - ESTIMATED, "{path} at {sigma}: {after:.2} dB, BM3D {classical:.2} dB");
+        }
+    }
+}
+
+/// Mean square of second differences along rows and columns of luma, which are strongest at the highest frequencies.
+fn sharpness(picture: &Picture) -> f64 {
+    let pixels = picture.pixels();
+    let luma = |x: u32, y: u32| pixels.get_pixel(x, y).0.iter().map(|&v| f64::from(v)).sum::<f64>() / 3.0;
+    let places = (1..pixels.height() - 1).flat_map(|y| (1..pixels.width() - 1).map(move |x| (x, y)));
+    let squares = places.map(|(x, y)| {
+        let across = luma(x - 1, y) - 2.0 * luma(x, y) + luma(x + 1, y);
+        let down = luma(x, y - 1) - 2.0 * luma(x, y) + luma(x, y + 1);
+        across * across + down * down
+    });
+    squares.sum::<f64>() / f64::from((pixels.height() - 2) * (pixels.width() - 2))
+}
+
+/// Within a third on average over the pictures, where the most probable picture has less than half.
+#[test]
+fn natural_results_are_as_sharp_as_photographs() {
+    for (task, parameters, sigma) in [("denoise", None, 0.1), ("deblur", Some(("kernel", "gauss:1.6")), 0.02)] {
+        let values = parameters.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
+        let context = Context { size: [192, 192], seed: 3, ..Default::default() };
+        let degradation: Degradation = degradation::of_task(task, &values, &context).expect("a task").into();
+        let shares = PICTURES.map(|path| {
+            let photo = photo(path, 192);
+            let (input, _) = degraded(&photo, &degradation, sigma);
+            let source = Source::Photo(input);
+            let overrides = Overrides { preference: Some(Preference::Naturalness), ..Overrides::default() };
+            let request = Request { sigma: Some(sigma).into(), overrides, ..Request::new(degradation.clone()) };
+            let config = request.resolve(&source, &Silent).expect("a configuration");
+            sharpness(&restorer().restore(&source, &config, &Silent).expect("a result").picture) / sharpness(&photo)
+        });
+        let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+        assert!((0.75..1.33).contains(&mean), "{task}: {shares:?}");
+    }
 }
 
 #[test]
