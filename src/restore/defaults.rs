@@ -181,8 +181,9 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
 
 /// Share of BM3D's answer in the result: the larger the weaker the noise, of which priors know least. Chosen on four validation pictures.
 fn bm3d_share(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quality: Quality) -> f64 {
-    let is_white = matches!(channels, Channels::Independent | Channels::Gray);
-    if quality == Quality::Draft || degradation.family() != Some(Family::Noise) || !is_white {
+    // Of a grey file of 8 bits many patches are equally far, so that a change of 1e-6 would choose others.
+    let is_steady = channels.are_independent();
+    if quality == Quality::Draft || degradation.family() != Some(Family::Noise) || !is_steady {
         return 0.0;
     }
     let share = 0.5 - 0.1 * (sigma.max(1e-4) / 0.1).log2();
@@ -225,13 +226,13 @@ fn natural_config(degradation: Degradation, sigma: f64, channels: Channels) -> R
 /// A sampler whose results have as much power at high frequencies as photographs (`benches/peer/dial.py`), chosen on four validation pictures with
 /// noise of 0.1 and 0.02; none where that of [`tuned`] is taken.
 fn natural(degradation: &Degradation) -> Option<Tuned> {
-    let (lambda, start, evaluations) = match degradation.first_family() {
-        Family::Noise => (0.65, 0.3, [10, 30, 50]),
-        Family::Resolution => (4.0, 0.75, [30, 75, 75]),
-        Family::Blur { .. } => (3.5, 0.5, [20, 50, 50]),
+    let (lambda, zeta, start, evaluations) = match degradation.first_family() {
+        Family::Noise => (0.65, 1.0, 0.3, [10, 30, 50]),
+        Family::Resolution => (4.0, 0.1, 0.75, [30, 75, 75]),
+        Family::Blur { .. } => (3.5, 0.1, 0.5, [20, 50, 50]),
         Family::Quantized { .. } | Family::Holes | Family::Colors | Family::Sensing => return None,
     };
-    let method = Method::DiffPir(DiffPir { lambda, ..DiffPir::DEFAULT });
+    let method = Method::DiffPir(DiffPir { lambda, zeta });
     Some(Tuned { method, start, evaluations })
 }
 

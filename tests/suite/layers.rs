@@ -46,7 +46,11 @@ fn module(path: &Path) -> String {
 /// The modules that a line of code names.
 fn named(code: &str) -> BTreeSet<String> {
     let words = code.split("crate::").skip(1);
-    words.map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>()).collect()
+    words
+        .map(|rest| {
+            rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect::<String>()
+        })
+        .collect()
 }
 
 #[test]
