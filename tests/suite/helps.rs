@@ -161,10 +161,11 @@ fn sharpness(picture: &Picture) -> f64 {
     squares.sum::<f64>() / f64::from((pixels.height() - 2) * (pixels.width() - 2))
 }
 
-/// Within a third on average over the pictures, where the most probable picture has less than half.
+/// On average over the pictures: within a third for noise, and for blurs half of it at least, where the most probable picture has a fifth.
 #[test]
 fn natural_results_are_as_sharp_as_photographs() {
-    for (task, parameters, sigma) in [("denoise", None, 0.1), ("deblur", Some(("kernel", "gauss:1.6")), 0.02)] {
+    let blur = Some(("kernel", "gauss:1.6"));
+    for (task, parameters, sigma, least) in [("denoise", None, 0.1, 0.75), ("deblur", blur, 0.02, 0.45)] {
         let values = parameters.iter().fold(Values::default(), |all, (name, text)| all.with(name, text));
         let context = Context { size: [192, 192], seed: 3, ..Default::default() };
         let degradation: Degradation = degradation::of_task(task, &values, &context).expect("a task").into();
@@ -178,7 +179,7 @@ fn natural_results_are_as_sharp_as_photographs() {
             sharpness(&restorer().restore(&source, &config, &Silent).expect("a result").picture) / sharpness(&photo)
         });
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
-        assert!((0.75..1.33).contains(&mean), "{task}: {shares:?}");
+        assert!((least..1.33).contains(&mean), "{task}: {shares:?}");
     }
 }
 
