@@ -795,7 +795,7 @@ fn methods_by_name_are_those_tuned_for_the_task() {
             serde_json::from_slice(&std::fs::read(desk.path("m.png.recipe.json")).unwrap()).unwrap();
         recipe["config"]["method"].clone()
     };
-    for (task, name) in [("sr --scale 2", "fdgr"), ("denoise", "diffpir")] {
+    for (task, name) in [("colorize", "ddpg")] {
         let named = method(&format!("--task {task} --method {name} --steps 3"));
         assert_eq!(named, method(&format!("--task {task} --prefer naturalness --steps 3")), "{task}");
     }
