@@ -71,8 +71,8 @@
 //! cumulative product of `1 - beta` at `t` and `a'` at the next time, `eta` the regularisation of an inverse (in DDRM, DDNM and PiGDM the share of fresh noise). `sigma` without
 //! an index is the noise of an image in `[0, 1]`, as users give it: `sigma_y = 2 sigma`.
 
-#[cfg(feature = "cli")]
 pub mod bm3d;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod control;
 pub mod degradation;
