@@ -75,6 +75,7 @@ pub mod bm3d;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod control;
+mod cosine;
 pub mod degradation;
 pub mod device;
 pub mod error;

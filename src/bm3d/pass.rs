@@ -20,12 +20,14 @@ const THRESHOLD: f32 = 2.7;
 /// One of the two passes.
 pub(super) struct Pass<'a> {
     pub noisy: &'a Planes,
-    /// What is known of the picture already.
+    /// What the first pass made of it; none in the first pass.
     pub basic: Option<&'a Planes>,
     pub transform: Transform,
     /// Most patches of a stack.
     pub most: usize,
+    /// Standard deviation of the noise.
     pub sigma: f32,
+    /// Weights of the pixels of a patch.
     pub window: Patch,
 }
 
@@ -39,7 +41,7 @@ struct Sums {
 }
 
 /// Memory for stacks of patches.
-struct Bench {
+struct Workspace {
     stack: Vec<Patch>,
     basic: Vec<Patch>,
     scratch: Vec<Patch>,
@@ -62,22 +64,14 @@ impl Pass<'_> {
             for sums in sums {
                 let sums = sums?;
                 let first = sums.top * width;
-                let add = |all: &mut [Vec<f32>], some: &[Vec<f32>]| {
-                    for (all, some) in all.iter_mut().zip(some) {
-                        for (all, some) in all[first..].iter_mut().zip(some) {
-                            *all += some;
-                        }
-                    }
-                };
-                add(&mut values, &sums.values);
-                add(&mut weights, &sums.weights);
+                let all = values.iter_mut().chain(&mut weights);
+                for (all, some) in all.zip(sums.values.iter().chain(&sums.weights)) {
+                    all[first..].iter_mut().zip(some).for_each(|(all, some)| *all += some);
+                }
             }
         }
-        for (values, weights) in values.iter_mut().zip(&weights) {
-            for (value, weight) in values.iter_mut().zip(weights) {
-                *value /= weight;
-            }
-        }
+        let sums = values.iter_mut().flatten().zip(weights.iter().flatten());
+        sums.for_each(|(value, weight)| *value /= weight);
         Some(Planes { channels: values, height, width })
     }
 
@@ -89,17 +83,18 @@ impl Pass<'_> {
         let plane = || vec![0f32; (bottom - top) * width];
         let count = self.noisy.channels.len();
         let mut sums = Sums { top, values: vec![plane(); count], weights: vec![plane(); count] };
-        let mut bench = Bench {
+        let mut workspace = Workspace {
             stack: vec![[0.0; AREA]; self.most],
             basic: vec![[0.0; AREA]; self.most],
             scratch: vec![[0.0; AREA]; self.most],
             found: Vec::with_capacity(self.most + 1),
         };
+        let columns = places(width);
         arch().dispatch(|| {
             for &y in rows {
-                for x in places(width) {
-                    self.find([y, x], &mut bench.found);
-                    self.filter(&mut bench, &mut sums);
+                for &x in &columns {
+                    self.find([y, x], &mut workspace.found);
+                    self.filter(&mut workspace, &mut sums);
                 }
             }
         });
@@ -118,7 +113,7 @@ impl Pass<'_> {
         let (left, right) = (x.saturating_sub(REACH), (x + REACH).min(width - SIDE));
         let columns = right - left + 1;
         for row in y.saturating_sub(REACH)..=(y + REACH).min(height - SIDE) {
-            let mut distances = [0f32; SPAN + 1];
+            let mut distances = [0f32; SPAN];
             for (i, reference) in reference.chunks_exact(SIDE).enumerate() {
                 let line = &guide[(row + i) * width + left..][..columns + SIDE - 1];
                 for (k, value) in reference.iter().enumerate() {
@@ -141,12 +136,13 @@ impl Pass<'_> {
 
     /// Filters the stack of the patches that were found, and adds them to the sums.
     #[inline(always)]
-    fn filter(&self, bench: &mut Bench, sums: &mut Sums) {
-        let Bench { stack, basic, scratch, found } = bench;
+    fn filter(&self, workspace: &mut Workspace, sums: &mut Sums) {
+        let Workspace { stack, basic, scratch, found } = workspace;
         let width = self.noisy.width;
         let stack = &mut stack[..found.len()];
         for channel in 0..self.noisy.channels.len() {
             self.gather(&self.noisy.channels[channel], found, stack, scratch);
+            // Of the noise that is left, up to its variance.
             let energy = match self.basic {
                 None => self.thresholded(stack),
                 Some(known) => {

@@ -1,7 +1,11 @@
 //! Transforms of patches of 8x8 and of stacks of them.
 
+use nalgebra::SMatrix;
+
+use crate::cosine;
+
 /// Side of a patch.
-pub(super) const SIDE: usize = 8;
+pub(super) const SIDE: usize = cosine::SAMPLES;
 /// Pixels of a patch.
 pub(super) const AREA: usize = SIDE * SIDE;
 
@@ -18,13 +22,7 @@ pub(super) struct Transform {
 impl Transform {
     /// The cosine transform, which is orthonormal.
     pub fn cosine() -> Self {
-        let forward: Matrix = std::array::from_fn(|k| {
-            let norm = if k == 0 { (1.0 / SIDE as f64).sqrt() } else { (2.0 / SIDE as f64).sqrt() };
-            std::array::from_fn(|n| {
-                let angle = std::f64::consts::PI / SIDE as f64 * (n as f64 + 0.5) * k as f64;
-                (norm * angle.cos()) as f32
-            })
-        });
+        let forward = cosine::matrix().map(|row| row.map(|value| value as f32));
         Self { forward, inverse: transposed(&forward) }
     }
 
@@ -51,29 +49,30 @@ impl Transform {
                 }
                 sum
             };
-            // The filter's centre lies between the samples 2 i and 2 i + 1.
-            let first = |i: usize| (2 * i + 5 * length - 4) % length;
+            // The filter's centre lies between the samples 2 i and 2 i + 1; what is left of it wraps around, as many times as it needs.
+            let first = |i: usize| 2 * i + 4 * length - 4;
             let details: Vec<_> = (0..length / 2).map(|i| combined(2 * i, &[INNER, -INNER])).collect();
             let smooth = (0..length / 2).map(|i| combined(first(i), &LOW)).collect();
             rows.splice(0..0, details);
             low = smooth;
         }
         rows.splice(0..0, low);
-        let analysis = nalgebra::Matrix::<f64, nalgebra::Const<SIDE>, nalgebra::Const<SIDE>, _>::from_fn(|i, n| {
+        let analysis = SMatrix::<f64, SIDE, SIDE>::from_fn(|i, n| {
             rows[i][n] / rows[i].iter().map(|value| value * value).sum::<f64>().sqrt()
         });
-        let synthesis = analysis.try_inverse().unwrap_or_else(|| analysis.transpose());
-        let of = |matrix: &nalgebra::SMatrix<f64, SIDE, SIDE>| {
-            std::array::from_fn(|i| std::array::from_fn(|n| matrix[(i, n)] as f32))
-        };
+        let synthesis = analysis.try_inverse().expect("wavelets are independent");
+        let of =
+            |matrix: &SMatrix<f64, SIDE, SIDE>| std::array::from_fn(|i| std::array::from_fn(|n| matrix[(i, n)] as f32));
         Self { forward: of(&analysis), inverse: of(&synthesis) }
     }
 
+    /// Replaces a patch by its coefficients.
     #[inline(always)]
     pub fn apply(&self, patch: &mut Patch) {
         both_axes(&self.forward, patch);
     }
 
+    /// Replaces coefficients by their patch.
     #[inline(always)]
     pub fn undo(&self, patch: &mut Patch) {
         both_axes(&self.inverse, patch);

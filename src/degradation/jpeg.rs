@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::denoising::Identity;
 use super::{ConvexSet, Family, Kind, LinearOperator, Preset, StageKind};
+use crate::cosine;
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::{self, Parameter};
 use crate::picture::{BLOCK, Compression, QuantizationTable};
@@ -140,12 +141,7 @@ impl Blocks {
         };
         let chroma = [padded[0] / sampling[0], padded[1] / sampling[1]];
         let planes = (0..channels).map(|c| steps(&compression.tables[c], if c == 0 { padded } else { chroma }));
-        let cosine = |k: usize, n: usize| {
-            let scale = if k == 0 { (1.0 / BLOCK as f64).sqrt() } else { (2.0 / BLOCK as f64).sqrt() };
-            let angle = std::f64::consts::PI * (2 * n + 1) as f64 * k as f64 / (2 * BLOCK) as f64;
-            (scale * angle.cos()) as f32
-        };
-        let matrix: Vec<f32> = (0..BLOCK * BLOCK).map(|i| cosine(i / BLOCK, i % BLOCK)).collect();
+        let matrix: Vec<f32> = cosine::matrix().as_flattened().iter().map(|&value| value as f32).collect();
         Self {
             shape: [channels, height, width],
             sampling,

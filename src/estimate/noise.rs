@@ -15,6 +15,7 @@
 
 use nalgebra::{Matrix3, SMatrix};
 
+use crate::cosine;
 use crate::picture::{Picture, is_cut_off};
 
 /// The noise of a photo.
@@ -141,8 +142,8 @@ pub fn noise(photo: &Picture) -> NoiseEstimate {
     let is_textured = fine.roughness > TEXTURE || fine.roughness > WHITE && fine.correlation() < SHARED;
     if is_textured && independent >= CLEAN {
         let covariance = NoiseEstimate::NONE.covariance;
-        let even = fine.roughness <= TEXTURE && independent >= SURE;
-        let confidence = if even { Confidence::High } else { Confidence::Low };
+        let is_sure = fine.roughness <= TEXTURE && independent >= SURE;
+        let confidence = if is_sure { Confidence::High } else { Confidence::Low };
         return NoiseEstimate { sigma: independent, covariance, grain: Grain::Fine, confidence };
     }
     if fine.roughness > TEXTURE {
@@ -175,7 +176,7 @@ fn is_coarse(fine: &Smoothest, half: &Smoothest, quarter: &Smoothest) -> bool {
 }
 
 /// Side of a block.
-const SIDE: usize = 8;
+const SIDE: usize = cosine::SAMPLES;
 /// Coefficients of the cosine transform whose indices sum up to this or more are measured; the others say how much texture a
 /// block has.
 const HIGH: usize = 11;
@@ -314,7 +315,8 @@ impl Planes {
         let count = |stride: usize| ((height - SIDE) / stride + 1) * ((width - SIDE) / stride + 1);
         // By two, so that an odd distance stays odd and blocks lie in every phase of a grid of JPEG.
         let stride = (stride..).step_by(2).find(|&stride| count(stride) <= ENOUGH).unwrap_or(stride);
-        let transform = cosines();
+        let cosines = cosine::matrix();
+        let transform = Block::from_fn(|k, n| cosines[k][n]);
         let places = (0..=height - SIDE).step_by(stride).flat_map(|y| {
             let columns = (0..=width - SIDE).step_by(stride);
             columns.map(move |x| (y, x))
@@ -381,14 +383,5 @@ fn median_covariance(blocks: &[&Measured]) -> Matrix3<f64> {
         let mut values = all.map(|covariance| covariance[(i, j)]);
         values.sort_by(f64::total_cmp);
         (values[MEASURED / 2 - 1] + values[MEASURED / 2]) / 2.0
-    })
-}
-
-/// The orthonormal cosine transform of type II.
-fn cosines() -> Block {
-    Block::from_fn(|k, n| {
-        let angle = std::f64::consts::PI * k as f64 * (n as f64 + 0.5) / SIDE as f64;
-        let scale = if k == 0 { 1.0 } else { 2.0 } / SIDE as f64;
-        scale.sqrt() * angle.cos()
     })
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// From the lowest to the highest; `main` is the program.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 27] = [
     "error",
+    "cosine",
     "files",
     "mirror",
     "noise",
@@ -45,12 +46,8 @@ fn module(path: &Path) -> String {
 
 /// The modules that a line of code names.
 fn named(code: &str) -> BTreeSet<String> {
-    let words = code.split("crate::").skip(1);
-    words
-        .map(|rest| {
-            rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect::<String>()
-        })
-        .collect()
+    let of_name = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_';
+    code.split("crate::").skip(1).map(|rest| rest.chars().take_while(of_name).collect()).collect()
 }
 
 #[test]
