@@ -64,18 +64,13 @@ impl Picture {
         if let Some(name) = foreign::named(bytes) {
             return Err(refuse((format!("it is {name}, which is not read"), CONVERT)));
         }
-        let decoded = decoding(|| {
-            Ok(match () {
-                () if foreign::is_tiff(bytes) => tiff::decode(bytes, page)?,
-                () if page > 0 => {
-                    return Err((format!("it has no page {}", page + 1), "only TIFFs have several pages"));
-                }
-                () if foreign::is_jpeg_xl(bytes) => Decoded::of_jpeg_xl(bytes)?,
-                () => Decoded::of_others(bytes)?,
-            }
-            .into_picture())
+        let decoded = decoding(|| match () {
+            () if foreign::is_tiff(bytes) => tiff::decode(bytes, page),
+            () if page > 0 => Err((format!("it has no page {}", page + 1), "only TIFFs have several pages")),
+            () if foreign::is_jpeg_xl(bytes) => Decoded::of_jpeg_xl(bytes),
+            () => Decoded::of_others(bytes),
         });
-        decoded.map_err(refuse)
+        Ok(decoded.map_err(refuse)?.into_picture())
     }
 
     /// Writes the picture in the format of the name's ending: beside its place first, then renamed into it.

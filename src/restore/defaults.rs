@@ -78,7 +78,7 @@ pub(super) fn preferred(config: &RestoreConfig, preference: Preference) -> Resto
 
 /// The same configuration with DiffPIR, begun late, as the map of uncertainty was calibrated: its samples differ most where the truth does.
 pub(super) fn sampled_late(config: &RestoreConfig) -> Result<RestoreConfig> {
-    with_method(&with_defaults(config, sampled), "diffpir")
+    with_tuned(&with_defaults(config, sampled), "diffpir")
 }
 
 fn with_defaults(config: &RestoreConfig, defaults: fn(Degradation, f64, Channels) -> RestoreConfig) -> RestoreConfig {
@@ -111,14 +111,21 @@ fn with_quality(config: RestoreConfig, quality: Quality) -> RestoreConfig {
 /// The same configuration with the method of that name: as tuned for the task, with the task's guidance where it has any, else as
 /// published.
 pub(super) fn with_method(config: &RestoreConfig, name: &str) -> Result<RestoreConfig> {
+    match natural(&config.degradation) {
+        Some(natural) if natural.method.name() == name => Ok(preferred(config, Preference::Naturalness)),
+        _ => with_tuned(config, name),
+    }
+}
+
+/// The same, but for how it is tuned for naturalness.
+fn with_tuned(config: &RestoreConfig, name: &str) -> Result<RestoreConfig> {
     let tuned = tuned(&config.degradation, config.sigma).method;
     let method = match Method::named(name)? {
         _ if tuned.name() == name => tuned,
         Method::Hqs(_) => Method::Hqs(hqs(config, Quality::Normal)),
         published => published.with_guidance(tuned.guidance().unwrap_or(Guidance::DEFAULT), Regularization::DEFAULT),
     };
-    // It belongs to the most probable picture, not to a sample.
-    Ok(RestoreConfig { method, bm3d: 0.0, ..config.clone() })
+    Ok(RestoreConfig { method, ..config.clone() })
 }
 
 /// Whether the most probable picture is wanted: of colours that are lost it is the grey picture.

@@ -288,11 +288,12 @@ impl Overrides {
         if let Some(preference) = self.preference {
             *config = defaults::preferred(config, preference);
         }
-        if let Some(name) = &self.method
-            && *name != config.method.name()
-        {
-            let base = defaults::with_method(config, name)?;
-            *config = base;
+        if let Some(name) = &self.method {
+            if *name != config.method.name() {
+                *config = defaults::with_method(config, name)?;
+            }
+            // Who names a method wants its own arithmetic.
+            config.bm3d = 0.0;
         }
         config.start = self.start.unwrap_or(config.start);
         if let Some(quality) = self.quality {

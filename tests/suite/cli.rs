@@ -795,8 +795,11 @@ fn methods_by_name_are_those_tuned_for_the_task() {
             serde_json::from_slice(&std::fs::read(desk.path("m.png.recipe.json")).unwrap()).unwrap();
         recipe["config"]["method"].clone()
     };
-    let named = method("--task colorize --method ddpg --steps 3");
-    assert_eq!(named, method("--task colorize --prefer naturalness --steps 3"));
+    for (task, name) in [("sr --scale 2", "diffpir"), ("denoise", "diffpir"), ("colorize", "ddpg")] {
+        let named = method(&format!("--task {task} --method {name} --steps 3"));
+        assert_eq!(named, method(&format!("--task {task} --prefer naturalness --steps 3")), "{task}");
+    }
+    assert_ne!(method("--task sr --scale 2 --method fdgr --steps 3"), method("--task denoise --method fdgr --steps 3"));
     assert_eq!(method("--task denoise --method hqs --lambda 0.7 --quality best")["lambda"], 0.7);
 }
 
