@@ -66,13 +66,18 @@ impl Opened {
 }
 
 impl Job {
-    /// Finds out how a file is restored as a user wishes.
+    /// Finds out how a file is restored with a prior as a user wishes.
     ///
     /// # Errors
     /// Wishes that contradict themselves or the file, photos in which nothing is found to be wrong, and being cancelled.
-    pub fn new(opened: impl Into<Arc<Opened>>, wish: &Wish, control: &dyn Control) -> Result<Self> {
+    pub fn new(
+        opened: impl Into<Arc<Opened>>,
+        wish: &Wish,
+        prior: &PriorChoice,
+        control: &dyn Control,
+    ) -> Result<Self> {
         let opened = opened.into();
-        let request = wish.request(&opened.source)?;
+        let request = wish.for_prior(prior).request(&opened.source)?;
         let config = request.resolve(&opened.source, control)?;
         let is_found = request.is_open(&opened.source);
         Self { opened, config, is_found }.checked()

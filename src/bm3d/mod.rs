@@ -29,18 +29,23 @@ pub struct Planes {
 }
 
 /// What is left of a picture of pixels in `[0, 1]` without white noise of standard deviation `sigma`; nothing of pictures that are smaller than a
-/// patch of 8x8. `proceed` is asked now and then, and ends the work with nothing where it says no.
-pub fn bm3d(noisy: &Planes, sigma: f32, proceed: impl Fn() -> bool + Sync) -> Option<Planes> {
+/// patch of 8x8. `proceed` is told after every step how many are done of how many, and ends the work with nothing where it says no.
+pub fn bm3d(noisy: &Planes, sigma: f32, proceed: impl Fn(usize, usize) -> bool) -> Option<Planes> {
     if noisy.height < SIDE || noisy.width < SIDE {
         return None;
     }
+    let (mut done, all) = (0, 2 * pass::steps(noisy.height));
+    let mut step = || {
+        done += 1;
+        proceed(done, all)
+    };
     let noisy = opponent(noisy, false);
     let window = kaiser();
     let transform = Transform::biorthogonal();
-    let basic = Pass { noisy: &noisy, basic: None, transform, most: 16, sigma, window }.run(&proceed)?;
+    let basic = Pass { noisy: &noisy, basic: None, transform, most: 16, sigma, window }.run(&mut step)?;
     let transform = Transform::cosine();
     let second = Pass { noisy: &noisy, basic: Some(&basic), transform, most: 32, sigma, window };
-    Some(opponent(&second.run(&proceed)?, true))
+    Some(opponent(&second.run(&mut step)?, true))
 }
 
 /// The same picture as mean and differences of its colours, by an orthonormal matrix, which leaves white noise white; or back.
@@ -89,7 +94,7 @@ mod tests {
     fn without_noise_nothing_changes() {
         let channel = |c: usize| (0..20 * 24).map(|i| ((i * 7 + c * 3) % 23) as f32 / 23.0).collect();
         let picture = Planes { channels: (0..3).map(channel).collect(), height: 20, width: 24 };
-        let same = bm3d(&picture, 0.0, || true).unwrap();
+        let same = bm3d(&picture, 0.0, |_, _| true).unwrap();
         let pairs = picture.channels.iter().flatten().zip(same.channels.iter().flatten());
         assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
     }
@@ -99,7 +104,7 @@ mod tests {
     fn flat_areas_stay_flat() {
         let picture = Planes { channels: vec![vec![0.25; 60 * 60]; 3], height: 60, width: 60 };
         for sigma in [0.0, 0.05] {
-            let same = bm3d(&picture, sigma, || true).unwrap();
+            let same = bm3d(&picture, sigma, |_, _| true).unwrap();
             assert!(same.channels.iter().flatten().all(|value| (value - 0.25).abs() < 1e-4));
         }
     }
@@ -107,8 +112,16 @@ mod tests {
     #[test]
     fn small_pictures_and_those_that_are_stopped_give_nothing() {
         let of = |height: usize, width: usize| Planes { channels: vec![vec![0.5; height * width]], height, width };
-        assert!(bm3d(&of(7, 100), 0.1, || true).is_none());
-        assert!(bm3d(&of(8, 8), 0.1, || true).is_some());
-        assert!(bm3d(&of(64, 64), 0.1, || false).is_none());
+        assert!(bm3d(&of(7, 100), 0.1, |_, _| true).is_none());
+        assert!(bm3d(&of(8, 8), 0.1, |_, _| true).is_some());
+        assert!(bm3d(&of(64, 64), 0.1, |_, _| false).is_none());
+        let seen = std::cell::RefCell::new(Vec::new());
+        let tell = |done: usize, all: usize| {
+            seen.borrow_mut().push((done, all));
+            true
+        };
+        assert!(bm3d(&of(200, 16), 0.1, tell).is_some());
+        let all = seen.borrow().len();
+        assert!(seen.into_inner().into_iter().eq((1..=all).map(|done| (done, all))));
     }
 }

@@ -50,24 +50,25 @@ struct Workspace {
 }
 
 impl Pass<'_> {
-    /// What is left of the picture; nothing if `proceed` says no.
-    pub fn run(&self, proceed: &(impl Fn() -> bool + Sync)) -> Option<Planes> {
+    /// What is left of the picture; nothing if `proceed` says no, which is asked after every step.
+    pub fn run(&self, mut proceed: impl FnMut() -> bool) -> Option<Planes> {
         let Planes { height, width, .. } = *self.noisy;
         let rows = places(height);
         let count = self.noisy.channels.len();
         let mut values = vec![vec![0f32; height * width]; count];
         let mut weights = values.clone();
-        // So many bands at a time that their sums take little memory; each is the same however many threads there are.
-        for bands in rows.chunks(BAND * 4 * rayon::current_num_threads()) {
-            let sums: Vec<Option<Sums>> =
-                bands.par_chunks(BAND).map(|rows| proceed().then(|| self.band(rows))).collect();
+        // A step is one band for each thread, so that their sums take little memory; bands are the same however many threads there are.
+        for bands in rows.chunks(rows_of_step()) {
+            let sums: Vec<Sums> = bands.par_chunks(BAND).map(|rows| self.band(rows)).collect();
             for sums in sums {
-                let sums = sums?;
                 let first = sums.top * width;
                 let all = values.iter_mut().chain(&mut weights);
                 for (all, some) in all.zip(sums.values.iter().chain(&sums.weights)) {
                     all[first..].iter_mut().zip(some).for_each(|(all, some)| *all += some);
                 }
+            }
+            if !proceed() {
+                return None;
             }
         }
         let sums = values.iter_mut().flatten().zip(weights.iter().flatten());
@@ -214,6 +215,16 @@ impl Pass<'_> {
         }
         energy
     }
+}
+
+/// Rows of reference patches of a step.
+fn rows_of_step() -> usize {
+    BAND * rayon::current_num_threads()
+}
+
+/// Steps of a pass over a picture of that height.
+pub(super) fn steps(height: usize) -> usize {
+    places(height).len().div_ceil(rows_of_step())
 }
 
 /// The places of reference patches along an axis: every third, and the last one.

@@ -201,7 +201,7 @@ fn prepare(args: &Args, errand: &Errand, repeated: Option<&Repeated>, control: &
     }
     match repeated {
         Some((recipe, path)) => Job::repeated(opened, recipe, path),
-        None => Job::new(opened, &wish(args), control),
+        None => Job::new(opened, &wish(args), &args.prior.choice(), control),
     }
 }
 

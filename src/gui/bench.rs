@@ -128,8 +128,8 @@ impl Bench {
         };
         let (board, ctx) = (Arc::clone(&self.board), self.tell.ctx.clone());
         let listener = Listener::new(&board, &ctx);
-        let job = Job::new(with_holes(&opened, holes), wish, &listener)?;
         let choice = self.engine.prior.clone();
+        let job = Job::new(with_holes(&opened, holes), wish, &choice, &listener)?;
         let restorer = self.loaded(&listener)?;
         *locked(&listener.clock) = Clock::default();
         let begun = Instant::now();
@@ -170,8 +170,8 @@ impl Bench {
             let quality = Some(Quality::Draft).filter(|_| wish.overrides.steps.is_none());
             wish.overrides.quality = wish.overrides.quality.or(quality);
             // What was found is that of the whole photo.
-            let job = Job { is_found: false, ..Job::new(opened, &wish, &look)? };
             let choice = self.engine.prior.clone();
+            let job = Job { is_found: false, ..Job::new(opened, &wish, &choice, &look)? };
             let restorer = self.loaded(&look)?;
             let begun = Instant::now();
             let done = job.restore(restorer, &choice, &look)?;

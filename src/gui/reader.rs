@@ -12,7 +12,7 @@ use crate::error::{Error, PathContext, Result};
 use crate::estimate::Diagnosis;
 use crate::job::{Job, Opened};
 use crate::picture::{Picture, Writing};
-use crate::restore::{Source, Wish};
+use crate::restore::{PriorChoice, Source, Wish};
 
 /// Longest side of a thumbnail, in pixels.
 const THUMBNAIL: u32 = 160;
@@ -136,7 +136,8 @@ fn lacks(job: &Job, output: &Path, writing: &Writing) -> Vec<String> {
 
 fn plan(opened: &Arc<Opened>, wish: &Wish, output: &Path, writing: &Writing) -> Result<Plan> {
     let settled = wish.settled(&opened.source)?;
-    let job = Job::new(Arc::clone(opened), &settled, &Silent)?;
+    // Neither the size nor the number of evaluations depends on the prior.
+    let job = Job::new(Arc::clone(opened), &settled, &PriorChoice::default(), &Silent)?;
     let [height, width] = job.result_size();
     let [rows, columns] = job.config.image_size(&job.opened.source);
     let evaluations = job.config.evaluations()?;

@@ -29,7 +29,10 @@ pub(super) fn blended(
     let samples = y.clone().try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
     let planes = samples.chunks_exact(height * width).map(|plane| plane.iter().map(|v| (v + 1.0) / 2.0).collect());
     let noisy = Planes { channels: planes.collect(), height, width };
-    let answer = bm3d(&noisy, config.sigma as f32, || !control.cancelled());
+    let answer = bm3d(&noisy, config.sigma as f32, |done, all| {
+        control.emit(Event::Step { done, all });
+        !control.cancelled()
+    });
     control::check(control, || "after the last step".into())?;
     let Some(answer) = answer else { return Ok(x) };
     let samples: Vec<f32> = answer.channels.iter().flatten().map(|v| 2.0 * v - 1.0).collect();

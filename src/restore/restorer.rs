@@ -50,6 +50,11 @@ impl PriorChoice {
     pub fn named(model: &str) -> Self {
         Self { model: model.into(), precision: None, class: None, classifier: None, guidance_scale: None }
     }
+
+    /// Whether it is the built-in prior, which the defaults were measured with.
+    pub fn is_built_in(&self) -> bool {
+        self.model == EMBEDDED
+    }
 }
 
 /// A prior on a device.

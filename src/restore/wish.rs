@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::beforehand::Beforehand;
-use super::{Auto, Overrides, Request, Source, TargetSize};
+use super::{Auto, Overrides, PriorChoice, Request, Source, TargetSize};
 use crate::degradation::{self, Context, Degradation, Mask};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::estimate::Fading;
@@ -94,6 +94,14 @@ impl Wish {
         Ok(Self { settled: Some(Settled { fading, is_found }), ..wish })
     }
 
+    /// The same wish for a prior: others than the built-in one may know more than BM3D, which then has no share unless it is asked for.
+    #[must_use]
+    pub fn for_prior(&self, prior: &PriorChoice) -> Self {
+        let without = (!prior.is_built_in()).then_some(0.0);
+        let overrides = Overrides { bm3d: self.overrides.bm3d.or(without), ..self.overrides.clone() };
+        Self { overrides, ..self.clone() }
+    }
+
     /// The same of a wish that is settled.
     fn settled_request(&self, source: &Source) -> Result<Request> {
         let made = match source {
@@ -151,5 +159,20 @@ impl Wish {
             values.insert("scale", target.whole_scale(size).to_string());
         }
         Ok((values, self.size.or(fraction)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bm3d_has_no_share_beside_other_priors_unless_it_is_asked_for() {
+        let share = |given: Option<f64>, prior: &PriorChoice| {
+            let wish = Wish { overrides: Overrides { bm3d: given, ..Overrides::default() }, ..Wish::default() };
+            wish.for_prior(prior).overrides.bm3d
+        };
+        let (own, other) = (PriorChoice::default(), PriorChoice::named("drunet-color"));
+        assert_eq!([share(None, &own), share(None, &other), share(Some(0.3), &other)], [None, Some(0.0), Some(0.3)]);
     }
 }

@@ -137,7 +137,7 @@ fn denoising_is_as_good_as_bm3d_that_is_told_the_noise() {
             let (input, _) = degraded(&photo, &degradation, sigma);
             let plane = |c: usize| input.pixels().pixels().map(|pixel| pixel[c]).collect();
             let noisy = Planes { channels: (0..3).map(plane).collect(), height: 192, width: 192 };
-            let answer = bm3d(&noisy, sigma as f32, || true).expect("it is large enough").channels;
+            let answer = bm3d(&noisy, sigma as f32, |_, _| true).expect("it is large enough").channels;
             let answer = Rgb32FImage::from_fn(192, 192, |x, y| {
                 Rgb([0, 1, 2].map(|c| answer[c][(y * 192 + x) as usize].clamp(0.0, 1.0)))
             });

@@ -52,7 +52,7 @@ fn fitted(result: &Picture, truth: &Picture) -> f64 {
 
 fn restored(restorer: &Restorer, photo: &Picture, wish: &Wish) -> Picture {
     let input = Input { path: "old.png".into(), sha256: String::new(), page: 0 };
-    let job = Job::new(Opened { source: photo.clone().into(), input }, wish, &Silent).unwrap();
+    let job = Job::new(Opened { source: photo.clone().into(), input }, wish, &PriorChoice::default(), &Silent).unwrap();
     job.restore(restorer, &PriorChoice::default(), &Silent).unwrap().restored.picture
 }
 

@@ -379,14 +379,14 @@ fn what_was_found_can_be_changed_in_numbers_and_back() {
     window.get_by_label("as the task makes it").click();
     until_text(&mut window, "128x128 becomes 256x256");
     window.get_by_label("rich in texture").click();
-    until_text(&mut window, "sr: fdgr");
+    until_text(&mut window, "sr: diffpir");
     window.get_by_label("More").click();
     window.run_steps(20);
-    until_text(&mut window, "20 evaluations");
+    until_text(&mut window, "75 evaluations");
     window.get_by_label("quality").click();
     window.run_steps(5);
     window.get_by_label("draft").click();
-    until_text(&mut window, "10 evaluations");
+    until_text(&mut window, "30 evaluations");
     window.get_by_label("Find out").click();
     until_text(&mut window, "denoise: ");
 }
