@@ -9,7 +9,7 @@ LIMIT=$((9 * 1024 * 1024))
 
 rm -rf target/package
 log="$(mktemp)"
-cargo package --workspace --no-verify --locked --allow-dirty 2>"$log" || { cat "$log" >&2; exit 1; }
+cargo package --target-dir target --workspace --no-verify --locked --allow-dirty 2>"$log" || { cat "$log" >&2; exit 1; }
 rm "$log"
 for crate in target/package/*.crate; do
     size="$(wc -c <"$crate")"
