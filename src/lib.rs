@@ -93,6 +93,7 @@ pub mod noise;
 pub mod parameter;
 pub mod picture;
 pub mod prior;
+pub mod psf;
 pub mod recipe;
 pub mod regularizer;
 pub mod restore;

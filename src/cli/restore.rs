@@ -61,6 +61,9 @@ pub(super) struct Args {
     /// the truth may be, NAME.samples.png the samples
     #[arg(long, value_name = "SAMPLES")]
     pub uncertainty: Option<usize>,
+    /// Write the kernel that was undone as a picture, which --kernel takes again
+    #[arg(long, value_name = "FILE")]
+    save_kernel: Option<PathBuf>,
     /// Denoise a photo without --task even if nothing is found that would be improved
     #[arg(long, conflicts_with = "task")]
     force: bool,
@@ -109,6 +112,15 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     let errands = plan(&args)?;
     if errands.is_empty() {
         return Ok(());
+    }
+    if let Some(place) = &args.save_kernel {
+        if errands.len() > 1 {
+            let fact = "it is the name of one picture, but there are several photos";
+            return Err(Error::mismatch(place.as_path(), fact, "restore them one by one").into());
+        }
+        let others = errands.iter().flat_map(|errand| [errand.photo.as_path(), errand.output.as_path()]);
+        crate::files::refuse_overwriting(place, others)?;
+        Picture::check_output(place).map_err(Error::at_output)?;
     }
     progress::stop_on_ctrl_c();
     let (mut failed, mut left) = (0, 0);
@@ -244,6 +256,9 @@ fn restore(
     } else {
         done.save(&errand.output, &args.writing.writing())?;
     }
+    if let Some(place) = &args.save_kernel {
+        write_kernel(place, &done.restored)?;
+    }
     if let Some(count) = args.uncertainty {
         let terminal = progress::Terminal::new(&errand.photo.display().to_string());
         let uncertainty = restorer.uncertainty(&job.opened.source, &done.restored, count, &terminal)?;
@@ -267,6 +282,18 @@ fn restore(
         note(line)
     } else {
         say(line)
+    }
+    Ok(())
+}
+
+/// Writes the kernel that was undone.
+fn write_kernel(place: &Path, restored: &Restored) -> Result<()> {
+    match restored.config.kernel_picture()? {
+        Some(kernel) => {
+            kernel.write(place).map_err(Error::at_output)?;
+            say(format!("{}: the kernel", place.display()));
+        }
+        None => note(format!("{}: not written, since no blur alone was undone", place.display())),
     }
     Ok(())
 }

@@ -37,6 +37,11 @@ pub(super) fn form(values: &Values) -> Result<Option<Form>> {
 /// The kernel that is to be found in the photo.
 const AUTO: &str = "auto";
 
+/// Whether the kernel is to be found in the photo.
+pub(crate) fn is_found(values: &Values) -> bool {
+    values.get(KERNEL.name) == Some(AUTO)
+}
+
 const KERNEL: Parameter = Parameter::new(
     "kernel",
     "blur: auto (found in the photo), gauss:SIGMA[,SIZE], disc:RADIUS (out of focus), motion:LENGTH,ANGLE (degrees counter-clockwise), uniform:SIZE, aniso:SIGMA,SIGMA,SIZE, \
@@ -141,10 +146,13 @@ fn estimated(photo: &Picture) -> Result<Psf> {
     let photo = inside.as_ref().unwrap_or(photo);
     let given = |hint: Hint| hint.or(Hint::set(Setting::KERNEL, "motion:15,30"));
     let subject = Subject::given(Setting::KERNEL, AUTO);
-    match estimate::blur(photo, &estimate::noise(photo)) {
-        Some(found) if found.confidence == Confidence::High => parse_psf(&found.kernel()),
+    match estimate::kernel(photo, &estimate::noise(photo)) {
+        Some(found) if found.confidence == Confidence::High => Ok(found.psf),
         Some(found) => {
-            let hint = given(Hint::set(Setting::KERNEL, found.kernel()));
+            let hint = match &found.psf {
+                Psf::Measured { .. } => given(Hint::set(Setting::KERNEL, "gauss:1.6")),
+                psf => given(Hint::set(Setting::KERNEL, psf.to_string())),
+            };
             Err(Error::mismatch(subject, format!("the photo is {}", found.describe()), hint))
         }
         None => {

@@ -11,13 +11,10 @@ mod channel_mix;
 mod composed;
 mod convolution;
 mod crop;
-mod kernel;
 mod kind;
 mod mirrored;
 mod mixed;
-mod motion;
 mod operator;
-pub mod psf;
 mod separable;
 
 use burn::tensor::{Device, Tensor};
@@ -26,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::parameter::Values;
 
+pub use crate::psf::{self, Psf};
 pub use channel_mix::ChannelMix;
 pub use composed::Composed;
 pub use convolution::Convolution;
@@ -34,7 +32,6 @@ pub use kind::{Context, Family, Kind, Preset, StageKind};
 pub use mirrored::Mirrored;
 pub use mixed::Mixed;
 pub use operator::{ConvexSet, LinearOperator, Preconditioner, Spectral, conjugate_gradients};
-pub use psf::Psf;
 pub use separable::{Form, Separable};
 
 /// The one list of stages: module, variant, and name in recipes.

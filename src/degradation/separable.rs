@@ -4,9 +4,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
 use serde::{Deserialize, Serialize};
 
-use super::kernel::keys;
 use super::{LinearOperator, Preconditioner, Spectral};
 use crate::mirror;
+use crate::psf::keys;
 
 /// Singular values of a factor below this count as 0, as in DDRM.
 const NEGLIGIBLE: f64 = 0.03;

@@ -12,31 +12,15 @@ use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 use super::spectrum::{Rings, Spectrum};
-use super::{Confidence, NoiseEstimate};
+use super::{Confidence, NoiseEstimate, edges, shape};
 use crate::picture::Picture;
-
-/// A blur.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Blur {
-    /// A Gaussian of that standard deviation, in pixels.
-    Gaussian {
-        /// Standard deviation.
-        sigma: f64,
-    },
-    /// A line.
-    Motion {
-        /// Its length in pixels.
-        length: f64,
-        /// Degrees counter-clockwise from the horizontal, below 180.
-        angle: f64,
-    },
-}
+use crate::psf::Psf;
 
 /// A blur that was found in a photo.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BlurEstimate {
-    /// The blur.
-    pub blur: Blur,
+    /// Its kernel.
+    pub psf: Psf,
     /// How far it is to be trusted.
     pub confidence: Confidence,
 }
@@ -44,25 +28,42 @@ pub struct BlurEstimate {
 impl BlurEstimate {
     /// One clause.
     pub fn describe(&self) -> String {
-        let blur = match self.blur {
-            Blur::Gaussian { sigma } => format!("blurred as by a Gaussian of {sigma:.1} pixels"),
-            Blur::Motion { length, angle } => {
+        let blur = match &self.psf {
+            Psf::Gaussian { sigma, .. } => format!("blurred as by a Gaussian of {sigma:.1} pixels"),
+            Psf::Disc { radius } => format!("out of focus, each point a disc of {radius:.1} pixels around it"),
+            Psf::Motion { length, angle } => {
                 format!("shaken along a line of about {length:.0} pixels at {angle:.0} degrees")
             }
+            _ => "shaken".to_owned(),
         };
         match self.confidence {
             Confidence::High => format!("{blur}, high confidence"),
             Confidence::Low | Confidence::None => format!("perhaps {blur}, low confidence"),
         }
     }
+}
 
-    /// The kernel as recipes and people write it.
-    pub fn kernel(&self) -> String {
-        match self.blur {
-            Blur::Gaussian { sigma } => format!("gauss:{sigma:.2}"),
-            Blur::Motion { length, angle } => format!("motion:{length:.1},{angle:.0}"),
-        }
+/// The kernel of a blurred photo with that noise, from its strong edges and from its spectrum; takes seconds. A spectrum is told apart from those
+/// of lines and Gaussians only, but measures these better.
+pub fn kernel(photo: &Picture, noise: &NoiseEstimate) -> Option<BlurEstimate> {
+    let from_spectrum = blur(photo, noise);
+    let is_sure = from_spectrum.as_ref().is_some_and(|found| found.confidence == Confidence::High);
+    let Some((psf, agreement)) = edges::kernel(photo, noise).map(|(kernel, agreement)| (shape::of(&kernel), agreement))
+    else {
+        return from_spectrum;
+    };
+    let is_sharp = match psf {
+        Psf::Gaussian { sigma, .. } => sigma < SURELY_OF_EDGES,
+        Psf::Disc { radius } => radius < 2.0 * SURELY_OF_EDGES,
+        _ => false,
+    };
+    let same_shape = |found: &BlurEstimate| std::mem::discriminant(&found.psf) == std::mem::discriminant(&psf);
+    let agrees = agreement >= AGREED;
+    if is_sharp || is_sure && (!agrees || from_spectrum.as_ref().is_some_and(same_shape)) {
+        return from_spectrum;
     }
+    let confidence = if agrees { Confidence::High } else { Confidence::Low };
+    Some(BlurEstimate { psf, confidence })
 }
 
 /// The blur of a photo with that noise, if there is any to be seen.
@@ -88,6 +89,10 @@ const CLEAR: f64 = 2.5;
 const SHARP: f64 = 0.8;
 /// Gaussians narrower than this, in pixels, are not surely a blur.
 const SURELY: f64 = 0.9;
+/// The same of Gaussians that edges tell: sharp photos reach 1.
+const SURELY_OF_EDGES: f64 = 1.15;
+/// Correlation of the kernels of two windows from which on they are one.
+const AGREED: f64 = 0.85;
 /// Soft photos fall faster than others, but not by more than this, as a logarithm.
 const DIMMED: f64 = 1.3;
 /// Root mean square of what a Gaussian leaves of the logarithm: at most 0.43 for Gaussians, while discs, boxes and shakes, whose spectra
@@ -139,7 +144,7 @@ fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
     let agree = narrowest.sigma > 0.8 * sigma && widest.sigma < 1.2 * sigma;
     let is_sure = agree && sigma > SURELY && dimmed > DIMMED && rest < LIKE;
     let confidence = if is_sure { Confidence::High } else { Confidence::Low };
-    Some(BlurEstimate { blur: Blur::Gaussian { sigma }, confidence })
+    Some(BlurEstimate { psf: Psf::gaussian(rounded(sigma, 100.0)), confidence })
 }
 
 /// The frequencies that tell directions apart.
@@ -276,8 +281,9 @@ impl Directions {
             _ if lines >= LIKELY_LINES => Confidence::Low,
             _ => return None,
         };
-        let blur = Blur::Motion { length: path.length + 1.0, angle: path.angle.rem_euclid(180.0) };
-        Some(BlurEstimate { blur, confidence })
+        let psf =
+            Psf::Motion { length: rounded(path.length + 1.0, 10.0), angle: rounded(path.angle, 1.0).rem_euclid(180.0) };
+        Some(BlurEstimate { psf, confidence })
     }
 
     /// Correlation with the pattern of a path, of what no smooth fall along its direction explains.
@@ -302,6 +308,11 @@ impl Directions {
         let sought = rest(self.pattern_of_motion(path.length, &along));
         correlation(sought.as_slice(), rest(self.pattern.clone()).as_slice())
     }
+}
+
+/// To a part of a pixel or a degree, as people read it.
+fn rounded(value: f64, part: f64) -> f64 {
+    (value * part).round() / part
 }
 
 fn best(of: &[(Line, f64)]) -> Option<Line> {

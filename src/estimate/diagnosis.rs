@@ -97,7 +97,7 @@ impl Diagnosis {
 }
 
 fn of_blur(blur: &BlurEstimate) -> Finding {
-    let values = Values::default().with("kernel", blur.kernel());
+    let values = Values::default().with("kernel", &blur.psf);
     let treatment = Treatment { values, ..Treatment::of("deblur") };
     Finding { fact: blur.describe(), treatment: Some(treatment), confidence: blur.confidence }
 }

@@ -3,8 +3,9 @@
 use image::{Rgb, Rgb32FImage, imageops};
 
 use super::spectrum::Spectrum;
-use super::{Blur, Diagnosis};
+use super::{BlurEstimate, Diagnosis};
 use crate::picture::Picture;
+use crate::psf::Kernel;
 
 /// Side of every picture.
 const SIDE: u32 = 512;
@@ -25,8 +26,10 @@ impl Diagnosis {
         if let Some(spectrum) = Spectrum::of(content, &self.noise) {
             all.push(("spectrum of its luminance".into(), shown(&spectrum)));
         }
-        if let Some(found) = &self.blur {
-            all.push((found.kernel(), of_blur(&found.blur)));
+        if let Some(BlurEstimate { psf, .. }) = &self.blur
+            && let Ok(kernel) = psf.kernel()
+        {
+            all.push((psf.to_string(), of_blur(&kernel)));
         }
         all
     }
@@ -71,23 +74,14 @@ fn shown(spectrum: &Spectrum) -> Rgb32FImage {
 }
 
 /// The light of a point under a blur, in a square that it fills half of.
-fn of_blur(blur: &Blur) -> Rgb32FImage {
-    let reach = match blur {
-        Blur::Gaussian { sigma } => 3.0 * sigma,
-        Blur::Motion { length, .. } => length / 2.0,
-    };
-    let side = (4.0 * reach).ceil().max(8.0);
-    let at = |i: u32| (f64::from(i) + 0.5) / f64::from(SIDE) * side - side / 2.0;
-    Rgb32FImage::from_fn(SIDE, SIDE, |column, row| {
-        let (x, y) = (at(column), at(row));
-        let light = match *blur {
-            Blur::Gaussian { sigma } => (-0.5 * (x * x + y * y) / (sigma * sigma)).exp(),
-            Blur::Motion { length, angle } => {
-                let (sin, cos) = angle.to_radians().sin_cos();
-                let (along, across) = (x * cos - y * sin, x * sin + y * cos);
-                if along.abs() <= length / 2.0 && across.abs() <= 0.5 { 1.0 } else { 0.0 }
-            }
-        };
-        Rgb([light as f32; 3])
-    })
+fn of_blur(kernel: &Kernel) -> Rgb32FImage {
+    let brightest = kernel.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let light = Rgb32FImage::from_fn(kernel.width as u32, kernel.height as u32, |x, y| {
+        Rgb([(kernel.values[y as usize * kernel.width + x as usize] / brightest) as f32; 3])
+    });
+    let longer = kernel.height.max(kernel.width) as u32;
+    let mut square = Rgb32FImage::new(2 * longer, 2 * longer);
+    let middle = |side: u32| i64::from((2 * longer - side) / 2);
+    imageops::replace(&mut square, &light, middle(light.width()), middle(light.height()));
+    imageops::resize(&square, SIDE, SIDE, imageops::FilterType::Nearest)
 }

@@ -44,6 +44,10 @@ impl DataModel {
     }
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }
@@ -80,6 +84,9 @@ pub struct RestoreConfig {
     /// Share of BM3D's answer in the result of denoising.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bm3d: f64,
+    /// Whether its blur was found in the photo, and is adjusted by trial restorations first.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refine: bool,
     /// How the channels of the photo faded: that is undone first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fading: Option<Fading>,

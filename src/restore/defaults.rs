@@ -213,6 +213,7 @@ fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreC
         border: Border::Extend,
         data: DataModel::Exact,
         bm3d: 0.0,
+        refine: false,
         fading: None,
         enlarged: None,
         size: None,

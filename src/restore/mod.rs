@@ -24,6 +24,7 @@ mod memory;
 mod old_photo;
 mod preview;
 mod receipt;
+mod refine;
 mod request;
 mod residual;
 mod restorer;

@@ -31,7 +31,7 @@ impl Wish {
             && let Some(blur) = Diagnosis::of(&Picture::new(photo.spread().into_owned())).blur
             && blur.confidence == Confidence::High
         {
-            wish.values.insert(KERNEL, blur.kernel());
+            wish.values.insert(KERNEL, blur.psf.to_string());
             is_found = true;
         }
         let own = if wish.values.get(KERNEL).is_some() { "deblur" } else { "denoise" };

@@ -100,7 +100,8 @@ impl Request {
             Source::Photo(photo) => self.of_photo(photo, control)?,
             Source::Sensed(sensed) => self.of_measurements(&sensed.description)?,
         };
-        let mut config = RestoreConfig { seed: self.seed, ..config };
+        let refine = self.is_open(source) && config.psf().is_some();
+        let mut config = RestoreConfig { seed: self.seed, refine, ..config };
         self.overrides.apply(&mut config)?;
         Ok(config)
     }

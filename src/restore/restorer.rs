@@ -183,6 +183,11 @@ impl Restorer {
 
     /// The same of a photo as it was before it was enlarged, in its own size.
     fn restore_framed(&self, source: &Source, config: &RestoreConfig, control: &dyn Control) -> Result<Restored> {
+        if let (Source::Photo(photo), true) = (source, config.refine) {
+            let inside = frame::inside(photo, config).map(|inside| inside.of(photo));
+            let refined = self.refined(inside.as_ref().unwrap_or(photo), config, control)?;
+            return self.restore_framed(source, &refined, control);
+        }
         if let (Source::Photo(photo), None) = (source, &self.guide)
             && let Some(inside) = frame::inside(photo, config)
         {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::beforehand::Beforehand;
 use super::{Auto, Overrides, PriorChoice, Request, Source, TargetSize};
-use crate::degradation::{self, Context, Degradation, Mask};
+use crate::degradation::{self, Context, Degradation, Mask, deblur};
 use crate::error::{Error, Hint, Result, Setting};
 use crate::estimate::Fading;
 use crate::parameter::Values;
@@ -109,6 +109,7 @@ impl Wish {
             Source::Sensed(sensed) => Some(&sensed.description.degradation),
         };
         let Settled { fading, is_found } = self.settled.unwrap_or_default();
+        let is_found = is_found || deblur::is_found(&self.values);
         let beforehand = Beforehand { fading, enlarged: self.enlarged };
         let prepared = source.photo().map(|photo| beforehand.undone(photo));
         let photo = prepared.as_deref();

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fdgr::degradation::{Context, Degradation, of_task};
-use fdgr::estimate::{self, Blur, BlurEstimate, Confidence, Grain, NoiseEstimate};
+use fdgr::estimate::{self, BlurEstimate, Confidence, Grain, NoiseEstimate};
 use fdgr::noise::{Noise, Seeded, Stream};
 use fdgr::parameter::Values;
 use fdgr::picture::Picture;
+use fdgr::psf::Psf;
 use fdgr::restore::{Border, Source};
 use image::{GenericImageView, ImageBuffer, ImageEncoder, Luma, Rgb, Rgb32FImage, imageops};
 
@@ -178,12 +179,12 @@ fn blur_of(photo: &Picture) -> Option<BlurEstimate> {
 }
 
 /// Whether a blur that was found is the one of a kernel such as `gauss:1.6`.
-fn is_right(found: &Blur, kernel: &str) -> bool {
+fn is_right(found: &Psf, kernel: &str) -> bool {
     let (kind, numbers) = kernel.split_once(':').unwrap();
     let numbers: Vec<f64> = numbers.split(',').map(|number| number.parse().unwrap()).collect();
     match (found, kind, &numbers[..]) {
-        (Blur::Gaussian { sigma }, "gauss", [expected]) => (sigma / expected - 1.0).abs() <= 0.2,
-        (Blur::Motion { length, angle }, "motion", [expected, direction]) => {
+        (Psf::Gaussian { sigma, .. }, "gauss", [expected]) => (sigma / expected - 1.0).abs() <= 0.2,
+        (Psf::Motion { length, angle }, "motion", [expected, direction]) => {
             let turned = (angle - direction + 90.0).rem_euclid(180.0) - 90.0;
             (length / expected - 1.0).abs() <= 0.12 && turned.abs() <= 8.0
         }
@@ -206,7 +207,7 @@ fn blurs_are_found() {
             }
         });
         let found: Vec<BlurEstimate> = blurred.filter_map(|photo| blur_of(&photo)).collect();
-        let wrong = found.iter().filter(|found| !is_right(&found.blur, kernel)).count();
+        let wrong = found.iter().filter(|found| !is_right(&found.psf, kernel)).count();
         let [least, most] = ["found", "wrong"].map(|name| case[name].as_u64().unwrap() as usize);
         assert!(found.len() >= least, "{case}: {} found", found.len());
         assert!(wrong <= most, "{case}: {found:?}");

@@ -6,13 +6,17 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use fdgr::bm3d::{Planes, bm3d};
 use fdgr::control::Silent;
-use fdgr::degradation::{self, Context, Degradation, Mask, denoising, inpainting::Inpainting};
+use fdgr::degradation::{
+    self, Context, Degradation, Form, Mask, Psf, deblur::Deblur, denoising, inpainting::Inpainting,
+};
 use fdgr::device;
 use fdgr::metrics::psnr;
 use fdgr::noise::{Noise, Seeded, Stream, splitmix64};
 use fdgr::parameter::Values;
 use fdgr::picture::Picture;
-use fdgr::restore::{Border, Measurement, Overrides, Preference, PriorChoice, Request, Restorer, Source};
+use fdgr::restore::{
+    Border, Measurement, Overrides, Preference, PriorChoice, Quality, Request, Restorer, Source, Wish,
+};
 use fdgr::sampler::signed_sigma;
 use image::{GenericImageView, Rgb, Rgb32FImage};
 
@@ -282,4 +286,38 @@ fn what_needs_no_restoring_is_hardly_touched() {
         let worst = far.fold(0f32, |worst, (_, _, p)| (0..3).fold(worst, |w, c| w.max((p[c] - paper[c]).abs())));
         assert!(worst <= bound / 255.0, "{what}: flat areas are off by {:.1}/255", worst * 255.0);
     }
+}
+
+/// Kernels that nobody told, of cameras out of focus and of hands that are not straight: at least this many dB above the photo.
+#[test]
+fn blurs_of_any_kernel_are_found_and_undone() {
+    let wish = Wish {
+        tasks: vec!["deblur".into()],
+        values: Values::default().with("kernel", "auto"),
+        overrides: Overrides { quality: Some(Quality::Draft), ..Overrides::default() },
+        ..Wish::default()
+    };
+    let shaken = Psf::Random { size: 25, intensity: 0.5, seed: 4 };
+    for (psf, gain) in [(Psf::Disc { radius: 3.0 }, 3.0), (shaken, 2.0)] {
+        let degradation: Degradation = Deblur { psf: psf.clone(), form: Form::Fft }.into();
+        for path in PICTURES {
+            let photo = photo(path, 256);
+            let (blurred, _) = degraded(&photo, &degradation, 1.0 / 255.0);
+            let distance = |picture: &Picture| psnr(picture.pixels(), photo.pixels());
+            let before = distance(&blurred);
+            let source = Source::Photo(blurred);
+            let request = wish.request(&source).unwrap_or_else(|e| panic!("{psf}, {path}: {e}"));
+            let config = request.resolve(&source, &Silent).expect("a configuration");
+            assert!(config.refine && request.is_open(&source));
+            let restored = restorer().restore(&source, &config, &Silent).expect("a picture");
+            let after = distance(&restored.picture);
+            assert!(after >= before + gain, "{psf}, {path}: {before:.2} dB, restored {after:.2}");
+            assert!(!restored.config.refine, "a recipe repeats the kernel, and not the search");
+            let kernel = restored.config.kernel_picture().unwrap().expect("a kernel");
+            assert!(kernel.width() >= 5 && kernel.pixels().iter().any(|&v| v >= 1.0));
+        }
+    }
+    let sharp = Source::Photo(photo(PICTURES[0], 256));
+    let refused = wish.request(&sharp).expect_err("no blur").to_string();
+    assert!(refused.contains("no blur was found"), "{refused}");
 }

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// From the lowest to the highest; `main` is the program.
-const LAYERS: [&str; 27] = [
+const LAYERS: [&str; 28] = [
     "error",
     "cosine",
     "files",
     "mirror",
     "noise",
     "parameter",
+    "psf",
     "picture",
     "control",
     "device",
-    "estimate",
     "bm3d",
+    "estimate",
     "model",
     "kernel",
     "regularizer",

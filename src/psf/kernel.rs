@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, Setting};
 
 /// Largest side of a kernel.
-pub(super) const MAX_SIDE: usize = 1025;
+pub(crate) const MAX_SIDE: usize = 1025;
 
 /// Values of a point spread function; its centre is at `(size - 1) / 2`, rounded down.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// Divides `values` by their sum.
-    pub(super) fn normalized(height: usize, width: usize, values: Vec<f64>) -> Result<Self> {
+    pub(crate) fn normalized(height: usize, width: usize, values: Vec<f64>) -> Result<Self> {
         let total: f64 = values.iter().sum();
         let usable = values.len() == height * width && values.iter().all(|v| v.is_finite()) && total > 1e-12;
         if !usable {
@@ -41,7 +41,7 @@ impl Kernel {
         Err(Error::mismatch(Setting::KERNEL, fact, "choose a smaller kernel"))
     }
 
-    pub(super) fn outer(vertical: &[f64], horizontal: &[f64]) -> Self {
+    pub(crate) fn outer(vertical: &[f64], horizontal: &[f64]) -> Self {
         let values = vertical.iter().flat_map(|v| horizontal.iter().map(move |h| v * h)).collect();
         Self { height: vertical.len(), width: horizontal.len(), values }
     }
@@ -78,7 +78,7 @@ impl Kernel {
 }
 
 /// Keys' cubic convolution kernel with a = -1/2 (R. Keys, 1981).
-pub(super) fn keys(x: f64) -> f64 {
+pub(crate) fn keys(x: f64) -> f64 {
     let x = x.abs();
     if x <= 1.0 {
         (1.5 * x - 2.5) * x * x + 1.0
@@ -91,7 +91,7 @@ pub(super) fn keys(x: f64) -> f64 {
 
 /// # Errors
 /// Sides that no kernel may have.
-pub(super) fn check_side(name: &'static str, side: usize) -> Result<()> {
+pub(crate) fn check_side(name: &'static str, side: usize) -> Result<()> {
     if (1..=MAX_SIDE).contains(&side) {
         return Ok(());
     }

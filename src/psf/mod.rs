@@ -1,12 +1,17 @@
-//! Point spread functions.
+//! Point spread functions, the kernels of blurs.
+
+mod kernel;
+mod motion;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::kernel::check_side;
-use super::motion;
 use crate::error::{Error, Hint, Result, Setting};
 
-pub use super::kernel::Kernel;
+pub use kernel::Kernel;
+use kernel::check_side;
+pub(crate) use kernel::keys;
 
 /// Largest standard deviation of a Gaussian: its kernel has 1021 taps a side.
 const MAX_SIGMA: f64 = 170.0;
@@ -48,7 +53,7 @@ impl Psf {
     }
 
     /// Whether it is the path of a hand or a camera, or may be: measured ones are mostly taken of these.
-    pub(super) fn is_path(&self) -> bool {
+    pub(crate) fn is_path(&self) -> bool {
         match self {
             Self::Motion { .. } | Self::Random { .. } | Self::Measured { .. } => true,
             Self::Gaussian { .. } | Self::Disc { .. } | Self::Uniform { .. } | Self::Anisotropic { .. } => false,
@@ -112,6 +117,22 @@ impl Psf {
                     Hint::set(Setting::FORM, "fft"),
                 ))
             }
+        }
+    }
+}
+
+/// As people write it; a measured one by its size.
+impl fmt::Display for Psf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gaussian { sigma, .. } if *self == Self::gaussian(*sigma) => write!(f, "gauss:{sigma}"),
+            Self::Gaussian { sigma, taps } => write!(f, "gauss:{sigma},{taps}"),
+            Self::Disc { radius } => write!(f, "disc:{radius}"),
+            Self::Uniform { taps } => write!(f, "uniform:{taps}"),
+            Self::Anisotropic { vertical, horizontal, taps } => write!(f, "aniso:{vertical},{horizontal},{taps}"),
+            Self::Motion { length, angle } => write!(f, "motion:{length},{angle}"),
+            Self::Random { size, intensity, seed } => write!(f, "random:{size},{intensity},{seed}"),
+            Self::Measured { height, width, .. } => write!(f, "a measured kernel of {width}x{height}"),
         }
     }
 }
