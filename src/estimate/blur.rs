@@ -52,9 +52,10 @@ pub fn kernel(photo: &Picture, noise: &NoiseEstimate) -> Option<BlurEstimate> {
     else {
         return from_spectrum;
     };
+    // Texture such as fur passes for a round kernel, but its spectrum does not fall as if blurred.
     let is_sharp = match psf {
-        Psf::Gaussian { sigma, .. } => sigma < SURELY_OF_EDGES,
-        Psf::Disc { radius } => radius < 2.0 * SURELY_OF_EDGES,
+        Psf::Gaussian { sigma, .. } => sigma < SURELY_OF_EDGES || from_spectrum.is_none(),
+        Psf::Disc { radius } => radius < 2.0 * SURELY_OF_EDGES || from_spectrum.is_none(),
         _ => false,
     };
     let same_shape = |found: &BlurEstimate| std::mem::discriminant(&found.psf) == std::mem::discriminant(&psf);

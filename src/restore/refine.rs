@@ -7,6 +7,7 @@
 
 use image::{Rgb, Rgb32FImage};
 
+use super::receipt::ROUNDING;
 use super::{Quality, RestoreConfig, Restorer, Source};
 use crate::control::{Control, Event};
 use crate::degradation::{Psf, Stage, deblur::Deblur};
@@ -145,7 +146,9 @@ impl Trials<'_> {
         let trial = RestoreConfig::of(degradation, self.config.sigma, self.config.channels);
         let trial = RestoreConfig { border: self.config.border, ..trial.with_quality(Quality::Draft) };
         let receipt = self.restorer.restore(&self.part, &trial, &self.control)?.receipt;
-        Ok(Tried { psf, residual: receipt.residual, correlation: receipt.correlation.unwrap_or(0.0) })
+        // What is less than the noise explains nothing more.
+        let residual = receipt.residual.max(self.config.sigma.hypot(ROUNDING));
+        Ok(Tried { psf, residual, correlation: receipt.correlation.unwrap_or(0.0) })
     }
 }
 
