@@ -297,24 +297,23 @@ fn discs_are_found_and_undone() {
         overrides: Overrides { quality: Some(Quality::Draft), ..Overrides::default() },
         ..Wish::default()
     };
-    for (psf, gain) in [(Psf::Disc { radius: 3.0 }, 3.0)] {
-        let degradation: Degradation = Deblur { psf: psf.clone(), form: Form::Fft }.into();
-        for path in PICTURES {
-            let photo = photo(path, 256);
-            let (blurred, _) = degraded(&photo, &degradation, 1.0 / 255.0);
-            let distance = |picture: &Picture| psnr(picture.pixels(), photo.pixels());
-            let before = distance(&blurred);
-            let source = Source::Photo(blurred);
-            let request = wish.request(&source).unwrap_or_else(|e| panic!("{psf}, {path}: {e}"));
-            let config = request.resolve(&source, &Silent).expect("a configuration");
-            assert!(config.refine && request.is_open(&source));
-            let restored = restorer().restore(&source, &config, &Silent).expect("a picture");
-            let after = distance(&restored.picture);
-            assert!(after >= before + gain, "{psf}, {path}: {before:.2} dB, restored {after:.2}");
-            assert!(!restored.config.refine, "a recipe repeats the kernel, and not the search");
-            let kernel = restored.config.kernel_picture().unwrap().expect("a kernel");
-            assert!(kernel.width() >= 5 && kernel.pixels().iter().any(|&v| v >= 1.0));
-        }
+    let (psf, gain) = (Psf::Disc { radius: 3.0 }, 3.0);
+    let degradation: Degradation = Deblur { psf: psf.clone(), form: Form::Fft }.into();
+    for path in PICTURES {
+        let photo = photo(path, 256);
+        let (blurred, _) = degraded(&photo, &degradation, 1.0 / 255.0);
+        let distance = |picture: &Picture| psnr(picture.pixels(), photo.pixels());
+        let before = distance(&blurred);
+        let source = Source::Photo(blurred);
+        let request = wish.request(&source).unwrap_or_else(|e| panic!("{psf}, {path}: {e}"));
+        let config = request.resolve(&source, &Silent).expect("a configuration");
+        assert!(config.refine && request.is_open(&source));
+        let restored = restorer().restore(&source, &config, &Silent).expect("a picture");
+        let after = distance(&restored.picture);
+        assert!(after >= before + gain, "{psf}, {path}: {before:.2} dB, restored {after:.2}");
+        assert!(!restored.config.refine, "a recipe repeats the kernel, and not the search");
+        let kernel = restored.config.kernel_picture().unwrap().expect("a kernel");
+        assert!(kernel.width() >= 5 && kernel.pixels().iter().any(|&v| v >= 1.0));
     }
     let sharp = Source::Photo(photo(PICTURES[0], 256));
     let refused = wish.request(&sharp).expect_err("no blur").to_string();
