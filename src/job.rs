@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::control::Control;
+use crate::control::{Control, Event};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::picture::Writing;
@@ -77,6 +77,9 @@ impl Job {
         control: &dyn Control,
     ) -> Result<Self> {
         let opened = opened.into();
+        if wish.seeks_kernel() {
+            control.emit(Event::Estimating("the kernel"));
+        }
         let request = wish.for_prior(prior).request(&opened.source)?;
         let config = request.resolve(&opened.source, control)?;
         let is_found = request.is_open(&opened.source);

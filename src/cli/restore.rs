@@ -129,6 +129,10 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     for errand in &errands {
         let terminal = progress::Terminal::new(&errand.photo.display().to_string());
         let prepared = prepare(&args, errand, repeated.as_ref(), &terminal).and_then(|job| {
+            if let (Some(place), None) = (&args.save_kernel, job.config.psf()) {
+                let fact = "there is no kernel to write, since no blur alone is undone";
+                return Err(Error::mismatch(place.as_path(), fact, "leave it out, or pass --task deblur"));
+            }
             let remarks =
                 job.opened.remarks(stream::format_of(&errand.output), job.result_size(), &args.writing.writing())?;
             Ok((job, remarks))
@@ -288,13 +292,9 @@ fn restore(
 
 /// Writes the kernel that was undone.
 fn write_kernel(place: &Path, restored: &Restored) -> Result<()> {
-    match restored.config.kernel_picture()? {
-        Some(kernel) => {
-            kernel.write(place).map_err(Error::at_output)?;
-            say(format!("{}: the kernel", place.display()));
-        }
-        None => note(format!("{}: not written, since no blur alone was undone", place.display())),
-    }
+    let Some(kernel) = restored.config.kernel_picture()? else { return Ok(()) };
+    kernel.write(place).map_err(Error::at_output)?;
+    say(format!("{}: the kernel", place.display()));
     Ok(())
 }
 

@@ -43,24 +43,25 @@ impl BlurEstimate {
     }
 }
 
-/// The kernel of a blurred photo with that noise, from its strong edges and from its spectrum; takes seconds. A spectrum is told apart from those
-/// of lines and Gaussians only, but measures these better.
+/// The kernel of a blurred photo with that noise, from its strong edges and from its spectrum; takes seconds. A spectrum
+/// tells lines and Gaussians only, but measures them better.
 pub fn kernel(photo: &Picture, noise: &NoiseEstimate) -> Option<BlurEstimate> {
     let from_spectrum = blur(photo, noise);
     let is_sure = from_spectrum.as_ref().is_some_and(|found| found.confidence == Confidence::High);
-    let Some((psf, agreement)) = edges::kernel(photo, noise).map(|(kernel, agreement)| (shape::of(&kernel), agreement))
-    else {
-        return from_spectrum;
-    };
+    let Some((kernel, agreement)) = edges::kernel(photo, noise) else { return from_spectrum };
+    let psf = shape::of(&kernel);
     // Texture such as fur passes for a round kernel, but its spectrum does not fall as if blurred.
     let is_sharp = match psf {
         Psf::Gaussian { sigma, .. } => sigma < SURELY_OF_EDGES || from_spectrum.is_none(),
         Psf::Disc { radius } => radius < 2.0 * SURELY_OF_EDGES || from_spectrum.is_none(),
         _ => false,
     };
-    let same_shape = |found: &BlurEstimate| std::mem::discriminant(&found.psf) == std::mem::discriminant(&psf);
     let agrees = agreement >= AGREED;
-    if is_sharp || is_sure && (!agrees || from_spectrum.as_ref().is_some_and(same_shape)) {
+    let is_the_same = |found: &BlurEstimate| {
+        let has_shape = std::mem::discriminant(&found.psf) == std::mem::discriminant(&psf);
+        has_shape || matches!(found.psf, Psf::Motion { .. }) && shape::likeness(&kernel, &found.psf) >= STRAIGHT
+    };
+    if is_sharp || is_sure && (!agrees || from_spectrum.as_ref().is_some_and(is_the_same)) {
         return from_spectrum;
     }
     let confidence = if agrees { Confidence::High } else { Confidence::Low };
@@ -92,6 +93,8 @@ const SHARP: f64 = 0.8;
 const SURELY: f64 = 0.9;
 /// The same of Gaussians that edges tell: sharp photos reach 1.
 const SURELY_OF_EDGES: f64 = 1.15;
+/// Correlation with a line that the spectrum is sure of, from which on a kernel of edges is no other one: those of bent paths reach 0.73.
+const STRAIGHT: f64 = 0.75;
 /// Correlation of the kernels of two windows from which on they are one.
 const AGREED: f64 = 0.85;
 /// Soft photos fall faster than others, but not by more than this, as a logarithm.
@@ -145,7 +148,7 @@ fn gaussian(spectrum: &Spectrum) -> Option<BlurEstimate> {
     let agree = narrowest.sigma > 0.8 * sigma && widest.sigma < 1.2 * sigma;
     let is_sure = agree && sigma > SURELY && dimmed > DIMMED && rest < LIKE;
     let confidence = if is_sure { Confidence::High } else { Confidence::Low };
-    Some(BlurEstimate { psf: Psf::gaussian(rounded(sigma, 100.0)), confidence })
+    Some(BlurEstimate { psf: Psf::gaussian(sigma).rounded(), confidence })
 }
 
 /// The frequencies that tell directions apart.
@@ -282,8 +285,7 @@ impl Directions {
             _ if lines >= LIKELY_LINES => Confidence::Low,
             _ => return None,
         };
-        let psf =
-            Psf::Motion { length: rounded(path.length + 1.0, 10.0), angle: rounded(path.angle, 1.0).rem_euclid(180.0) };
+        let psf = Psf::Motion { length: path.length + 1.0, angle: path.angle }.rounded();
         Some(BlurEstimate { psf, confidence })
     }
 
@@ -309,11 +311,6 @@ impl Directions {
         let sought = rest(self.pattern_of_motion(path.length, &along));
         correlation(sought.as_slice(), rest(self.pattern.clone()).as_slice())
     }
-}
-
-/// To a part of a pixel or a degree, as people read it.
-fn rounded(value: f64, part: f64) -> f64 {
-    (value * part).round() / part
 }
 
 fn best(of: &[(Line, f64)]) -> Option<Line> {

@@ -73,15 +73,22 @@ fn shown(spectrum: &Spectrum) -> Rgb32FImage {
     imageops::resize(&picture, SIDE, SIDE, imageops::FilterType::Nearest)
 }
 
+/// A kernel as a grey picture, its brightest pixel white.
+pub fn picture_of(kernel: &Kernel) -> Picture {
+    let brightest = kernel.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let light = |x: u32, y: u32| (kernel.values[y as usize * kernel.width + x as usize] / brightest) as f32;
+    let pixels = Rgb32FImage::from_fn(kernel.width as u32, kernel.height as u32, |x, y| Rgb([light(x, y); 3]));
+    let mut picture = Picture::new(pixels);
+    (picture.extras.gray, picture.extras.deep) = (true, true);
+    picture
+}
+
 /// The light of a point under a blur, in a square that it fills half of.
 fn of_blur(kernel: &Kernel) -> Rgb32FImage {
-    let brightest = kernel.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let light = Rgb32FImage::from_fn(kernel.width as u32, kernel.height as u32, |x, y| {
-        Rgb([(kernel.values[y as usize * kernel.width + x as usize] / brightest) as f32; 3])
-    });
+    let light = picture_of(kernel);
     let longer = kernel.height.max(kernel.width) as u32;
     let mut square = Rgb32FImage::new(2 * longer, 2 * longer);
-    let middle = |side: u32| i64::from((2 * longer - side) / 2);
-    imageops::replace(&mut square, &light, middle(light.width()), middle(light.height()));
+    let middle = |side: usize| (i64::from(2 * longer) - side as i64) / 2;
+    imageops::replace(&mut square, light.pixels(), middle(light.width()), middle(light.height()));
     imageops::resize(&square, SIDE, SIDE, imageops::FilterType::Nearest)
 }

@@ -18,5 +18,6 @@ pub use blur::{BlurEstimate, blur, kernel};
 pub use diagnosis::{Diagnosis, Finding, Treatment};
 pub use edges::window;
 pub use enlargement::enlargement;
+pub use evidence::picture_of;
 pub use fading::Fading;
 pub use noise::{Confidence, Grain, NoiseEstimate, noise};

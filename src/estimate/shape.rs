@@ -18,17 +18,13 @@ pub(super) fn of(kernel: &Kernel) -> Psf {
     let side = kernel.height;
     let widest = side as f64 / 2.0;
     let steps = |from: f64, to: f64| (0..).map(move |i| from + STEP * f64::from(i)).take_while(move |&v| v <= to);
-    let round = steps(0.6, widest / 2.0).map(|sigma| Psf::gaussian(rounded(sigma)));
-    let discs = steps(1.0, widest).map(|radius| Psf::Disc { radius: rounded(radius) });
+    let round = steps(0.6, widest / 2.0).map(Psf::gaussian);
+    let discs = steps(1.0, widest).map(|radius| Psf::Disc { radius });
     let candidates: Vec<Psf> = round.chain(discs).chain(lines(kernel)).collect();
-    let measured = cut(kernel, side);
-    let alike = |psf: Psf| {
-        let values = cut(&psf.kernel().ok()?, side);
-        Some((edges::correlation(&values, &measured, side), psf))
-    };
-    let best = candidates.into_par_iter().filter_map(alike).max_by(|a, b| a.0.total_cmp(&b.0));
+    let alike = candidates.into_par_iter().map(|psf| (likeness(kernel, &psf), psf));
+    let best = alike.max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
-        Some((correlation, psf)) if correlation >= ALIKE => psf,
+        Some((correlation, psf)) if correlation >= ALIKE => psf.rounded(),
         _ => {
             let values = kernel.values.iter().map(|&v| v as f32).collect();
             Psf::Measured { height: side, width: side, values }
@@ -36,9 +32,10 @@ pub(super) fn of(kernel: &Kernel) -> Psf {
     }
 }
 
-/// To two decimals, as people read it.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
+/// The correlation of a measured kernel with another.
+pub(super) fn likeness(kernel: &Kernel, psf: &Psf) -> f64 {
+    let side = kernel.height;
+    psf.kernel().map_or(0.0, |other| edges::correlation(&cut(&other, side), &cut(kernel, side), side))
 }
 
 /// Lines along the longest axis of a kernel, about as long as its light is spread.
@@ -59,10 +56,7 @@ fn lines(kernel: &Kernel) -> Vec<Psf> {
         .map(of_length)
         .filter(|&length| length >= 3.0)
         .flat_map(|length| around(3).map(move |turn| (length, turn)))
-        .map(|(length, turn)| Psf::Motion {
-            length: rounded(length),
-            angle: rounded((angle + TURN * turn).rem_euclid(180.0)),
-        })
+        .map(|(length, turn)| Psf::Motion { length, angle: angle + TURN * turn })
         .collect()
 }
 

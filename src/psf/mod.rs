@@ -52,6 +52,19 @@ impl Psf {
         Self::Gaussian { sigma, taps: 2 * (3.0 * sigma).ceil().clamp(1.0, 3.0 * MAX_SIGMA) as usize + 1 }
     }
 
+    /// A Gaussian cut at three standard deviations, disc or line with its pixels and degrees to two decimals, as people read and recipes keep them; others as they are.
+    pub(crate) fn rounded(self) -> Self {
+        let rounded = |value: f64| (value * 100.0).round() / 100.0;
+        match self {
+            Self::Gaussian { sigma, .. } => Self::gaussian(rounded(sigma)),
+            Self::Disc { radius } => Self::Disc { radius: rounded(radius) },
+            Self::Motion { length, angle } => {
+                Self::Motion { length: rounded(length), angle: rounded(angle).rem_euclid(180.0) }
+            }
+            other => other,
+        }
+    }
+
     /// Whether it is the path of a hand or a camera, or may be: measured ones are mostly taken of these.
     pub(crate) fn is_path(&self) -> bool {
         match self {

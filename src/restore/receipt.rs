@@ -95,7 +95,12 @@ impl Receipt {
             _ => return Ok(()),
         };
         let fact = format!("what was found does not explain it, so that nothing is written ({too_far})");
-        Err(Error::mismatch(photo, fact, Hint::Give(Setting::DEGRADATION)))
+        let hint = Hint::Give(Setting::DEGRADATION);
+        let hint = match config.psf() {
+            Some(_) => hint.or(Hint::Give(Setting::KERNEL)),
+            None => hint,
+        };
+        Err(Error::mismatch(photo, fact, hint))
     }
 
     /// Whether the photo could be a measurement of the restored picture with noise of standard deviation `sigma`, in words.

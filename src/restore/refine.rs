@@ -5,12 +5,12 @@
 //! no photograph under that kernel has. A Gaussian without zeros explains what a wider one made, too: one that is too wide leaves
 //! structure, and is narrowed until it does not.
 
-use image::{Rgb, Rgb32FImage};
+use std::cell::Cell;
 
 use super::receipt::ROUNDING;
 use super::{Quality, RestoreConfig, Restorer, Source};
 use crate::control::{Control, Event};
-use crate::degradation::{Psf, Stage, deblur::Deblur};
+use crate::degradation::{Form, Psf, Stage, deblur::Deblur};
 use crate::error::Result;
 use crate::estimate;
 use crate::picture::Picture;
@@ -32,7 +32,6 @@ const STRUCTURE: f64 = 0.03;
 const ALIKE: f64 = 1.6;
 
 /// A kernel and what it leaves.
-#[derive(Clone)]
 struct Tried {
     psf: Psf,
     residual: f64,
@@ -44,8 +43,9 @@ struct Trials<'a> {
     restorer: &'a Restorer,
     part: Source,
     config: &'a RestoreConfig,
-    form: crate::degradation::Form,
-    control: Quiet<'a>,
+    form: Form,
+    control: &'a dyn Control,
+    count: Cell<usize>,
 }
 
 /// Stops when the other does, and says nothing of its own.
@@ -76,13 +76,7 @@ impl RestoreConfig {
     /// Parameters outside their range.
     pub fn kernel_picture(&self) -> Result<Option<Picture>> {
         let Some(psf) = self.psf() else { return Ok(None) };
-        let kernel = psf.kernel()?;
-        let brightest = kernel.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        let light = |x: u32, y: u32| (kernel.values[y as usize * kernel.width + x as usize] / brightest) as f32;
-        let pixels = Rgb32FImage::from_fn(kernel.width as u32, kernel.height as u32, |x, y| Rgb([light(x, y); 3]));
-        let mut picture = Picture::new(pixels);
-        (picture.extras.gray, picture.extras.deep) = (true, true);
-        Ok(Some(picture))
+        Ok(Some(estimate::picture_of(&psf.kernel()?)))
     }
 }
 
@@ -96,10 +90,9 @@ impl Restorer {
     ) -> Result<RestoreConfig> {
         let settled = RestoreConfig { refine: false, ..config.clone() };
         let Some(Deblur { psf, form }) = config.deblur() else { return Ok(settled) };
-        control.emit(Event::Estimating("the kernel, by trial restorations"));
         let [left, top, width, height] = estimate::window(photo, SIDE);
         let part = photo.cropped(left, top, width, height).into();
-        let trials = Trials { restorer: self, part, config, form: *form, control: Quiet(control) };
+        let trials = Trials { restorer: self, part, config, form: *form, control, count: Cell::new(0) };
         let found = trials.best(psf)?;
         if found != *psf {
             control.emit(Event::Found(&format!("the kernel {psf} is refined to {found}, which explains more of it")));
@@ -112,7 +105,7 @@ impl Restorer {
 impl Trials<'_> {
     /// The best of a kernel, and of its like of another shape.
     fn best(&self, psf: &Psf) -> Result<Psf> {
-        if neighbours(psf, STEPS[0]).is_empty() && other_shape(psf).is_none() {
+        if neighbours(psf, STEPS[0]).is_empty() {
             return Ok(psf.clone());
         }
         let shapes = std::iter::once(psf.clone()).chain(other_shape(psf));
@@ -142,39 +135,43 @@ impl Trials<'_> {
     }
 
     fn tried(&self, psf: Psf) -> Result<Tried> {
+        self.count.set(self.count.get() + 1);
+        self.control.emit(Event::Estimating(&format!("the kernel, by trial restoration {}", self.count.get())));
         let degradation = Deblur { psf: psf.clone(), form: self.form };
         let trial = RestoreConfig::of(degradation, self.config.sigma, self.config.channels);
         let trial = RestoreConfig { border: self.config.border, ..trial.with_quality(Quality::Draft) };
-        let receipt = self.restorer.restore(&self.part, &trial, &self.control)?.receipt;
+        let receipt = self.restorer.restore(&self.part, &trial, &Quiet(self.control))?.receipt;
         // What is less than the noise explains nothing more.
         let residual = receipt.residual.max(self.config.sigma.hypot(ROUNDING));
         Ok(Tried { psf, residual, correlation: receipt.correlation.unwrap_or(0.0) })
     }
 }
 
-/// Kernels of the same shape whose parameters differ by a share.
+/// Kernels of the same shape whose parameters differ by a share; none where a kernel has no parameters that could be changed.
 fn neighbours(psf: &Psf, share: f64) -> Vec<Psf> {
-    let both = |value: f64| [value * (1.0 - share), value * (1.0 + share)].map(rounded);
-    match *psf {
-        Psf::Gaussian { sigma, .. } => vec![Psf::gaussian(rounded(sigma * (1.0 - share)))],
+    let both = |value: f64| [value * (1.0 - share), value * (1.0 + share)];
+    let all: Vec<Psf> = match *psf {
+        Psf::Gaussian { sigma, .. } => vec![Psf::gaussian(sigma * (1.0 - share))],
         Psf::Disc { radius } => both(radius).map(|radius| Psf::Disc { radius }).into(),
         Psf::Motion { length, angle } => {
-            let lengths = both(length).into_iter().filter(|&length| length >= 1.0);
-            let turned = [-1.0, 1.0].map(|sign| rounded((angle + sign * DEGREES * share).rem_euclid(180.0)));
-            let longer = lengths.map(|length| Psf::Motion { length, angle });
+            let longer = both(length).into_iter().filter(|&length| length >= 1.0);
+            let turned = [-1.0, 1.0].map(|sign| angle + sign * DEGREES * share);
+            let longer = longer.map(|length| Psf::Motion { length, angle });
             longer.chain(turned.map(|angle| Psf::Motion { length, angle })).collect()
         }
         _ => Vec::new(),
-    }
+    };
+    all.into_iter().map(Psf::rounded).collect()
 }
 
 /// The Gaussian that looks like a disc, and the other way round.
 fn other_shape(psf: &Psf) -> Option<Psf> {
-    match *psf {
-        Psf::Gaussian { sigma, .. } => Some(Psf::Disc { radius: rounded(ALIKE * sigma) }),
-        Psf::Disc { radius } => Some(Psf::gaussian(rounded(radius / ALIKE))),
-        _ => None,
-    }
+    let other = match *psf {
+        Psf::Gaussian { sigma, .. } => Psf::Disc { radius: ALIKE * sigma },
+        Psf::Disc { radius } => Psf::gaussian(radius / ALIKE),
+        _ => return None,
+    };
+    Some(other.rounded())
 }
 
 /// How far light is spread, for comparing Gaussians with discs.
@@ -184,9 +181,4 @@ fn width(psf: &Psf) -> f64 {
         Psf::Disc { radius } => radius / ALIKE,
         _ => 0.0,
     }
-}
-
-/// To two decimals.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

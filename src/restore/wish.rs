@@ -102,6 +102,11 @@ impl Wish {
         Self { overrides, ..self.clone() }
     }
 
+    /// Whether the kernel of a blur is to be found in the photo, which takes seconds.
+    pub fn seeks_kernel(&self) -> bool {
+        deblur::is_found(&self.values)
+    }
+
     /// The same of a wish that is settled.
     fn settled_request(&self, source: &Source) -> Result<Request> {
         let made = match source {
@@ -109,7 +114,7 @@ impl Wish {
             Source::Sensed(sensed) => Some(&sensed.description.degradation),
         };
         let Settled { fading, is_found } = self.settled.unwrap_or_default();
-        let is_found = is_found || deblur::is_found(&self.values);
+        let is_found = is_found || self.seeks_kernel();
         let beforehand = Beforehand { fading, enlarged: self.enlarged };
         let prepared = source.photo().map(|photo| beforehand.undone(photo));
         let photo = prepared.as_deref();
