@@ -86,6 +86,12 @@ impl Job {
         Self { opened, config, is_found }.checked()
     }
 
+    /// The same for a part of a photo: what was found is that of the whole, and neither adjusted nor judged by it.
+    #[must_use]
+    pub fn of_part(self) -> Self {
+        Self { is_found: false, config: RestoreConfig { refine: false, ..self.config }, ..self }
+    }
+
     /// Repeats what a recipe at `path` says.
     ///
     /// # Errors

@@ -169,9 +169,8 @@ impl Bench {
             let mut wish = wish.clone();
             let quality = Some(Quality::Draft).filter(|_| wish.overrides.steps.is_none());
             wish.overrides.quality = wish.overrides.quality.or(quality);
-            // What was found is that of the whole photo.
             let choice = self.engine.prior.clone();
-            let job = Job { is_found: false, ..Job::new(opened, &wish, &choice, &look)? };
+            let job = Job::new(opened, &wish, &choice, &look)?.of_part();
             let restorer = self.loaded(&look)?;
             let begun = Instant::now();
             let done = job.restore(restorer, &choice, &look)?;
