@@ -283,9 +283,14 @@ fn compared(picture: Picture, photo: &Picture) -> Quality {
 fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<RestoreConfig> {
     let mut value = serde_json::to_value(config)?;
     for (path, new) in settings {
-        let pointer = format!("/{}", path.replace('.', "/"));
-        *value.pointer_mut(&pointer).with_context(|| format!("there is no parameter {path}"))? = new.clone();
+        let (folder, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let pointer =
+            folder.split('.').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect::<String>();
+        let folder = value.pointer_mut(&pointer).and_then(Value::as_object_mut);
+        // What has its default may be left out of the configuration.
+        folder.with_context(|| format!("there is no parameter {path}"))?.insert(name.to_owned(), new.clone());
     }
+    // A name that is none is refused here.
     Ok(serde_json::from_value(value)?)
 }
 

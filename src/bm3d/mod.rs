@@ -4,7 +4,7 @@
 //! Patches that look alike are stacked and transformed together; of noise nothing stands out there. A first pass finds patches in the
 //! noisy picture and sets weak coefficients to 0; a second one finds them in its result, and shrinks the coefficients of the noisy picture by
 //! Wiener's factor `|b|² / (|b|² + sigma²)`, with the coefficients `b` of that result. Where patches overlap, their estimates are averaged,
-//! weighted by how sparse they are.
+//! weighted by how sparse they are. Where a better estimate of the picture is known, patches are compared in it.
 //!
 //! It knows what repeats in one picture, where a prior knows what pictures have in common, and errs elsewhere.
 
@@ -29,8 +29,14 @@ pub struct Planes {
 }
 
 /// What is left of a picture of pixels in `[0, 1]` without white noise of standard deviation `sigma`; nothing of pictures that are smaller than a
-/// patch of 8x8. `proceed` is told after every step how many are done of how many, and ends the work with nothing where it says no.
-pub fn bm3d(noisy: &Planes, sigma: f32, proceed: impl Fn(usize, usize) -> bool) -> Option<Planes> {
+/// patch of 8x8. Patches are compared in `guide`, of the same size, where there is one. `proceed` is told after every step how many are
+/// done of how many, and ends the work with nothing where it says no.
+pub fn bm3d(
+    noisy: &Planes,
+    guide: Option<&Planes>,
+    sigma: f32,
+    proceed: impl Fn(usize, usize) -> bool,
+) -> Option<Planes> {
     if noisy.height < SIDE || noisy.width < SIDE {
         return None;
     }
@@ -40,11 +46,14 @@ pub fn bm3d(noisy: &Planes, sigma: f32, proceed: impl Fn(usize, usize) -> bool) 
         proceed(done, all)
     };
     let noisy = opponent(noisy, false);
+    let guide = guide.map(|guide| opponent(guide, false));
     let window = kaiser();
     let transform = Transform::biorthogonal();
-    let basic = Pass { noisy: &noisy, basic: None, transform, most: 16, sigma, window }.run(&mut step)?;
+    let compared = &guide.as_ref().unwrap_or(&noisy).channels[0];
+    let basic = Pass { noisy: &noisy, basic: None, compared, transform, most: 16, sigma, window }.run(&mut step)?;
     let transform = Transform::cosine();
-    let second = Pass { noisy: &noisy, basic: Some(&basic), transform, most: 32, sigma, window };
+    let compared = &guide.as_ref().unwrap_or(&basic).channels[0];
+    let second = Pass { noisy: &noisy, basic: Some(&basic), compared, transform, most: 32, sigma, window };
     Some(opponent(&second.run(&mut step)?, true))
 }
 
@@ -94,7 +103,7 @@ mod tests {
     fn without_noise_nothing_changes() {
         let channel = |c: usize| (0..20 * 24).map(|i| ((i * 7 + c * 3) % 23) as f32 / 23.0).collect();
         let picture = Planes { channels: (0..3).map(channel).collect(), height: 20, width: 24 };
-        let same = bm3d(&picture, 0.0, |_, _| true).unwrap();
+        let same = bm3d(&picture, None, 0.0, |_, _| true).unwrap();
         let pairs = picture.channels.iter().flatten().zip(same.channels.iter().flatten());
         assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
     }
@@ -104,7 +113,7 @@ mod tests {
     fn flat_areas_stay_flat() {
         let picture = Planes { channels: vec![vec![0.25; 60 * 60]; 3], height: 60, width: 60 };
         for sigma in [0.0, 0.05] {
-            let same = bm3d(&picture, sigma, |_, _| true).unwrap();
+            let same = bm3d(&picture, None, sigma, |_, _| true).unwrap();
             assert!(same.channels.iter().flatten().all(|value| (value - 0.25).abs() < 1e-4));
         }
     }
@@ -112,15 +121,15 @@ mod tests {
     #[test]
     fn small_pictures_and_those_that_are_stopped_give_nothing() {
         let of = |height: usize, width: usize| Planes { channels: vec![vec![0.5; height * width]], height, width };
-        assert!(bm3d(&of(7, 100), 0.1, |_, _| true).is_none());
-        assert!(bm3d(&of(8, 8), 0.1, |_, _| true).is_some());
-        assert!(bm3d(&of(64, 64), 0.1, |_, _| false).is_none());
+        assert!(bm3d(&of(7, 100), None, 0.1, |_, _| true).is_none());
+        assert!(bm3d(&of(8, 8), None, 0.1, |_, _| true).is_some());
+        assert!(bm3d(&of(64, 64), None, 0.1, |_, _| false).is_none());
         let seen = std::cell::RefCell::new(Vec::new());
         let tell = |done: usize, all: usize| {
             seen.borrow_mut().push((done, all));
             true
         };
-        assert!(bm3d(&of(200, 16), 0.1, tell).is_some());
+        assert!(bm3d(&of(200, 16), None, 0.1, tell).is_some());
         let all = seen.borrow().len();
         assert!(seen.into_inner().into_iter().eq((1..=all).map(|done| (done, all))));
     }

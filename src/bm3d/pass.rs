@@ -22,6 +22,8 @@ pub(super) struct Pass<'a> {
     pub noisy: &'a Planes,
     /// What the first pass made of it; none in the first pass.
     pub basic: Option<&'a Planes>,
+    /// Samples of one channel in which patches are compared.
+    pub compared: &'a [f32],
     pub transform: Transform,
     /// Most patches of a stack.
     pub most: usize,
@@ -106,7 +108,7 @@ impl Pass<'_> {
     #[inline(always)]
     fn find(&self, [y, x]: [usize; 2], found: &mut Vec<(f32, [usize; 2])>) {
         let Planes { height, width, .. } = *self.noisy;
-        let guide = &self.basic.unwrap_or(self.noisy).channels[0];
+        let guide = self.compared;
         let reference: Patch = std::array::from_fn(|i| guide[(y + i / SIDE) * width + x + i % SIDE]);
         found.clear();
         // It comes first, even where others are the same.

@@ -51,7 +51,7 @@ struct Common {
     /// Measured values are points, or intervals: 8-bit rounding and clipped pixels
     #[arg(long, value_enum)]
     data: Option<DataModel>,
-    /// Denoising: share of BM3D's answer in the result, from 0 to 1 [default: by the noise, 0.8 at 0.01 to 0.4 at 0.2; 0 with --method]
+    /// Denoising: share of BM3D's answer in the result, from 0 to 1 [default: by the noise, 0.83 at 0.01 to 0.4 at 0.2; 0 with --method]
     #[arg(long, allow_negative_numbers = true)]
     bm3d: Option<f64>,
 }

@@ -132,7 +132,7 @@ fn without_noise(window: Gray, noise: &NoiseEstimate) -> Option<Gray> {
     }
     let (width, height) = window.dimensions();
     let planes = Planes { channels: vec![window.into_raw()], height: height as usize, width: width as usize };
-    let clean = bm3d(&planes, sigma as f32, |_, _| true)?;
+    let clean = bm3d(&planes, None, sigma as f32, |_, _| true)?;
     Gray::from_raw(width, height, clean.channels.into_iter().next()?)
 }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Measurement, RestoreConfig};
+use super::{Channels, Measurement, RestoreConfig};
 use crate::bm3d::{Planes, bm3d};
 use crate::control::{self, Control, Event};
 use crate::error::{Error, Result};
@@ -10,6 +10,9 @@ use crate::sampler::Data;
 
 /// `(1 - w) x + w b` of the prior's answer `x`, `[1, 3, h, w]` in `[-1, 1]`, and BM3D's answer `b` to the measurement, with the weight `w` that the
 /// configuration says; `x` itself where that is 0, and of pictures smaller than a patch.
+///
+/// Of a grey file of 8 bits many patches are equally far, and a change of 1e-6 would choose others: there, and where colours share their noise,
+/// patches are compared in `x`.
 ///
 /// # Errors
 /// A device that does not give its data back, and being cancelled.
@@ -26,10 +29,16 @@ pub(super) fn blended(
     control.emit(Event::Estimating("what repeats in the picture"));
     let y = data.y();
     let ([_, channels, height, width], device) = (y.dims(), y.device());
-    let samples = y.clone().try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
-    let planes = samples.chunks_exact(height * width).map(|plane| plane.iter().map(|v| (v + 1.0) / 2.0).collect());
-    let noisy = Planes { channels: planes.collect(), height, width };
-    let answer = bm3d(&noisy, config.sigma as f32, |done, all| {
+    let planes = |tensor: Tensor<4>| {
+        let samples = tensor.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
+        let planes = samples.chunks_exact(height * width).map(|plane| plane.iter().map(|v| (v + 1.0) / 2.0).collect());
+        Ok(Planes { channels: planes.collect(), height, width })
+    };
+    let guide = match config.channels {
+        Channels::Independent => None,
+        Channels::Gray | Channels::Correlated(_) => Some(planes(measurement.mixed(x.clone()))?),
+    };
+    let answer = bm3d(&planes(y.clone())?, guide.as_ref(), config.sigma as f32, |done, all| {
         control.emit(Event::Step { done, all });
         !control.cancelled()
     });

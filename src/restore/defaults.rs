@@ -187,10 +187,8 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
 }
 
 /// Share of BM3D's answer in the result: the larger the weaker the noise, of which priors know least. Chosen on four validation pictures.
-fn bm3d_share(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quality: Quality) -> f64 {
-    // Of a grey file of 8 bits many patches are equally far, so that a change of 1e-6 would choose others.
-    let is_steady = channels.are_independent();
-    if quality == Quality::Draft || degradation.family() != Some(Family::Noise) || !is_steady {
+fn bm3d_share(RestoreConfig { degradation, sigma, .. }: &RestoreConfig, quality: Quality) -> f64 {
+    if quality == Quality::Draft || degradation.family() != Some(Family::Noise) {
         return 0.0;
     }
     let share = 0.5 - 0.1 * (sigma.max(1e-4) / 0.1).log2();

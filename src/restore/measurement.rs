@@ -203,6 +203,14 @@ impl Measurement {
         }
     }
 
+    /// The channels of a picture as they are measured: the reverse of [`Measurement::unmixed`].
+    pub(super) fn mixed(&self, x: Tensor<4>) -> Tensor<4> {
+        match &self.operator {
+            Operator::Whole(_) => x,
+            Operator::Mixed { mixed, .. } => mixed.mix().apply(x),
+        }
+    }
+
     /// The answer of classical methods to `y`, with its margin, where the noise has standard deviation `sigma_y` in units of a
     /// `[-1, 1]` image.
     ///

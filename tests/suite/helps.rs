@@ -130,24 +130,31 @@ fn every_task_helps_with_and_without_the_level_of_the_noise() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
-/// Of weak noise in texture the prior alone knows less than what repeats in the photo.
+/// Of weak noise in texture the prior alone knows less than what repeats in the photo. Of grey photos the noise is told: in fine texture one channel
+/// does not tell noise of 0.01, which is then said with low confidence.
 #[test]
 fn denoising_is_as_good_as_bm3d_that_is_told_the_noise() {
     const ESTIMATED: f64 = 0.1;
+    let degradation = Degradation::from(denoising::Denoising {});
     for path in PICTURES {
-        let photo = photo(path, 192);
-        for sigma in [0.01, 0.02, 0.05, 0.1] {
-            let degradation = Degradation::from(denoising::Denoising {});
-            let (input, _) = degraded(&photo, &degradation, sigma);
-            let plane = |c: usize| input.pixels().pixels().map(|pixel| pixel[c]).collect();
-            let noisy = Planes { channels: (0..3).map(plane).collect(), height: 192, width: 192 };
-            let answer = bm3d(&noisy, sigma as f32, |_, _| true).expect("it is large enough").channels;
-            let answer = Rgb32FImage::from_fn(192, 192, |x, y| {
-                Rgb([0, 1, 2].map(|c| answer[c][(y * 192 + x) as usize].clamp(0.0, 1.0)))
-            });
-            let (after, classical) =
-                (psnr(restored(input, &degradation, None).pixels(), photo.pixels()), psnr(&answer, photo.pixels()));
-            assert!(after >= classical - ESTIMATED, "{path} at {sigma}: {after:.2} dB, BM3D {classical:.2} dB");
+        let color = photo(path, 192);
+        for (photo, channels) in [(&color, 3), (&gray(&color), 1)] {
+            for sigma in [0.01, 0.02, 0.05, 0.1] {
+                let told = (channels == 1).then_some(sigma);
+                let (input, _) = degraded(photo, &degradation, sigma);
+                let plane = |c: usize| input.pixels().pixels().map(|pixel| pixel[c]).collect();
+                let noisy = Planes { channels: (0..channels).map(plane).collect(), height: 192, width: 192 };
+                let answer = bm3d(&noisy, None, sigma as f32, |_, _| true).expect("it is large enough").channels;
+                let answer = Rgb32FImage::from_fn(192, 192, |x, y| {
+                    Rgb([0, 1, 2].map(|c: usize| answer[c.min(channels - 1)][(y * 192 + x) as usize].clamp(0.0, 1.0)))
+                });
+                let restored = restored(input, &degradation, told);
+                let (after, classical) = (psnr(restored.pixels(), photo.pixels()), psnr(&answer, photo.pixels()));
+                assert!(
+                    after >= classical - ESTIMATED,
+                    "{path} at {sigma}, {channels} channels: {after:.2} dB, BM3D {classical:.2} dB"
+                );
+            }
         }
     }
 }
