@@ -39,7 +39,7 @@ impl Picture {
     /// Reads a file of any of the formats, whatever its name says, turned upright.
     ///
     /// # Errors
-    /// Files that cannot be read or decoded, pictures in CMYK, and those above 64 megapixels.
+    /// Files that cannot be read or decoded, and pictures above 64 megapixels.
     pub fn read(path: &Path) -> Result<Self> {
         Self::decode(&std::fs::read(path).reading(path)?, path)
     }

@@ -5,13 +5,13 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use jxl_oxide::integration::JxlDecoder;
 
 use super::codec::CONVERT;
 use super::format::readable;
 use super::metadata::Metadata;
-use super::{Compression, Extras, MAX_PIXELS, Picture, foreign, jpeg};
+use super::{Compression, Extras, MAX_PIXELS, Picture, foreign, inks, jpeg};
 
 /// Why a file is not read: the fact, and the remedy.
 pub(super) type Refusal = (String, &'static str);
@@ -95,11 +95,11 @@ impl Decoded {
         let format = reader.format().ok_or_else(|| ("it is not a picture".into(), readable()))?;
         let name = format!("{format:?}");
         let structure = (format == ImageFormat::Jpeg).then(|| jpeg::structure(bytes));
-        let four_inks = structure.as_ref().and_then(|structure| structure.components.as_ref());
-        if four_inks.is_some_and(|components| components.len() == 4) {
-            return Err(("its colours are CMYK".into(), "convert it to RGB"));
-        }
-        let mut decoded = Self::of(reader.into_decoder().map_err(|e| damaged(&name, e))?, &name)?;
+        let components = structure.as_ref().and_then(|structure| structure.components.as_ref());
+        let mut decoded = match &structure {
+            Some(structure) if components.is_some_and(|all| all.len() == 4) => inks::decode_jpeg(bytes, structure)?,
+            _ => Self::of(reader.into_decoder().map_err(|e| damaged(&name, e))?, &name)?,
+        };
         decoded.metadata = match format {
             ImageFormat::Jpeg => Metadata::of_jpeg(bytes),
             ImageFormat::Png => Metadata::of_png(bytes),
@@ -128,9 +128,6 @@ impl Decoded {
     fn of(mut decoder: impl ImageDecoder, name: &str) -> Result<Self, Refusal> {
         let (width, height) = decoder.dimensions();
         check_size(width, height)?;
-        if matches!(decoder.original_color_type(), ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
-            return Err(("its colours are CMYK".into(), "convert it to RGB"));
-        }
         let icc = decoder.icc_profile().ok().flatten();
         // Some writers keep the name of a JPEG's segment.
         let unnamed = |exif: Vec<u8>| exif.strip_prefix(b"Exif\0\0").map_or_else(|| exif.clone(), <[u8]>::to_vec);

@@ -138,8 +138,8 @@ pub(super) struct Structure {
     /// Whether more pictures follow, such as the gain map of a photo with a high dynamic range.
     pub has_more: bool,
     tables: [Option<QuantizationTable>; 4],
-    /// Whether its colours are not in YCbCr.
-    other_colors: bool,
+    /// Which colours Adobe's marker says they are, if it is there: 1 are YCbCr.
+    pub adobe: Option<u8>,
 }
 
 /// A colour component: samples across and down in a unit, and its table.
@@ -156,7 +156,9 @@ impl Structure {
         let (tables, sampling) = match self.components.as_deref()? {
             // A file of one component has one sample in a unit, whatever it says.
             [luma] => ([table(luma)?; 3], [1, 1]),
-            [luma, blue, red] if !self.other_colors && [blue.sampling, red.sampling] == [[1, 1]; 2] => {
+            [luma, blue, red]
+                if self.adobe.is_none_or(|colors| colors == 1) && [blue.sampling, red.sampling] == [[1, 1]; 2] =>
+            {
                 ([table(luma)?, table(blue)?, table(red)?], luma.sampling)
             }
             _ => return None,
@@ -191,8 +193,7 @@ pub(super) fn structure(bytes: &[u8]) -> Structure {
                     0xdb => read_tables(body, &mut found.tables),
                     0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => found.components = components(body),
                     0xe2 => found.has_more |= body.starts_with(b"MPF\0"),
-                    // Adobe's marker says which colours they are: 1 are YCbCr.
-                    0xee if body.starts_with(b"Adobe") => found.other_colors = body.get(11) != Some(&1),
+                    0xee if body.starts_with(b"Adobe") => found.adobe = Some(body.get(11).copied().unwrap_or(0)),
                     _ => {}
                 }
                 at += 2 + length;

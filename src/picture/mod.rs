@@ -6,6 +6,7 @@ mod decoded;
 mod exif;
 mod foreign;
 mod format;
+mod inks;
 mod jpeg;
 mod metadata;
 mod resample;

@@ -1,4 +1,4 @@
-//! TIFF: pages, whole numbers of up to 64 bits, floating point, planes, and BigTIFF.
+//! TIFF: pages, whole numbers of up to 64 bits, floating point, planes, inks, and BigTIFF.
 
 use std::io::{Cursor, Seek, Write};
 
@@ -12,6 +12,7 @@ use tiff::{ColorType, TiffError, TiffResult};
 use super::MAX_PIXELS;
 use super::codec::CONVERT;
 use super::decoded::{Decoded, ONLY_THE_FIRST, Refusal, check_size};
+use super::inks;
 use super::metadata::Metadata;
 
 const XMP: Tag = Tag::Unknown(700);
@@ -48,7 +49,6 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
     let unread = |what: &str| (format!("it is a TIFF {what}, which is not read"), CONVERT);
     match interpretation {
         Some(3) => return Err(unread("with a palette of colours")),
-        Some(5) => return Err(("its colours are CMYK".into(), "convert it to RGB")),
         Some(6) => return Err(unread("in YCbCr, mostly with a JPEG inside")),
         Some(8 | 9) => return Err(unread("in Lab")),
         _ => {}
@@ -60,7 +60,7 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         ColorType::Gray(_) => (true, false),
         ColorType::GrayA(_) => (true, true),
         ColorType::Multiband { num_samples: 2, .. } => (true, is_opacity),
-        ColorType::RGB(_) => (false, false),
+        ColorType::RGB(_) | ColorType::CMYK(_) => (false, false),
         ColorType::RGBA(_) => (false, true),
         ColorType::Multiband { num_samples, .. } => return Err(unread(&format!("of {num_samples} bands"))),
         _ => return Err(unread("of rare colours")),
@@ -87,17 +87,6 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         if layout.planes > 1 { values[c * (values.len() / count) + i] } else { values[i * count + c] }
     };
     let rgb = |x: u32, y: u32| if gray { [at(x, y, 0); 3] } else { [0, 1, 2].map(|c| at(x, y, c)) };
-    let image = if alpha {
-        Rgba32FImage::from_fn(width, height, |x, y| {
-            let opacity = at(x, y, count - 1);
-            let share = if extra.first() == Some(&PREMULTIPLIED) { opacity.max(1.0 / 65_535.0) } else { 1.0 };
-            let [r, g, b] = rgb(x, y).map(|value| value / share);
-            Rgba([r, g, b, opacity])
-        })
-        .into()
-    } else {
-        DynamicImage::from(Rgb32FImage::from_fn(width, height, |x, y| Rgb(rgb(x, y))))
-    };
     let is_little = file.byte_order() == ByteOrder::LittleEndian;
     let mut blob = |tag: Tag| match file.find_tag(tag).ok().flatten()? {
         // Some writers call bytes words.
@@ -109,7 +98,24 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         }
         value => value.into_u8_vec().ok(),
     };
-    let (icc, xmp, iptc) = (blob(Tag::IccProfile), blob(XMP), blob(IPTC));
+    let (mut icc, xmp, iptc) = (blob(Tag::IccProfile), blob(XMP), blob(IPTC));
+    let mut remarks = Vec::new();
+    let image = if matches!(color, ColorType::CMYK(_)) {
+        let (picture, remark) =
+            inks::picture(|x, y| [0, 1, 2, 3].map(|c| at(x, y, c)), [width, height], icc.as_deref());
+        (icc, remarks) = (None, vec![remark]);
+        picture.into()
+    } else if alpha {
+        Rgba32FImage::from_fn(width, height, |x, y| {
+            let opacity = at(x, y, count - 1);
+            let share = if extra.first() == Some(&PREMULTIPLIED) { opacity.max(1.0 / 65_535.0) } else { 1.0 };
+            let [r, g, b] = rgb(x, y).map(|value| value / share);
+            Rgba([r, g, b, opacity])
+        })
+        .into()
+    } else {
+        DynamicImage::from(Rgb32FImage::from_fn(width, height, |x, y| Rgb(rgb(x, y))))
+    };
     let mut number = |tag: Tag| match file.find_tag(tag).ok().flatten()? {
         Value::Rational(n, d) if d > 0 => Some(f64::from(n) / f64::from(d)),
         Value::Short(value) => Some(value.into()),
@@ -119,7 +125,9 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
     let resolution = number(Tag::XResolution).zip(number(Tag::YResolution)).zip(unit);
     let resolution = resolution.map(|((x, y), unit)| [x * unit, y * unit]);
     let orientation = file.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
-    let is_first_of_several = page == 0 && file.more_images();
+    if page == 0 && file.more_images() {
+        remarks.push(ONLY_THE_FIRST);
+    }
     Ok(Decoded {
         image,
         gray,
@@ -130,7 +138,7 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         metadata: Metadata { xmp, iptc, resolution, chunks: Vec::new() },
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
         compression: None,
-        remarks: is_first_of_several.then_some(ONLY_THE_FIRST).into_iter().collect(),
+        remarks,
     })
 }
 

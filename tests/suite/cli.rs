@@ -303,8 +303,6 @@ fn bad_files_get_a_sentence() {
     desk.fails("restore folder.png -o x.png --task denoise --device cpu", &["folder.png", "no picture"]);
     desk.fails("degrade folder.png -o x.png --task denoise", &["folder.png", "cannot be read"]);
     for (file, word) in [
-        ("cmyk.jpg", "CMYK"),
-        ("cmyk.tiff", "CMYK"),
         ("no-pixels.png", "no-pixels.png"),
         ("100-megapixels.png", "megapixels"),
     ] {

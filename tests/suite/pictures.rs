@@ -296,6 +296,30 @@ fn files_say_what_of_them_is_not_used() {
     }
 }
 
+/// As LittleCMS does it with the same profile, and without one as their shares of light; a JPEG may hold luma, chroma and black.
+#[test]
+fn inks_become_colours() {
+    let expected = Picture::read(&data("inks_expected.png")).unwrap();
+    let mean = |picture: &Picture, expected: &dyn Fn(u32, u32) -> [f32; 3]| {
+        let off = picture.pixels().enumerate_pixels().flat_map(|(x, y, pixel)| {
+            let expected = expected(x, y);
+            [0, 1, 2].map(|c| (pixel[c] - expected[c]).abs())
+        });
+        off.sum::<f32>() * 255.0 / picture.pixels().len() as f32
+    };
+    for (name, most) in [("inks.tiff", 1.0), ("inks.jpg", 2.0), ("inks_luma.jpg", 2.0)] {
+        let picture = Picture::read(&data(name)).expect(name);
+        let off = mean(&picture, &|x, y| expected.pixels().get_pixel(x, y).0);
+        assert!(off < most, "{name}: {off} levels");
+        assert!(picture.extras.icc.is_none() && picture.remarks.join(", ").contains("profile says"), "{name}");
+    }
+    let bare = Picture::read(&data("inks_bare.jpg")).unwrap();
+    assert!(bare.remarks.join(", ").contains("no colour profile"));
+    // The corner without black has the inks 0, 0 and 255.
+    let corner = bare.pixels().get_pixel(0, 0).0;
+    assert!(corner[0] > 0.95 && corner[1] > 0.95 && corner[2] < 0.05, "{corner:?}");
+}
+
 #[test]
 fn common_formats_are_read() {
     let folder = tempfile::tempdir().unwrap();
