@@ -6,6 +6,7 @@ ImageMagick (`convert`) writes the JPEG in luma, chroma and black.
 """
 
 import io
+import math
 import struct
 import subprocess
 from itertools import product
@@ -14,6 +15,8 @@ from pathlib import Path
 from PIL import Image, ImageCms
 
 HERE = Path(__file__).parent
+# Levels of each ink in the table of the profile.
+GRID = 7
 # Lab of the overprints of cyan, magenta and yellow, about as on coated paper.
 OVERPRINTS = {
     (0, 0, 0): (100, 0, 0),
@@ -32,15 +35,16 @@ def tag(kind, body):
 
 
 def profile():
-    """An ICC profile (version 2) of inks with a table of two levels each."""
+    """An ICC profile (version 2) of inks with a table."""
     levels = []
-    for c, m, y, k in product((0, 1), repeat=4):
-        lightness, a, b = OVERPRINTS[c, m, y]
-        share = 0.12 if k else 1.0
-        levels += [round(lightness * share * 652.8), round((a * share + 128) * 256), round((b * share + 128) * 256)]
+    for *colors, k in product([i / (GRID - 1) for i in range(GRID)], repeat=4):
+        # Overprints by the share of paper that they cover (Neugebauer).
+        shares = {inks: math.prod(c if ink else 1 - c for c, ink in zip(colors, inks)) for inks in OVERPRINTS}
+        lightness, a, b = ((1 - 0.88 * k) * sum(shares[inks] * lab[i] for inks, lab in OVERPRINTS.items()) for i in range(3))
+        levels += [round(lightness * 652.8), round((a + 128) * 256), round((b + 128) * 256)]
     identity = [65536 if i % 4 == 0 else 0 for i in range(9)]
     curve = (0, 65535)
-    table = struct.pack(">4B9i2H", 4, 3, 2, 0, *identity, 2, 2)
+    table = struct.pack(">4B9i2H", 4, 3, GRID, 0, *identity, 2, 2)
     table += struct.pack(">8H", *curve * 4) + struct.pack(f">{len(levels)}H", *levels) + struct.pack(">6H", *curve * 3)
     name = b"inks of a test\0"
     tags = {
