@@ -85,7 +85,11 @@ impl Decoded {
         let mut limits = Limits::default();
         limits.max_alloc = Some(MAX_PIXELS * LARGEST_PIXEL);
         decoder.set_limits(limits).map_err(|e| damaged("JPEG XL", e))?;
-        Self::of(decoder, "JPEG XL").map(|decoded| Self { orientation: Orientation::NoTransforms, ..decoded })
+        Self::of(decoder, "JPEG XL").map(|decoded| Self {
+            orientation: Orientation::NoTransforms,
+            metadata: Metadata::of_jpeg_xl(bytes),
+            ..decoded
+        })
     }
 
     /// A file of any other format.
@@ -170,6 +174,8 @@ impl Decoded {
                 image::Luma([if opacity.is_nan() { 1.0 } else { opacity.clamp(0.0, 1.0) }])
             })
         });
+        // Screenshots and GIFs mostly have opacity without transparency.
+        let alpha = alpha.filter(|alpha| alpha.pixels().any(|opacity| opacity[0] < 1.0));
         let mut pixels = image.into_rgb32f();
         if float && pixels.iter().any(|v| !(0.0..=1.0).contains(v)) {
             remarks.push("values outside 0 to 1 are cut off");

@@ -5,6 +5,7 @@ use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::png::{Png, PngChunk};
 use img_parts::riff::{RiffChunk, RiffContent};
 use img_parts::webp::WebP;
+use jxl_oxide::{AuxBoxData, JxlImage};
 
 /// What a file says of a picture.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,6 +88,15 @@ impl Metadata {
         let xmp = file.as_ref().and_then(|file| match file.chunk_by_id(*b"XMP ")?.content() {
             RiffContent::Data(xmp) => Some(xmp.to_vec()),
             RiffContent::List { .. } => None,
+        });
+        Self { xmp, ..Self::default() }
+    }
+
+    /// Of a JPEG XL; nothing if it is damaged.
+    pub(super) fn of_jpeg_xl(bytes: &[u8]) -> Self {
+        let xmp = JxlImage::read_with_defaults(bytes).ok().and_then(|image| match image.aux_boxes().first_xml() {
+            AuxBoxData::Data(xmp) => Some(xmp.to_vec()),
+            AuxBoxData::Decoding | AuxBoxData::NotFound => None,
         });
         Self { xmp, ..Self::default() }
     }

@@ -17,6 +17,17 @@ use super::metadata::Metadata;
 
 const XMP: Tag = Tag::Unknown(700);
 const IPTC: Tag = Tag::Unknown(33_723);
+/// What cameras and scanners say: descriptions, their names, dates, owners, and the directories of EXIF and of places.
+const EXIF: [Tag; 8] = [
+    Tag::ImageDescription,
+    Tag::Make,
+    Tag::Model,
+    Tag::DateTime,
+    Tag::Artist,
+    Tag::Copyright,
+    Tag::ExifDirectory,
+    Tag::GpsDirectory,
+];
 /// Kinds of a sample beside the colours: opacity by which they are multiplied, or are not.
 const PREMULTIPLIED: u16 = 1;
 const STRAIGHT: u16 = 2;
@@ -125,6 +136,9 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
     let resolution = number(Tag::XResolution).zip(number(Tag::YResolution)).zip(unit);
     let resolution = resolution.map(|((x, y), unit)| [x * unit, y * unit]);
     let orientation = file.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
+    if EXIF.into_iter().any(|tag| file.find_tag(tag).is_ok_and(|value| value.is_some())) {
+        remarks.push("its EXIF is not read, and is left out");
+    }
     if page == 0 && file.more_images() {
         remarks.push(ONLY_THE_FIRST);
     }

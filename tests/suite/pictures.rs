@@ -2,10 +2,13 @@
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use burn::tensor::Device;
 use fdgr::picture::{Metadata, Picture, Writing, endings, formats};
 use image::{ImageDecoder, ImageReader, metadata::Orientation};
+
+use crate::support::aloud;
 
 fn data(name: &str) -> PathBuf {
     Path::new("tests/data").join(name)
@@ -61,6 +64,20 @@ fn transparency_survives_or_is_refused() {
     let path = folder.path().join("out.jpg");
     let message = photo.write(&path).unwrap_err().to_string();
     assert!(message.contains("transparency") && !path.exists(), "{message}");
+}
+
+/// Opacity that is full everywhere is no transparency, which a JPEG could not hold.
+#[test]
+fn opaque_pictures_are_not_transparent() {
+    let folder = tempfile::tempdir().unwrap();
+    let opaque = image::RgbaImage::from_fn(12, 8, |x, y| image::Rgba([x as u8 * 20, y as u8 * 30, 90, 255]));
+    for name in ["a.png", "a.gif", "a.webp", "a.tiff"] {
+        let path = folder.path().join(name);
+        opaque.save(&path).unwrap();
+        let picture = Picture::read(&path).unwrap();
+        assert!(picture.extras.alpha.is_none(), "{name}");
+        picture.write(&folder.path().join("out.jpg")).unwrap();
+    }
 }
 
 #[test]
@@ -318,6 +335,32 @@ fn inks_become_colours() {
     // The corner without black has the inks 0, 0 and 255.
     let corner = bare.pixels().get_pixel(0, 0).0;
     assert!(corner[0] > 0.95 && corner[1] > 0.95 && corner[2] < 0.05, "{corner:?}");
+}
+
+/// `tests/decoders.py` with Pillow of `FDGR_PYTHON`, or of `python3`, ImageMagick and ExifTool.
+#[test]
+fn other_programs_read_every_pair_of_formats() {
+    let python = std::env::var("FDGR_PYTHON").unwrap_or_else(|_| "python3".into());
+    let works = |program: &str, words: &[&str]| {
+        Command::new(program).args(words).output().is_ok_and(|output| output.status.success())
+    };
+    let needed: [(&str, &[&str]); 3] =
+        [(&python, &["-c", "import numpy, PIL, pillow_jxl"]), ("convert", &["-version"]), ("exiftool", &["-ver"])];
+    for (program, words) in needed {
+        if !works(program, words) {
+            let is_required = std::env::var("FDGR_REQUIRE_DECODERS").is_ok_and(|value| value == "1");
+            assert!(!is_required, "{program} {words:?} fails");
+            return aloud(&format!("SKIPPED with other decoders: {program} {words:?} fails"));
+        }
+    }
+    let written: Vec<&str> = formats().map(|format| format.ending()).collect();
+    let output = Command::new(&python)
+        .args(["tests/decoders.py", env!("CARGO_BIN_EXE_fdgr"), "assets/samples/10_otter.png"])
+        .args(["--read", &endings().join(","), "--write", &written.join(",")])
+        .output()
+        .unwrap();
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{errors}");
 }
 
 #[test]
