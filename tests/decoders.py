@@ -142,7 +142,7 @@ def sayings(path):
 
 
 def pixels(path):
-    """What Pillow sees, upright: colours, and opacity where there is one."""
+    """What Pillow sees, upright: colours, and opacity where it is not full everywhere."""
     picture = Image.open(path)
     # Pillow turns TIFFs itself as it loads them.
     picture.load()
@@ -154,7 +154,8 @@ def pixels(path):
     if turn == 6:
         picture = picture.transpose(Image.Transpose.ROTATE_270)
     seen = np.asarray(picture, float)
-    return seen[..., :3], seen[..., 3:]
+    opacity = seen[..., 3:]
+    return seen[..., :3], opacity if opacity.size and opacity.min() < 255 else opacity[..., :0]
 
 
 def pixels_of_imagemagick(path, size):
