@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::control::{Control, Event};
+use crate::control::{self, Control, Event};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::picture::Writing;
@@ -26,6 +26,13 @@ pub struct Job {
     pub config: RestoreConfig,
     /// Whether what happened to it was found out: the result has to explain the photo.
     pub is_found: bool,
+}
+
+/// How a file is restored, without its pixels: of many files they are read again one by one.
+pub struct Plan {
+    sha256: String,
+    config: RestoreConfig,
+    is_found: bool,
 }
 
 /// A restored picture with everything that repeats it.
@@ -77,10 +84,14 @@ impl Job {
         control: &dyn Control,
     ) -> Result<Self> {
         let opened = opened.into();
-        if wish.seeks_kernel() {
+        let wish = wish.for_prior(prior);
+        let request = if wish.seeks_kernel() {
             control.emit(Event::Estimating("the kernel"));
-        }
-        let request = wish.for_prior(prior).request(&opened.source)?;
+            let opened = Arc::clone(&opened);
+            control::waited(control, "before the first step", move || wish.request(&opened.source))?
+        } else {
+            wish.request(&opened.source)?
+        };
         let config = request.resolve(&opened.source, control)?;
         let is_found = request.is_open(&opened.source);
         Self { opened, config, is_found }.checked()
@@ -90,6 +101,24 @@ impl Job {
     #[must_use]
     pub fn of_part(self) -> Self {
         Self { is_found: false, config: RestoreConfig { refine: false, ..self.config }, ..self }
+    }
+
+    /// Keeps how the file is restored.
+    pub fn into_plan(self) -> Plan {
+        Plan { sha256: self.opened.input.sha256.clone(), config: self.config, is_found: self.is_found }
+    }
+
+    /// Goes on with a plan for a file that was read again.
+    ///
+    /// # Errors
+    /// A file that changed in between.
+    pub fn resumed(opened: impl Into<Arc<Opened>>, Plan { sha256, config, is_found }: Plan) -> Result<Self> {
+        let opened = opened.into();
+        if opened.input.sha256 != sha256 {
+            let fact = "it changed while others were restored";
+            return Err(Error::document(&opened.input.path, fact, "restore it once more"));
+        }
+        Ok(Self { opened, config, is_found })
     }
 
     /// Repeats what a recipe at `path` says.

@@ -9,7 +9,7 @@ use super::{DeviceArgs, method, note, prior, progress, say, sheet, stream, task,
 use crate::control::{Control, Silent};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::job::{Job, Opened};
+use crate::job::{Job, Opened, Plan};
 use crate::picture::Picture;
 use crate::recipe::Recipe;
 use crate::restore::{COVERED, PriorChoice, Restored, Restorer, TargetSize, Uncertainty, Wish};
@@ -88,6 +88,16 @@ pub(super) struct Args {
     device: DeviceArgs,
 }
 
+/// What is known of a photo before it is its turn.
+enum Prepared {
+    /// All.
+    Job(Box<Job>),
+    /// How it is restored.
+    Plan(Box<Plan>),
+    /// That it can be restored.
+    Again,
+}
+
 /// A recipe that is repeated, and where it is.
 type Repeated = (Recipe, PathBuf);
 
@@ -157,7 +167,13 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
                     note(format!("{}: existing colours are discarded", errand.output.display()));
                 }
                 // Pictures of a batch are read again, so that not all of them are in memory at once.
-                ready.push((errand, Some(job).filter(|_| errands.len() == 1)));
+                let prepared = match errands.len() {
+                    1 => Prepared::Job(Box::new(job)),
+                    // Finding it again would take seconds; what else is found out again takes less, and may be masks of the photo's size.
+                    _ if job.is_found && wish(&args).seeks_kernel() => Prepared::Plan(Box::new(job.into_plan())),
+                    _ => Prepared::Again,
+                };
+                ready.push((errand, prepared));
             }
         }
     }
@@ -166,8 +182,8 @@ pub(super) fn run(mut args: Args) -> anyhow::Result<()> {
     }
     anyhow::ensure!(!ready.is_empty(), "none of {} pictures can be restored", errands.len() - left);
     let (restorer, choice) = load(&args, repeated.as_ref())?;
-    for (errand, job) in ready {
-        match restore(&args, errand, job, &choice, repeated.as_ref(), &restorer) {
+    for (errand, prepared) in ready {
+        match restore(&args, errand, prepared, &choice, repeated.as_ref(), &restorer) {
             Err(error) if errands.len() > 1 && !progress::stopped() => {
                 note_of(&errand.photo, &error);
                 failed += 1;
@@ -207,14 +223,20 @@ fn load(args: &Args, repeated: Option<&Repeated>) -> Result<(Restorer, PriorChoi
     Ok((restorer, choice))
 }
 
-/// Reads a photo, and finds out how it is to be restored.
-fn prepare(args: &Args, errand: &Errand, repeated: Option<&Repeated>, control: &dyn Control) -> Result<Job> {
+/// Reads a photo.
+fn open(args: &Args, errand: &Errand, repeated: Option<&Repeated>) -> Result<Opened> {
     let page = repeated.map_or(args.page.map_or(0, |page| page as usize - 1), |(recipe, _)| recipe.input.page);
     let opened = Opened::decode(&stream::read(&errand.photo)?, &errand.photo, page)?;
     if args.page.is_some() && opened.source.photo().is_none() {
         let fact = "files of measurements have no pages";
         return Err(Error::mismatch(errand.photo.as_path(), fact, "leave the page out"));
     }
+    Ok(opened)
+}
+
+/// Reads a photo, and finds out how it is to be restored.
+fn prepare(args: &Args, errand: &Errand, repeated: Option<&Repeated>, control: &dyn Control) -> Result<Job> {
+    let opened = open(args, errand, repeated)?;
     match repeated {
         Some((recipe, path)) => Job::repeated(opened, recipe, path),
         None => Job::new(opened, &wish(args), &args.prior.choice(), control),
@@ -240,15 +262,16 @@ fn wish(args: &Args) -> Wish {
 fn restore(
     args: &Args,
     errand: &Errand,
-    job: Option<Job>,
+    prepared: Prepared,
     choice: &PriorChoice,
     repeated: Option<&Repeated>,
     restorer: &Restorer,
 ) -> Result<()> {
     let begun = Instant::now();
-    let job = match job {
-        Some(job) => job,
-        None => prepare(args, errand, repeated, &Silent)?,
+    let job = match prepared {
+        Prepared::Job(job) => *job,
+        Prepared::Plan(plan) => Job::resumed(open(args, errand, repeated)?, *plan)?,
+        Prepared::Again => prepare(args, errand, repeated, &Silent)?,
     };
     prior::hint(restorer.prior(), job.config.image_size(&job.opened.source));
     let terminal = progress::Terminal::new(&errand.photo.display().to_string());
