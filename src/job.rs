@@ -170,3 +170,25 @@ impl Done {
         self.recipe.write(&Recipe::path_for(output)).map_err(Error::at_output)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Silent;
+    use crate::picture::Picture;
+
+    #[test]
+    fn a_plan_is_for_the_file_that_was_looked_at() {
+        let opened = |level: f32| {
+            let picture = Picture::new(image::Rgb32FImage::from_pixel(16, 16, image::Rgb([level, 0.5, 0.25])));
+            let path = Path::new("a.png");
+            Opened::decode(&picture.encode(path, &Writing::default()).unwrap(), path, 0).unwrap()
+        };
+        let wish = Wish { tasks: vec!["denoise".into()], sigma: Some(0.1), ..Wish::default() };
+        let plan = || Job::new(opened(0.5), &wish, &PriorChoice::default(), &Silent).unwrap().into_plan();
+        let config = plan().config;
+        assert_eq!(Job::resumed(opened(0.5), plan()).unwrap().config, config);
+        let message = Job::resumed(opened(0.75), plan()).err().expect("another file").to_string();
+        assert!(message.contains("changed while others were restored"), "{message}");
+    }
+}

@@ -31,6 +31,9 @@ const STRUCTURE: f64 = 0.03;
 /// The disc that looks most like a Gaussian, its radius as a multiple of the standard deviation.
 const ALIKE: f64 = 1.6;
 
+/// What a disc is wider by than a Gaussian that explains as much.
+const CLEARLY: f64 = 1.06;
+
 /// A kernel and what it leaves.
 struct Tried {
     psf: Psf,
@@ -174,11 +177,12 @@ fn other_shape(psf: &Psf) -> Option<Psf> {
     Some(other.rounded())
 }
 
-/// How far light is spread, for comparing Gaussians with discs.
+/// How far light is spread, for comparing Gaussians with discs. A disc explains what a Gaussian made, too, and has to be clearly the wider one: what a
+/// disc made, only a much narrower Gaussian explains.
 fn width(psf: &Psf) -> f64 {
     match *psf {
         Psf::Gaussian { sigma, .. } => sigma,
-        Psf::Disc { radius } => radius / ALIKE,
+        Psf::Disc { radius } => radius / (CLEARLY * ALIKE),
         _ => 0.0,
     }
 }
