@@ -302,10 +302,7 @@ fn bad_files_get_a_sentence() {
     }
     desk.fails("restore folder.png -o x.png --task denoise --device cpu", &["folder.png", "no picture"]);
     desk.fails("degrade folder.png -o x.png --task denoise", &["folder.png", "cannot be read"]);
-    for (file, word) in [
-        ("no-pixels.png", "no-pixels.png"),
-        ("100-megapixels.png", "megapixels"),
-    ] {
+    for (file, word) in [("no-pixels.png", "no-pixels.png"), ("100-megapixels.png", "megapixels")] {
         desk.fails(&format!("restore {} -o x.png --task denoise --device cpu", data(file)), &[file, word]);
     }
 }
