@@ -219,6 +219,9 @@ class Pull(Trial):
 class Window(Trial):
     """All photos of the window's list, restored and saved; the list is whole, and there once it was kept."""
 
+    # Seconds between two times that the window keeps its list.
+    KEEPING = 5
+
     def prepare(self):
         # Large enough to be under way when it is killed.
         self.photos = make_photos(self.desk, 4, scale=1)
@@ -234,8 +237,9 @@ class Window(Trial):
         self.right = None
         # Twice the work after which the list was kept for the first time: time itself says little where others compute, too.
         kept, child = self.desk / "data" / "fdgr" / "memory.json", self.start(subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
         while not kept.exists():
-            check(child.poll() is None, "the window stays open")
+            check(child.poll() is None and time.monotonic() < deadline, "the window stays open, and keeps its list")
             self.press()
         self.due = 2 * worked(child)
         child.kill()
@@ -258,13 +262,14 @@ class Window(Trial):
         shutil.rmtree(self.desk / "data", ignore_errors=True)
         said = tempfile.TemporaryFile(mode="w+")
         child = self.start(said)
-        deadline = time.monotonic() + 3 + moment * self.seconds
+        life = 3 + moment * self.seconds
+        deadline = time.monotonic() + life
         while time.monotonic() < deadline:
             self.press()
         if child.poll() is not None:
             said.seek(0)
             raise AssertionError(f"the window closed with {child.returncode}: {said.read()}")
-        is_due = worked(child) > self.due
+        is_due = worked(child) > self.due and life > 2 * self.KEEPING
         child.send_signal(signal.SIGKILL)
         child.wait()
         check_whole(self.desk / "photos")
