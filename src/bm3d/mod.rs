@@ -29,11 +29,11 @@ pub struct Planes {
 }
 
 /// What is left of a picture of pixels in `[0, 1]` without white noise of standard deviation `sigma`; nothing of pictures that are smaller than a
-/// patch of 8x8. Patches are compared in `guide`, of the same size, where there is one. `proceed` is told after every step how many are
+/// patch of 8x8. Patches are compared in `guide`, one channel of the same size, where there is one. `proceed` is told after every step how many are
 /// done of how many, and ends the work with nothing where it says no.
 pub fn bm3d(
     noisy: &Planes,
-    guide: Option<&Planes>,
+    guide: Option<&[f32]>,
     sigma: f32,
     proceed: impl Fn(usize, usize) -> bool,
 ) -> Option<Planes> {
@@ -46,13 +46,12 @@ pub fn bm3d(
         proceed(done, all)
     };
     let noisy = opponent(noisy, false);
-    let guide = guide.map(|guide| opponent(guide, false));
     let window = kaiser();
     let transform = Transform::biorthogonal();
-    let compared = &guide.as_ref().unwrap_or(&noisy).channels[0];
+    let compared = guide.unwrap_or(&noisy.channels[0]);
     let basic = Pass { noisy: &noisy, basic: None, compared, transform, most: 16, sigma, window }.run(&mut step)?;
     let transform = Transform::cosine();
-    let compared = &guide.as_ref().unwrap_or(&basic).channels[0];
+    let compared = guide.unwrap_or(&basic.channels[0]);
     let second = Pass { noisy: &noisy, basic: Some(&basic), compared, transform, most: 32, sigma, window };
     Some(opponent(&second.run(&mut step)?, true))
 }

@@ -29,16 +29,15 @@ pub(super) fn blended(
     control.emit(Event::Estimating("what repeats in the picture"));
     let y = data.y();
     let ([_, channels, height, width], device) = (y.dims(), y.device());
-    let planes = |tensor: Tensor<4>| {
-        let samples = tensor.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e))?;
-        let planes = samples.chunks_exact(height * width).map(|plane| plane.iter().map(|v| (v + 1.0) / 2.0).collect());
-        Ok(Planes { channels: planes.collect(), height, width })
-    };
+    let samples = |tensor: Tensor<4>| tensor.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e));
     let guide = match config.channels {
         Channels::Independent => None,
-        Channels::Gray | Channels::Correlated(_) => Some(planes(measurement.mixed(x.clone()))?),
+        Channels::Gray | Channels::Correlated(_) => Some(samples(measurement.mixed(x.clone()).mean_dim(1))?),
     };
-    let answer = bm3d(&planes(y.clone())?, guide.as_ref(), config.sigma as f32, |done, all| {
+    let noisy = samples(y.clone())?;
+    let planes = noisy.chunks_exact(height * width).map(|plane| plane.iter().map(|v| (v + 1.0) / 2.0).collect());
+    let noisy = Planes { channels: planes.collect(), height, width };
+    let answer = bm3d(&noisy, guide.as_deref(), config.sigma as f32, |done, all| {
         control.emit(Event::Step { done, all });
         !control.cancelled()
     });
