@@ -55,6 +55,8 @@ def pictures():
         write("picture", f"chroma{subsampling}.jpg", saved(rgb, "JPEG", icc_profile=profile, **options))
     write("picture", "gray.jpg", saved(rgb.convert("L"), "JPEG", progressive=True))
     write("picture", "cmyk.jpg", saved(rgb.convert("CMYK"), "JPEG"))
+    for name in ("inks.jpg", "inks_luma.jpg", "inks.tiff"):
+        write("picture", name, (ROOT.parents[1] / "tests" / "data" / name).read_bytes())
     write("picture", "still.webp", saved(rgba, "WEBP", lossless=True, exif=exif))
     write("picture", "lossy.webp", saved(rgba, "WEBP", quality=30))
     write("picture", "moving.webp", saved(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)]))

@@ -99,9 +99,8 @@ impl Decoded {
         let format = reader.format().ok_or_else(|| ("it is not a picture".into(), readable()))?;
         let name = format!("{format:?}");
         let structure = (format == ImageFormat::Jpeg).then(|| jpeg::structure(bytes));
-        let components = structure.as_ref().and_then(|structure| structure.components.as_ref());
         let mut decoded = match &structure {
-            Some(structure) if components.is_some_and(|all| all.len() == 4) => inks::decode_jpeg(bytes, structure)?,
+            Some(structure) if structure.is_of_inks() => inks::decode_jpeg(bytes, structure)?,
             _ => Self::of(reader.into_decoder().map_err(|e| damaged(&name, e))?, &name)?,
         };
         decoded.metadata = match format {

@@ -1,10 +1,15 @@
 //! Pictures of four printing inks, cyan, magenta, yellow and black, as sRGB.
 
+use std::fmt::Display;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use image::metadata::Orientation;
-use image::{ImageBuffer, Rgb32FImage};
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformF32Executor, TransformOptions};
+use image::{ImageBuffer, Rgb, Rgb32FImage};
+use moxcms::{
+    ColorProfile, DataColorSpace, Layout, RenderingIntent, TransferCharacteristics, TransformF32Executor,
+    TransformOptions,
+};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::{colorspace::ColorSpace, options::DecoderOptions};
 
@@ -15,7 +20,7 @@ use super::metadata::Metadata;
 const BY_PROFILE: &str = "its inks (CMYK) become sRGB as its colour profile says";
 const BY_RULE: &str =
     "its inks (CMYK) become sRGB by a rule of thumb, since it has no colour profile, so that its colours may be off";
-const BY_RULE_AFTER_ALL: &str = "its inks (CMYK) become sRGB by a rule of thumb, since its colour profile is none of inks, so that its colours may be off";
+const BY_RULE_AFTER_ALL: &str = "its inks (CMYK) become sRGB by a rule of thumb, since its colour profile cannot be used, so that its colours may be off";
 
 /// Cyan, magenta, yellow and black, from 0 for none to 1.
 pub(super) type Inks = [f32; 4];
@@ -27,50 +32,73 @@ pub(super) fn picture(
     [width, height]: [u32; 2],
     icc: Option<&[u8]>,
 ) -> (Rgb32FImage, &'static str) {
-    let remark = match icc.map(by_profile) {
+    let remark = match icc {
         None => BY_RULE,
-        Some(None) => BY_RULE_AFTER_ALL,
-        Some(Some(by_profile)) => {
-            if let Some(picture) = through(&*by_profile, &inks, [width, height]) {
-                return (picture, BY_PROFILE);
-            }
-            BY_RULE_AFTER_ALL
-        }
+        Some(icc) => match by_profile(icc).and_then(|transform| through(&*transform, &inks, [width, height])) {
+            Some(picture) => return (picture, BY_PROFILE),
+            None => BY_RULE_AFTER_ALL,
+        },
     };
     let rule = |x, y| {
         let [c, m, y, k] = inks(x, y);
-        image::Rgb([c, m, y].map(|ink| (1.0 - ink) * (1.0 - k)))
+        Rgb([c, m, y].map(|ink| (1.0 - ink) * (1.0 - k)))
     };
     (Rgb32FImage::from_fn(width, height, rule), remark)
 }
 
 /// What a profile of inks makes of them.
-fn by_profile(icc: &[u8]) -> Option<std::sync::Arc<TransformF32Executor>> {
+fn by_profile(icc: &[u8]) -> Option<Arc<TransformF32Executor>> {
     let profile =
         ColorProfile::new_from_slice(icc).ok().filter(|profile| profile.color_space == DataColorSpace::Cmyk)?;
-    // Four channels are four channels.
-    profile.create_transform_f32(Layout::Rgba, &ColorProfile::new_srgb(), Layout::Rgb, TransformOptions::default()).ok()
+    // Not every profile has tables for all intents.
+    let intents = [RenderingIntent::Perceptual, RenderingIntent::RelativeColorimetric];
+    intents.into_iter().find_map(|rendering_intent| {
+        let options = TransformOptions { rendering_intent, ..TransformOptions::default() };
+        // Four channels are four channels.
+        profile.create_transform_f32(Layout::Rgba, &ColorProfile::new_srgb(), Layout::Rgb, options).ok()
+    })
 }
 
-/// Row by row, which takes little memory.
+/// Row by row, which takes little memory. Black of the inks becomes black.
 fn through(
     transform: &TransformF32Executor,
     inks: impl Fn(u32, u32) -> Inks,
     [width, height]: [u32; 2],
 ) -> Option<Rgb32FImage> {
+    let compensated = black_compensation(transform)?;
     let length = 3 * width as usize;
     let mut samples = vec![0f32; length * height as usize];
     for (y, row) in (0..).zip(samples.chunks_exact_mut(length)) {
         let inks: Vec<f32> = (0..width).flat_map(|x| inks(x, y)).collect();
         transform.transform(&inks, row).ok()?;
+        for sample in row {
+            *sample = compensated[(sample.clamp(0.0, 1.0) * f32::from(u16::MAX)).round() as usize];
+        }
     }
     ImageBuffer::from_raw(width, height, samples)
 }
 
+/// Black point compensation (ISO 18619) of samples of sRGB from 0 to 65535: light `L` becomes `(L - B) / (1 - B)`, where `B` is what the paper
+/// reflects under all inks. Profiles of paper say how little that is, and screens can show less.
+fn black_compensation(transform: &TransformF32Executor) -> Option<Vec<f32>> {
+    // Lighter than L* = 50 is no black.
+    const LIGHTEST: f64 = 0.184;
+    const LUMINANCE: [f64; 3] = [0.2126, 0.7152, 0.0722];
+    let curve = TransferCharacteristics::Srgb;
+    let mut all_inks = [0f32; 3];
+    transform.transform(&[1.0; 4], &mut all_inks).ok()?;
+    let light = all_inks.map(|sample| curve.linearize(f64::from(sample.clamp(0.0, 1.0))));
+    let black = light.iter().zip(LUMINANCE).map(|(light, weight)| light * weight).sum::<f64>().min(LIGHTEST);
+    let compensated = |sample: u16| {
+        let light = curve.linearize(f64::from(sample) / f64::from(u16::MAX));
+        curve.gamma(((light - black) / (1.0 - black)).max(0.0)) as f32
+    };
+    Some((0..=u16::MAX).map(compensated).collect())
+}
+
 /// A JPEG of four inks, not turned upright.
 pub(super) fn decode_jpeg(bytes: &[u8], structure: &Structure) -> Result<Decoded, Refusal> {
-    let damaged =
-        |e: &dyn std::fmt::Display| (format!("it cannot be decoded ({e})"), "the file looks damaged; export it again");
+    let damaged = |e: &dyn Display| (format!("it cannot be decoded ({e})"), "the file looks damaged; export it again");
     let options = DecoderOptions::default().set_strict_mode(false).set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), options);
     decoder.decode_headers().map_err(|e| damaged(&e))?;

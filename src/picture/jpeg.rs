@@ -150,6 +150,11 @@ pub(super) struct Component {
 }
 
 impl Structure {
+    /// Whether its colours are four inks.
+    pub fn is_of_inks(&self) -> bool {
+        self.components.as_ref().is_some_and(|components| components.len() == 4)
+    }
+
     /// How the picture of `height` x `width` was compressed that `orientation` turns upright; none where it is of a rare kind.
     pub fn compression(&self, orientation: Orientation, size: [usize; 2]) -> Option<Compression> {
         let table = |component: &Component| self.tables.get(component.table).copied().flatten();

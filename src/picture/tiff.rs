@@ -17,6 +17,9 @@ use super::metadata::Metadata;
 
 const XMP: Tag = Tag::Unknown(700);
 const IPTC: Tag = Tag::Unknown(33_723);
+/// Which inks they are; cyan, magenta, yellow and black if nothing is said.
+const INK_SET: Tag = Tag::Unknown(332);
+const CMYK: u16 = 1;
 /// What cameras and scanners say: descriptions, their names, dates, owners, and the directories of EXIF and of places.
 const EXIF: [Tag; 8] = [
     Tag::ImageDescription,
@@ -65,6 +68,10 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         _ => {}
     }
     let color = file.colortype().map_err(damaged)?;
+    let is_of_inks = matches!(color, ColorType::CMYK(_));
+    if is_of_inks && file.find_tag_unsigned::<u16>(INK_SET).ok().flatten().is_some_and(|inks| inks != CMYK) {
+        return Err(unread("of inks other than CMYK"));
+    }
     let extra = file.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
     let is_opacity = extra.first().is_some_and(|kind| [PREMULTIPLIED, STRAIGHT].contains(kind));
     let (gray, alpha) = match color {
@@ -73,6 +80,7 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         ColorType::Multiband { num_samples: 2, .. } => (true, is_opacity),
         ColorType::RGB(_) | ColorType::CMYK(_) => (false, false),
         ColorType::RGBA(_) => (false, true),
+        ColorType::CMYKA(_) => return Err(unread("in CMYK with transparency")),
         ColorType::Multiband { num_samples, .. } => return Err(unread(&format!("of {num_samples} bands"))),
         _ => return Err(unread("of rare colours")),
     };
@@ -83,7 +91,8 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         return Err(unread(&format!("of {bits} bits")));
     }
     let float = matches!(samples, DecodingResult::F16(_) | DecodingResult::F32(_) | DecodingResult::F64(_));
-    let deep = bits > 8;
+    // Profiles of inks are applied in steps of 8 bits.
+    let deep = bits > 8 && !is_of_inks;
     let (pixels, count) = (width as usize * height as usize, usize::from(color.num_samples()));
     let in_row = if layout.planes > 1 { width as usize } else { width as usize * count };
     let values = numbers(samples, bits, in_row).ok_or_else(|| unread("of numbers with a sign"))?;
@@ -111,10 +120,13 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
     };
     let (mut icc, xmp, iptc) = (blob(Tag::IccProfile), blob(XMP), blob(IPTC));
     let mut remarks = Vec::new();
-    let image = if matches!(color, ColorType::CMYK(_)) {
+    let image = if is_of_inks {
         let (picture, remark) =
             inks::picture(|x, y| [0, 1, 2, 3].map(|c| at(x, y, c)), [width, height], icc.as_deref());
         (icc, remarks) = (None, vec![remark]);
+        if !extra.is_empty() {
+            remarks.push("what it holds beside CMYK is left out");
+        }
         picture.into()
     } else if alpha {
         Rgba32FImage::from_fn(width, height, |x, y| {

@@ -40,7 +40,7 @@ def profile():
     for *colors, k in product([i / (GRID - 1) for i in range(GRID)], repeat=4):
         # Overprints by the share of paper that they cover (Neugebauer).
         shares = {inks: math.prod(c if ink else 1 - c for c, ink in zip(colors, inks)) for inks in OVERPRINTS}
-        lightness, a, b = ((1 - 0.88 * k) * sum(shares[inks] * lab[i] for inks, lab in OVERPRINTS.items()) for i in range(3))
+        lightness, a, b = ((1 - 0.7 * k) * sum(shares[inks] * lab[i] for inks, lab in OVERPRINTS.items()) for i in range(3))
         levels += [round(lightness * 652.8), round((a + 128) * 256), round((b + 128) * 256)]
     identity = [65536 if i % 4 == 0 else 0 for i in range(9)]
     curve = (0, 65535)
@@ -74,7 +74,8 @@ def main():
     adobe = (HERE / "inks_luma.jpg").read_bytes()
     assert adobe[adobe.index(b"Adobe") + 11] == 2, "ImageMagick wrote no luma"
     opened = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    # Black becomes black.
+    intent = ImageCms.Intent.PERCEPTUAL
     ImageCms.profileToProfile(inks, opened, ImageCms.createProfile("sRGB"), intent, "RGB").save(HERE / "inks_expected.png")
 
 
