@@ -7,7 +7,7 @@ use fdgr::picture::Picture;
 use image::{ImageBuffer, Luma, Rgb, Rgb32FImage};
 use tempfile::TempDir;
 
-use crate::support::aloud;
+use crate::support::skip;
 
 /// A folder with a small photo in it.
 struct Desk(TempDir);
@@ -131,9 +131,7 @@ fn older_processors_restore_the_same_picture() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64"))
         || Command::new(EMULATOR).arg("--version").output().is_err()
     {
-        let required = std::env::var("FDGR_REQUIRE_EMULATOR").is_ok_and(|value| value == "1");
-        assert!(!required, "there is no {EMULATOR}");
-        return aloud("SKIPPED under an emulator: there is none for this processor");
+        return skip("EMULATOR", "there is no qemu-x86_64 for this processor");
     }
     let desk = Desk::new();
     let command = "restore photo.png --task denoise --sigma 0.1 --steps 6 --device cpu -o";

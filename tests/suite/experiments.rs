@@ -18,7 +18,7 @@ use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{aloud, unit};
+use crate::support::{aloud, skip, unit};
 
 /// The reference's configuration, for small pictures and few steps.
 const SMALL: &str = "data:\n  dataset: Small\n  image_size: 64\n  channels: 3\n  rescaled: true\nmodel:\n  type: simple\ndiffusion:\n  \
@@ -706,8 +706,7 @@ fn ray_runs_every_shard() {
     let python = std::env::var("FDGR_PYTHON").unwrap_or_else(|_| "python3".into());
     let has_ray = Command::new(&python).args(["-c", "import ray"]).output().is_ok_and(|output| output.status.success());
     if !has_ray {
-        assert!(!std::env::var("FDGR_REQUIRE_RAY").is_ok_and(|value| value == "1"), "{python} has no ray");
-        return aloud("SKIPPED with Ray: there is none on this machine");
+        return skip("RAY", &format!("{python} has no ray"));
     }
     lab.experiment("--deg denoising -i whole");
     let script = std::env::current_dir().unwrap().join("examples/cluster/ray_shards.py");
@@ -733,8 +732,7 @@ fn reports_open_in_a_browser() {
     let browsers = ["chromium", "chromium-browser", "google-chrome", of_macos];
     let found = browsers.into_iter().find(|browser| Command::new(browser).arg("--version").output().is_ok());
     let Some(browser) = found else {
-        assert!(!std::env::var("FDGR_REQUIRE_BROWSER").is_ok_and(|value| value == "1"), "there is no browser");
-        return aloud("SKIPPED in a browser: there is none on this machine");
+        return skip("BROWSER", "there is no browser");
     };
     let page = lab.results("seen").join("report.html");
     let flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];

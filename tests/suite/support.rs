@@ -32,8 +32,7 @@ pub fn adapter() -> Option<&'static Device> {
         found.ok().map(|selected| selected.device)
     });
     if adapter.is_none() {
-        assert!(!gpu_required(), "FDGR_REQUIRE_GPU=1, but there is no adapter");
-        aloud("SKIPPED on an adapter: there is none on this machine");
+        skip("GPU", "there is no adapter");
     }
     adapter.as_ref()
 }
@@ -44,8 +43,11 @@ pub fn aloud(line: &str) {
     _ = writeln!(std::io::stderr(), "{line}");
 }
 
-pub fn gpu_required() -> bool {
-    std::env::var("FDGR_REQUIRE_GPU").is_ok_and(|value| value == "1")
+/// Says that a test was skipped for what is missing; fails where `FDGR_REQUIRE_` and `what` is 1.
+pub fn skip(what: &str, missing: &str) {
+    let variable = format!("FDGR_REQUIRE_{what}");
+    assert!(!std::env::var(&variable).is_ok_and(|value| value == "1"), "{variable}=1, but {missing}");
+    aloud(&format!("SKIPPED: {missing}"));
 }
 
 /// The folder of reference outputs.
