@@ -280,6 +280,9 @@ fn compared(picture: Picture, photo: &Picture) -> Quality {
     [psnr(picture.pixels(), photo.pixels()), ssim]
 }
 
+/// Parameters that a configuration leaves out where they have their defaults.
+const LEFT_OUT: [&str; 2] = ["bm3d", "channels"];
+
 fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<RestoreConfig> {
     let mut value = serde_json::to_value(config)?;
     for (path, new) in settings {
@@ -287,10 +290,10 @@ fn changed(config: &RestoreConfig, settings: &[(String, Value)]) -> Result<Resto
         let pointer =
             folder.split('.').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect::<String>();
         let folder = value.pointer_mut(&pointer).and_then(Value::as_object_mut);
-        // What has its default may be left out of the configuration.
-        folder.with_context(|| format!("there is no parameter {path}"))?.insert(name.to_owned(), new.clone());
+        let folder = folder.with_context(|| format!("there is no parameter {path}"))?;
+        anyhow::ensure!(folder.contains_key(name) || LEFT_OUT.contains(&path.as_str()), "there is no parameter {path}");
+        folder.insert(name.to_owned(), new.clone());
     }
-    // A name that is none is refused here.
     Ok(serde_json::from_value(value)?)
 }
 

@@ -30,7 +30,6 @@ const EQUAL: f64 = 1.05;
 const STRUCTURE: f64 = 0.03;
 /// The disc that looks most like a Gaussian, its radius as a multiple of the standard deviation.
 const ALIKE: f64 = 1.6;
-
 /// What a disc is wider by than a Gaussian that explains as much.
 const CLEARLY: f64 = 1.06;
 
