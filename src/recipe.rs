@@ -10,7 +10,7 @@ use crate::files;
 use crate::restore::{PriorChoice, Receipt, RestoreConfig, Restored, Restorer};
 
 /// The layout that this version writes; older ones have no number.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What made a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

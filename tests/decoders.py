@@ -23,6 +23,10 @@ rdf:about='' xmlns:photoshop='http://ns.adobe.com/photoshop/1.0/' photoshop:Head
 # What is said of a picture, by ExifTool's names, and the words for its loss.
 SAYINGS = {
     "EXIF:Make": ("a maker", "its EXIF"),
+    "EXIF:ImageDescription": ("a description", "its EXIF"),
+    "EXIF:DateTimeOriginal": ("2026:01:02 03:04:05", "its EXIF"),
+    "EXIF:GPSLatitude": (48.5, "its EXIF"),
+    "File:Comment": ("a comment", "its comment"),
     "ICC_Profile:ProfileDescription": ("sRGB built-in", "its colour profile"),
     "XMP:Headline": ("a headline", "its XMP"),
     "IPTC:Headline": ("another headline", "its IPTC"),
@@ -58,12 +62,14 @@ def said_of(path):
 def described(path, photo):
     photo.save(path, quality=95, **said_of(path))
     added = {
-        ".jpg": ["-IPTC:Headline=another headline"],
+        ".jpg": ["-IPTC:Headline=another headline", "-Comment=a comment"],
         ".tiff": ["-IPTC:Headline=another headline"],
         ".jxl": ["-EXIF:Make=a maker", "-XMP-photoshop:Headline=a headline"],
     }
-    if path.suffix in added:
-        subprocess.run(["exiftool", "-q", "-m", "-overwrite_original", *added[path.suffix], path], check=True)
+    photo = ["-EXIF:ImageDescription=a description", "-EXIF:DateTimeOriginal=2026:01:02 03:04:05"]
+    place = ["-EXIF:GPSLatitude=48.5", "-EXIF:GPSLatitudeRef=N"]
+    words = ["exiftool", "-q", "-m", "-overwrite_original", *added.get(path.suffix, []), *photo, *place, path]
+    subprocess.run(words, check=True)
 
 
 def deep(path, photo):
@@ -136,7 +142,7 @@ def sayings(path):
     if path.suffix == ".qoi":
         # Nothing is said in these, and ExifTool does not know them.
         return {}
-    listed = subprocess.run(["exiftool", "-j", "-G", path], capture_output=True, check=True).stdout
+    listed = subprocess.run(["exiftool", "-j", "-G", "-c", "%.1f", path], capture_output=True, check=True).stdout
     return json.loads(listed)[0]
 
 
@@ -186,7 +192,8 @@ def check_output(source, target, messages):
     before, after = sayings(source), sayings(target)
     for name, (value, loss) in SAYINGS.items():
         if before.get(name) == value:
-            check(after.get(name) == value or loss in messages, f"{where}: {name} was {value!r}, is {after.get(name)!r}: {messages}")
+            kept = name == "File:Comment" and after.get("PNG:Comment") == value
+            check(kept or after.get(name) == value or loss in messages, f"{where}: {name} was {value!r}, is {after.get(name)!r}: {messages}")
         elif source.suffix != ".jxl" or "Profile" not in name:
             # JPEG XL may say what its colours mean without a profile.
             check(name not in after, f"{where}: {name} is {after.get(name)!r}, and was not there")

@@ -25,6 +25,12 @@ pub(super) const SAMPLES: &str = "samples";
 /// What the names of outputs beside their photos end in.
 const RESTORED: &str = "-restored.png";
 
+/// Whether a picture is called what results beside their photos are called.
+pub(super) fn is_result(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with(RESTORED) || [MAP, SAMPLES].iter().any(|what| name.ends_with(&format!(".png.{what}.png")))
+}
+
 /// The photos that were named, and where they lie below the folders that were.
 fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut all = Vec::new();
@@ -54,11 +60,7 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
             Some(_) => {
                 output.as_ref().is_some_and(|output| path.canonicalize().is_ok_and(|path| path.starts_with(output)))
             }
-            None => {
-                let name = path.to_string_lossy();
-                name.ends_with(RESTORED)
-                    || [MAP, SAMPLES].iter().any(|what| name.ends_with(&format!(".png.{what}.png")))
-            }
+            None => is_result(path),
         };
         let before = all.len();
         for path in picture::pictures_below(named) {
@@ -69,8 +71,7 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
             }
         }
         if all.len() == before {
-            let fact = "there is no picture in it or below";
-            return Err(Error::mismatch(named.as_path(), fact, "name a folder with pictures"));
+            return Err(Error::no_pictures(named));
         }
     }
     Ok(all)

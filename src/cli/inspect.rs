@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::errands::is_result;
 use super::words::Flags;
-use super::{note, say, sheet};
-use crate::error::{Error, Setting, Words as _};
+use super::{note, say, sheet, stream};
+use crate::error::{Error, Result, Setting, Words as _};
 use crate::estimate::{Diagnosis, Treatment};
-use crate::picture::Picture;
+use crate::picture::{self, Picture};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -14,30 +15,37 @@ Examples:
   fdgr inspect photo.jpg
   fdgr inspect *.jpg
   fdgr inspect photo.jpg --picture evidence.png
+  fdgr inspect photos/
+  curl -s https://example.org/photo.jpg | fdgr inspect -
 
 It looks for blur, enlargement, compression by JPEG, noise, bars and pixels that are cut off; not for scratches or lost colours.")]
 pub(super) struct Args {
-    /// The photos
+    /// The photos; of a folder all pictures in it and below, and - is standard input
     #[arg(required = true)]
     photos: Vec<PathBuf>,
+    /// Page of a TIFF, the first is 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page: Option<u32>,
     /// Show what it was read from: the spectrum, fine detail and the blur, as a picture
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let photos = named(&args.photos)?;
     if let Some(place) = &args.picture {
-        if args.photos.len() > 1 {
+        if photos.len() > 1 {
             let fact = "it is the name of one picture, but there are several photos";
             return Err(Error::mismatch(place.as_path(), fact, "inspect them one by one").into());
         }
-        crate::files::refuse_overwriting(place, args.photos.iter().map(PathBuf::as_path))?;
+        crate::files::refuse_overwriting(place, photos.iter().map(PathBuf::as_path))?;
         Picture::check_output(place).map_err(Error::at_output)?;
     }
+    let page = args.page.map_or(0, |page| page as usize - 1);
     let mut failed = 0;
-    for path in &args.photos {
-        let photo = match Picture::read(path) {
-            Err(error) if args.photos.len() > 1 => {
+    for path in &photos {
+        let photo = match stream::read(path).and_then(|bytes| Picture::decode_page(&bytes, path, page)) {
+            Err(error) if photos.len() > 1 => {
                 note(error.sentence(&Flags::Common));
                 failed += 1;
                 continue;
@@ -50,7 +58,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         for found in &diagnosis.findings {
             say(format!("  {}", found.fact));
             if let Some(treatment) = &found.treatment {
-                say(format!("    fdgr restore {} {}", path.display(), command(treatment, &photo)));
+                let output = if stream::is_meant(path) { " -o better.png" } else { "" };
+                let page = args.page.map(|page| format!(" --page {page}")).unwrap_or_default();
+                say(format!("    fdgr restore {}{output}{page} {}", path.display(), command(treatment, &photo)));
             }
         }
         if let Some(place) = &args.picture {
@@ -59,8 +69,32 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             say(format!("  look at {}", place.display()));
         }
     }
-    anyhow::ensure!(failed == 0, "{failed} of {} pictures could not be read", args.photos.len());
+    anyhow::ensure!(failed == 0, "{failed} of {} pictures could not be read", photos.len());
     Ok(())
+}
+
+/// The photos of these names: of a folder, all below it.
+fn named(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut photos = Vec::new();
+    for name in names {
+        if stream::is_meant(name) && names.len() > 1 {
+            let fact = "standard input is one photo";
+            return Err(Error::mismatch(name.as_path(), fact, "inspect the others by themselves"));
+        }
+        if name.is_dir() {
+            let before = photos.len();
+            for path in picture::pictures_below(name) {
+                photos.push(path?);
+            }
+            photos.retain(|path| !is_result(path));
+            if photos.len() == before {
+                return Err(Error::no_pictures(name));
+            }
+        } else {
+            photos.push(name.clone());
+        }
+    }
+    Ok(photos)
 }
 
 /// The flags that ask for a treatment of a photo.

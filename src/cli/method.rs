@@ -48,7 +48,7 @@ struct Common {
     /// A blurred picture's border: extend for photos, periodic for circular convolutions
     #[arg(long, value_enum)]
     border: Option<Border>,
-    /// Measured values are points, or intervals: 8-bit rounding and clipped pixels
+    /// What pixels say [default: robust for a single blur unless a method is named, else exact]
     #[arg(long, value_enum)]
     data: Option<DataModel>,
     /// Denoising: share of BM3D's answer in the result, from 0 to 1 [default: by the noise, 0.83 at 0.01 to 0.4 at 0.2; 0 with --method]

@@ -1,4 +1,4 @@
-//! An operator whose measurement is cut to its upper left part, as a camera cuts what it sees.
+//! An operator whose measurement is cut to its upper left part, as a camera cuts what it sees, and of which single pixels may be unknown.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use super::{LinearOperator, Preconditioner, conjugate_gradients};
 
 /// Iterations of the conjugate gradients in the inverse: the preconditioner is exact but for the border.
 const ITERATIONS: usize = 6;
+/// The same where pixels are unknown, for which it is not exact either.
+const ITERATIONS_WITH_HOLES: usize = 12;
 
 /// `C A`: the upper left `measured` (height, width) of what `A` measures.
 ///
@@ -16,6 +18,8 @@ const ITERATIONS: usize = 6;
 pub struct Crop<A> {
     whole: Arc<A>,
     measured: [usize; 2],
+    /// 1 for pixels that are measured and 0 for others, `[1, 1, h, w]`; all are if there is none.
+    known: Option<Tensor<4>>,
 }
 
 impl<A: LinearOperator> Crop<A> {
@@ -26,18 +30,31 @@ impl<A: LinearOperator> Crop<A> {
     pub fn new(whole: Arc<A>, measured: [usize; 2]) -> Self {
         let [_, height, width] = whole.measured_shape();
         assert!(measured[0] <= height && measured[1] <= width, "a crop of {measured:?} from {height}x{width}");
-        Self { whole, measured }
+        Self { whole, measured, known: None }
+    }
+
+    /// The same, with 0 where `known`, `[1, 1, h, w]` of the measurement, is 0, and not 1.
+    #[must_use]
+    pub fn knowing(self, known: Option<Tensor<4>>) -> Self {
+        Self { known, ..self }
     }
 
     fn cropped(&self, x: Tensor<4>) -> Tensor<4> {
         let ([b, c, _, _], [h, w]) = (x.dims(), self.measured);
-        x.slice([0..b, 0..c, 0..h, 0..w])
+        self.masked(x.slice([0..b, 0..c, 0..h, 0..w]))
+    }
+
+    fn masked(&self, y: Tensor<4>) -> Tensor<4> {
+        match &self.known {
+            Some(known) => y * known.clone(),
+            None => y,
+        }
     }
 
     /// The adjoint of the crop.
     fn padded(&self, y: Tensor<4>) -> Tensor<4> {
         let ([_, height, width], [h, w]) = (self.whole.measured_shape(), self.measured);
-        y.pad([(0, height - h), (0, width - w)], 0.0)
+        self.masked(y).pad([(0, height - h), (0, width - w)], 0.0)
     }
 }
 
@@ -62,6 +79,7 @@ impl<A: LinearOperator> LinearOperator for Crop<A> {
     fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
         let inverse = Preconditioner::inverse(p.eta);
         let precondition = |r| self.cropped(self.whole.precondition(self.padded(r), inverse));
-        conjugate_gradients(self, &y, p.eta, ITERATIONS, precondition) * p.inverse + y * p.identity
+        let iterations = if self.known.is_some() { ITERATIONS_WITH_HOLES } else { ITERATIONS };
+        conjugate_gradients(self, &y, p.eta, iterations, precondition) * p.inverse + y * p.identity
     }
 }

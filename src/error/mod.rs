@@ -63,6 +63,11 @@ impl Error {
         Self::Mismatch { subject: subject.into(), fact: fact.into(), hint: hint.into() }
     }
 
+    /// A folder without pictures.
+    pub fn no_pictures(folder: &Path) -> Self {
+        Self::mismatch(folder, "there is no picture in it or below", "name a folder with pictures")
+    }
+
     /// A file that could not be read.
     pub fn unreadable(path: &Path, source: impl Into<Cause>) -> Self {
         Self::Unreadable { path: path.into(), source: source.into() }

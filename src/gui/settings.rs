@@ -132,7 +132,7 @@ pub fn all(ui: &mut Ui, wish: &mut Wish) {
             ui,
             words::DATA,
             &mut overrides.data,
-            &[(DataModel::Exact, "exact"), (DataModel::Intervals, "intervals")],
+            &[(DataModel::Exact, "exact"), (DataModel::Intervals, "intervals"), (DataModel::Robust, "robust")],
         );
         let mut seed = wish.seed.map(|seed| seed as f64);
         if number(ui, words::SEED, &mut seed, 0.0, 0.0..=1e6) {

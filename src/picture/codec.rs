@@ -25,7 +25,7 @@ pub(super) const CONVERT: &str = "convert it to PNG, JPEG or TIFF first";
 pub struct Writing {
     /// Quality of formats that lose something, 1 to 100: that of JPEG.
     pub quality: u8,
-    /// Whether EXIF, XMP, IPTC and texts are written, which say where and when a photo was taken. What its colours mean always is.
+    /// Whether EXIF, XMP, IPTC, comments and texts are written, which say where and when a photo was taken. What its colours mean always is.
     pub metadata: bool,
 }
 
@@ -104,8 +104,10 @@ impl Picture {
         }
         let extras = &self.extras;
         let kept = |exif: &Vec<u8>| exif::renewed(exif, [1, 1], None).is_some_and(|exif| exif.len() <= format.exif);
+        let exif = extras.exif.as_ref().filter(|_| writing.metadata);
+        let resolution_of_exif = exif.filter(|exif| kept(exif)).and_then(|exif| exif::resolution(exif));
         let lost = [
-            ("its EXIF", writing.metadata && extras.exif.as_ref().is_some_and(|exif| !kept(exif))),
+            ("its EXIF", exif.is_some_and(|exif| !kept(exif))),
             ("its colour profile", extras.icc.is_some() && !(format.icc && self.is_gray_in(format) == extras.gray)),
             ("its 16 bits", extras.deep && !format.deep),
             ("its XMP", writing.metadata && extras.metadata.xmp.as_ref().is_some_and(|xmp| xmp.len() > format.xmp)),
@@ -113,7 +115,15 @@ impl Picture {
                 "its IPTC",
                 writing.metadata && extras.metadata.iptc.as_ref().is_some_and(|iptc| iptc.len() > format.iptc),
             ),
-            ("its resolution", extras.metadata.resolution.is_some() && !format.resolution),
+            (
+                "its resolution",
+                extras.metadata.resolution.is_some() && !format.resolution && resolution_of_exif.is_none(),
+            ),
+            (
+                "its comment",
+                writing.metadata
+                    && extras.metadata.comment.as_ref().is_some_and(|comment| comment.len() > format.comment),
+            ),
             ("its gamma and primaries", extras.metadata.has_light() && extras.icc.is_none() && !format.chunks),
             ("its texts", writing.metadata && extras.metadata.has_texts() && !format.chunks),
         ];

@@ -11,7 +11,7 @@ use jxl_oxide::integration::JxlDecoder;
 use super::codec::CONVERT;
 use super::format::readable;
 use super::metadata::Metadata;
-use super::{Compression, Extras, MAX_PIXELS, Picture, foreign, inks, jpeg};
+use super::{Compression, Extras, MAX_PIXELS, Picture, exif, foreign, inks, jpeg};
 
 /// Why a file is not read: the fact, and the remedy.
 pub(super) type Refusal = (String, &'static str);
@@ -156,8 +156,9 @@ impl Decoded {
 
     /// The picture, turned upright.
     pub fn into_picture(self) -> Picture {
-        let Self { mut image, gray, deep, float, icc, mut exif, metadata, orientation, compression, mut remarks } =
+        let Self { mut image, gray, deep, float, icc, mut exif, mut metadata, orientation, compression, mut remarks } =
             self;
+        metadata.resolution = metadata.resolution.or_else(|| exif::resolution(exif.as_ref()?));
         if let Some(exif) = &mut exif {
             _ = Orientation::remove_from_exif_chunk(exif);
         }

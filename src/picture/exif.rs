@@ -1,4 +1,4 @@
-//! EXIF of a picture that has changed: its size, and its thumbnail.
+//! EXIF of a picture that has changed: its size, and its thumbnail. What it says of the resolution.
 //!
 //! The block is a TIFF file: a header, a directory of the picture, and one of the thumbnail that lies after it. Values are changed
 //! where they lie, so that what only a camera's maker understands stays valid.
@@ -8,7 +8,12 @@ mod tag {
     pub const WIDTH: u16 = 0x100;
     pub const HEIGHT: u16 = 0x101;
     pub const COMPRESSION: u16 = 0x103;
+    pub const INTERPRETATION: u16 = 0x106;
     pub const MAKER: u16 = 0x10f;
+    pub const SAMPLES: u16 = 0x111;
+    pub const SAMPLES_LENGTH: u16 = 0x117;
+    pub const RESOLUTION: [u16; 2] = [0x11a, 0x11b];
+    pub const RESOLUTION_UNIT: u16 = 0x128;
     pub const SUB_DIRECTORIES: u16 = 0x14a;
     pub const DNG_VERSION: u16 = 0xc612;
     pub const THUMBNAIL: u16 = 0x201;
@@ -59,6 +64,41 @@ pub(super) fn is_raw(tiff: &[u8]) -> bool {
     has(tag::DNG_VERSION).is_some() || has(tag::SUB_DIRECTORIES).is_some() && has(tag::MAKER).is_some()
 }
 
+/// Pixels an inch, across and down.
+pub(super) fn resolution(exif: &[u8]) -> Option<[f64; 2]> {
+    let block = Block::read(exif)?;
+    let first = block.first()?;
+    let [x, y] = tag::RESOLUTION.map(|tag| block.ratio(first, tag));
+    let unit = inches(block.value(first, tag::RESOLUTION_UNIT).map(|unit| unit as u16))?;
+    Some([x? * unit, y? * unit])
+}
+
+/// What resolutions are multiplied by to be those of an inch; none if they are ratios.
+pub(super) fn inches(unit: Option<u16>) -> Option<f64> {
+    match unit {
+        None | Some(2) => Some(1.0),
+        Some(3) => Some(2.54),
+        Some(_) => None,
+    }
+}
+
+/// The block with a picture of one pixel before it, without which it is no TIFF to decoders, and where its own directory lies.
+pub(super) fn with_picture(exif: &[u8]) -> Option<(Vec<u8>, u64)> {
+    let mut block = Block::read(exif)?;
+    let first = block.first()?;
+    let entries = [
+        (tag::WIDTH, LONG, block.four(1)),
+        (tag::HEIGHT, LONG, block.four(1)),
+        (tag::INTERPRETATION, SHORT, block.short(1)),
+        (tag::SAMPLES, LONG, block.four(0)),
+        (tag::SAMPLES_LENGTH, LONG, block.four(1)),
+    ];
+    let picture = block.append_directory(&entries)?;
+    let address = block.four(picture);
+    block.write(4, &address)?;
+    Some((block.bytes, first as u64))
+}
+
 /// The bytes, and how they are read.
 struct Block {
     bytes: Vec<u8>,
@@ -91,6 +131,12 @@ impl Block {
 
     fn four(&self, value: u32) -> [u8; 4] {
         if self.little_endian { value.to_le_bytes() } else { value.to_be_bytes() }
+    }
+
+    /// A number of 16 bits in an entry's place for its value.
+    fn short(&self, value: u16) -> [u8; 4] {
+        let [a, b] = self.two(value);
+        [a, b, 0, 0]
     }
 
     fn write(&mut self, at: usize, bytes: &[u8]) -> Option<()> {
@@ -129,6 +175,13 @@ impl Block {
         }
     }
 
+    /// The single ratio of a tag.
+    fn ratio(&self, directory: usize, tag: u16) -> Option<f64> {
+        let at = self.u32(self.entry(directory, tag)? + 8)? as usize;
+        let (above, below) = (self.u32(at)?, self.u32(at.checked_add(4)?)?);
+        (below > 0).then(|| f64::from(above) / f64::from(below))
+    }
+
     /// Gives a tag another number where it has one.
     fn set(&mut self, directory: usize, tag: u16, value: u32) {
         let Some(at) = self.entry(directory, tag) else { return };
@@ -164,27 +217,33 @@ impl Block {
         Some(true)
     }
 
-    /// Adds a directory with a thumbnail.
-    fn append_thumbnail(&mut self, first: usize, jpeg: &[u8]) -> Option<()> {
-        const ENTRIES: u16 = 3;
+    /// Adds a directory of entries with single values, linked to none, and tells where it lies.
+    fn append_directory(&mut self, entries: &[(u16, u16, [u8; 4])]) -> Option<u32> {
         if !self.bytes.len().is_multiple_of(2) {
             self.bytes.push(0);
         }
         let directory = u32::try_from(self.bytes.len()).ok()?;
-        let picture = directory + 2 + ENTRY as u32 * u32::from(ENTRIES) + 4;
-        let length = u32::try_from(jpeg.len()).ok()?;
-        let mut added = self.two(ENTRIES).to_vec();
-        let mut entry = |tag: u16, kind: u16, value: [u8; 4]| {
-            added.extend(self.two(tag).into_iter().chain(self.two(kind)).chain(self.four(1)).chain(value));
-        };
-        // A JPEG's compression is number 6.
-        let [a, b] = self.two(6);
-        entry(tag::COMPRESSION, SHORT, [a, b, 0, 0]);
-        entry(tag::THUMBNAIL, LONG, self.four(picture));
-        entry(tag::THUMBNAIL_LENGTH, LONG, self.four(length));
-        added.extend([0; 4]);
-        added.extend(jpeg);
-        self.bytes.extend(added);
+        self.bytes.extend(self.two(entries.len() as u16));
+        for (tag, kind, value) in entries {
+            let entry = self.two(*tag).into_iter().chain(self.two(*kind)).chain(self.four(1)).chain(*value);
+            self.bytes.extend(entry.collect::<Vec<_>>());
+        }
+        self.bytes.extend([0; 4]);
+        Some(directory)
+    }
+
+    /// Adds a directory with a thumbnail.
+    fn append_thumbnail(&mut self, first: usize, jpeg: &[u8]) -> Option<()> {
+        const ENTRIES: usize = 3;
+        let picture = u32::try_from(self.bytes.len().next_multiple_of(2) + 2 + ENTRIES * ENTRY + 4).ok()?;
+        let entries: [_; ENTRIES] = [
+            // A JPEG's is number 6.
+            (tag::COMPRESSION, SHORT, self.short(6)),
+            (tag::THUMBNAIL, LONG, self.four(picture)),
+            (tag::THUMBNAIL_LENGTH, LONG, self.four(u32::try_from(jpeg.len()).ok()?)),
+        ];
+        let directory = self.append_directory(&entries)?;
+        self.bytes.extend(jpeg);
         let (link, address) = (self.link(first)?, self.four(directory));
         self.write(link, &address)
     }

@@ -8,7 +8,7 @@ use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use walkdir::WalkDir;
 
 use super::codec::{Held, unencoded};
-use super::metadata::LARGEST_IN_JPEG;
+use super::metadata::{LARGEST_COMMENT, LARGEST_IN_JPEG};
 use super::tiff;
 use crate::error::{Error, Result};
 
@@ -36,6 +36,8 @@ pub struct Format {
     pub iptc: usize,
     /// Whether it holds a resolution.
     pub resolution: bool,
+    /// Bytes of a comment that it holds.
+    pub comment: usize,
     /// Whether it holds the chunks of PNG: gamma, primaries and texts.
     pub chunks: bool,
     /// Pixels of its longest side.
@@ -61,6 +63,7 @@ const fn read_only(name: &'static str, endings: &'static [&'static str]) -> Form
         xmp: 0,
         iptc: 0,
         resolution: false,
+        comment: 0,
         chunks: false,
         max_side: u32::MAX,
         encode: None,
@@ -81,6 +84,7 @@ const FORMATS: &[Format] = &[
         xmp: i32::MAX as usize,
         iptc: 0,
         resolution: true,
+        comment: i32::MAX as usize,
         chunks: true,
         max_side: i32::MAX as u32,
         encode: Some(|held, path| {
@@ -102,6 +106,7 @@ const FORMATS: &[Format] = &[
         xmp: LARGEST_IN_JPEG,
         iptc: LARGEST_IN_JPEG,
         resolution: true,
+        comment: LARGEST_COMMENT,
         chunks: false,
         max_side: 65_535,
         encode: Some(|held, path| {
@@ -122,6 +127,7 @@ const FORMATS: &[Format] = &[
         xmp: u32::MAX as usize,
         iptc: 0,
         resolution: false,
+        comment: 0,
         chunks: false,
         max_side: 16_383,
         encode: Some(|held, path| {
@@ -140,18 +146,14 @@ const FORMATS: &[Format] = &[
         transparent_gray: false,
         deep: true,
         icc: true,
-        exif: 0,
+        exif: u32::MAX as usize,
         xmp: u32::MAX as usize,
         iptc: u32::MAX as usize,
         resolution: true,
+        comment: 0,
         chunks: false,
         max_side: u32::MAX,
-        encode: Some(|held, path| {
-            let mut bytes = Vec::new();
-            let written = tiff::encode(&held.image, held.icc.map(Vec::as_slice), &held.metadata, &mut bytes);
-            written.map_err(|e| unencoded(path, &e))?;
-            Ok(bytes)
-        }),
+        encode: Some(|held, path| tiff::encode(held).map_err(|e| unencoded(path, &e))),
     },
     read_only("JPEG XL", &["jxl"]),
     read_only("BMP", &["bmp"]),
@@ -196,7 +198,8 @@ pub fn writable_endings() -> Vec<&'static str> {
 pub fn pictures_below(folder: &Path) -> impl Iterator<Item = Result<PathBuf>> {
     let place = folder.to_path_buf();
     WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(move |entry| match entry {
-        Ok(entry) if entry.file_type().is_file() && has_known_ending(entry.path()) => Some(Ok(entry.into_path())),
+        // Links to files are followed, and those to folders, which may lead in circles, are not.
+        Ok(entry) if has_known_ending(entry.path()) && entry.path().is_file() => Some(Ok(entry.into_path())),
         Ok(_) => None,
         Err(e) => Some(Err(Error::unreadable(&place, e))),
     })

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use image::metadata::Orientation;
 use image::{ImageBuffer, Rgb, Rgb32FImage};
 use moxcms::{
-    ColorProfile, DataColorSpace, Layout, RenderingIntent, TransferCharacteristics, TransformF32Executor,
-    TransformOptions,
+    BarycentricWeightScale, ColorProfile, DataColorSpace, Layout, RenderingIntent, TransferCharacteristics,
+    TransformF32Executor, TransformOptions,
 };
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::{colorspace::ColorSpace, options::DecoderOptions};
@@ -53,7 +53,11 @@ fn by_profile(icc: &[u8]) -> Option<Arc<TransformF32Executor>> {
     // Not every profile has tables for all intents.
     let intents = [RenderingIntent::Perceptual, RenderingIntent::RelativeColorimetric];
     intents.into_iter().find_map(|rendering_intent| {
-        let options = TransformOptions { rendering_intent, ..TransformOptions::default() };
+        let options = TransformOptions {
+            rendering_intent,
+            barycentric_weight_scale: BarycentricWeightScale::High,
+            ..TransformOptions::default()
+        };
         // Four channels are four channels.
         profile.create_transform_f32(Layout::Rgba, &ColorProfile::new_srgb(), Layout::Rgb, options).ok()
     })

@@ -16,6 +16,8 @@ pub struct Metadata {
     pub iptc: Option<Vec<u8>>,
     /// Pixels an inch, across and down.
     pub resolution: Option<[f64; 2]>,
+    /// A comment.
+    pub comment: Option<String>,
     /// Gamma, primaries and texts as chunks of PNG.
     pub chunks: Vec<([u8; 4], Vec<u8>)>,
 }
@@ -28,8 +30,12 @@ const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 const IPTC: u16 = 0x0404;
 /// Bytes of XMP and of IPTC that fit a segment of a JPEG.
 pub(super) const LARGEST_IN_JPEG: usize = 65_533 - XMP.len();
+/// Bytes of a comment that fit one.
+pub(super) const LARGEST_COMMENT: usize = 65_533;
 /// Keyword of PNG's text that is XMP, and what follows it: not compressed, in no language.
 const XMP_IN_PNG: &[u8] = b"XML:com.adobe.xmp\0\0\0\0\0";
+/// The same of a comment.
+const COMMENT_IN_PNG: &[u8] = b"Comment\0\0\0\0\0";
 /// Chunks that say how values become light.
 const LIGHT: [[u8; 4]; 3] = [*b"gAMA", *b"cHRM", *b"cICP"];
 /// Chunks of texts.
@@ -52,6 +58,7 @@ impl Metadata {
             match segment.marker() {
                 markers::APP0 if body.starts_with(b"JFIF\0") => found.resolution = jfif_resolution(body),
                 markers::APP1 => found.xmp = found.xmp.or(body.strip_prefix(XMP).map(<[u8]>::to_vec)),
+                markers::COM => found.comment = found.comment.or_else(|| comment_of(body)),
                 markers::APP13 => found.iptc = found.iptc.or(body.strip_prefix(PHOTOSHOP).and_then(iptc_of)),
                 _ => {}
             }
@@ -135,6 +142,9 @@ impl Metadata {
         let segments = file.segments_mut();
         let is_named = |segment: &JpegSegment| [markers::APP0, markers::APP1].contains(&segment.marker());
         let at = segments.iter().take_while(|segment| is_named(segment)).count();
+        if let Some(comment) = self.comment.as_ref().filter(|comment| comment.len() <= LARGEST_COMMENT) {
+            segments.insert(at, JpegSegment::new_with_contents(markers::COM, comment.clone().into_bytes().into()));
+        }
         if let Some(iptc) = iptc {
             segments.insert(at, JpegSegment::new_with_contents(markers::APP13, resources_with(iptc).into()));
         }
@@ -167,6 +177,9 @@ impl Metadata {
         if let Some(xmp) = &self.xmp {
             added.push(PngChunk::new(*b"iTXt", [XMP_IN_PNG, xmp].concat().into()));
         }
+        if let Some(comment) = &self.comment {
+            added.push(PngChunk::new(*b"iTXt", [COMMENT_IN_PNG, comment.as_bytes()].concat().into()));
+        }
         added.extend(self.chunks.iter().map(|(kind, body)| PngChunk::new(*kind, body.clone().into())));
         // After the header.
         file.chunks_mut().splice(1..1, added);
@@ -195,6 +208,13 @@ impl Metadata {
         file.chunks_mut().push(chunk(*b"XMP ", xmp.clone()));
         file.encoder().bytes().to_vec()
     }
+}
+
+/// The comment of a JPEG's segment, of which the format says no encoding: UTF-8 where it can be, else Latin-1. None if it is empty.
+fn comment_of(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).map_or_else(|_| body.iter().copied().map(char::from).collect(), str::to_owned);
+    let text = text.replace('\0', " ").trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 /// Pixels an inch of a JFIF header, unless it gives a ratio only.
@@ -263,6 +283,13 @@ mod tests {
         for cut in 0..other.len() - 4 {
             assert_eq!(iptc_of(&other[..cut]), None, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn comments_of_any_encoding_are_texts() {
+        assert_eq!(comment_of("Grüße".as_bytes()).as_deref(), Some("Grüße"));
+        assert_eq!(comment_of(b"Gr\xfc\xdfe\0").as_deref(), Some("Grüße"));
+        assert_eq!([comment_of(b""), comment_of(b"\0 \0")], [None, None]);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub enum DataModel {
     Exact,
     /// An interval: half a step of 8 bits around it, and everything beyond it where it is black or white
     Intervals,
+    /// The value itself, but nothing where the blur did not make it: captions, dust, lamps brighter than white, which stay as they are
+    Robust,
 }
 
 impl DataModel {
@@ -151,12 +153,16 @@ impl RestoreConfig {
             let fact = "measurements of compressed sensing are not rounded or cut off as pixels are";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
+        if self.data == DataModel::Robust && self.degradation.single_blur().is_none() {
+            let fact = "captions and lights are told from the rest by a single blur that the Fourier transform inverts, and nothing else";
+            return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
+        }
         let quantized = self.degradation.is_quantized();
         if quantized && self.data == DataModel::Intervals {
             let fact = "a JPEG says already in which cells its values lie";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
-        if (quantized || self.data == DataModel::Intervals) && self.method.needs(self.sigma).exact_data {
+        if (quantized || !self.data.is_exact()) && self.method.needs(self.sigma).exact_data {
             let method = Subject::given(Setting::METHOD, self.method.name());
             let (fact, hint) = match quantized {
                 true => ("it needs measured values that are points, not cells", "choose another method".into()),

@@ -198,6 +198,7 @@ fn bm3d_share(RestoreConfig { degradation, sigma, .. }: &RestoreConfig, quality:
 /// A sampler for a degradation, with the parameters that `fdgr sweep` settled on pictures that the prior was not trained on.
 fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreConfig {
     let Tuned { method, start, .. } = tuned(&degradation, sigma);
+    let data = if degradation.single_blur().is_some() { DataModel::Robust } else { DataModel::Exact };
     let config = RestoreConfig {
         degradation,
         sigma,
@@ -209,7 +210,7 @@ fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreC
         schedule: Betas::Linear,
         travel: Travel::NONE,
         border: Border::Extend,
-        data: DataModel::Exact,
+        data,
         bm3d: 0.0,
         refine: false,
         fading: None,

@@ -78,7 +78,7 @@ impl Measurement {
     /// # Errors
     /// Sizes that do not fit the degradation, and parameters outside their range.
     pub fn new(degradation: &Degradation, border: Border, size: [usize; 2], device: &Device) -> Result<Self> {
-        Self::built(degradation, border, size, None, device)
+        Self::built(degradation, border, size, (None, None), device)
     }
 
     /// The measurement of images of `size` (height, width) that a configuration describes, its noise made white.
@@ -86,16 +86,26 @@ impl Measurement {
     /// # Errors
     /// As [`Measurement::new`], and noise of channels that the degradation mixes already.
     pub fn of(config: &RestoreConfig, size: [usize; 2], device: &Device) -> Result<Self> {
+        Self::knowing(config, size, None, device)
+    }
+
+    /// The same of a photo whose light comes from beyond its border, and of which nothing is known where `known`, `[1, 1, h, w]`, is 0, and not 1.
+    pub(super) fn knowing(
+        config: &RestoreConfig,
+        size: [usize; 2],
+        known: Option<Tensor<4>>,
+        device: &Device,
+    ) -> Result<Self> {
         config.check_channels()?;
         let mixtures = config.channels.mixtures(config.sigma, size, device);
-        Self::built(&config.degradation, config.border, size, mixtures, device)
+        Self::built(&config.degradation, config.border, size, (mixtures, known), device)
     }
 
     fn built(
         degradation: &Degradation,
         border: Border,
         size: [usize; 2],
-        mixtures: Option<[ChannelMix; 2]>,
+        (mixtures, known): (Option<[ChannelMix; 2]>, Option<Tensor<4>>),
         device: &Device,
     ) -> Result<Self> {
         let channels = if mixtures.is_some() { 1 } else { 3 };
@@ -109,7 +119,7 @@ impl Measurement {
             None => ([0, 0], None),
         };
         let first: Option<Box<dyn LinearOperator>> =
-            circular.clone().map(|circular| Box::new(Crop::new(circular, size)) as _);
+            circular.clone().map(|circular| Box::new(Crop::new(circular, size).knowing(known)) as _);
         let operator = degradation.build_from(first.into_iter().collect(), [channels, size[0], size[1]], device)?;
         let operator = match mixtures {
             Some([mix, beyond]) => Operator::Mixed { mixed: Mixed::new(operator, mix), beyond },
@@ -284,7 +294,7 @@ impl Measurement {
             return Data::Set { y, set: set.into() };
         }
         match model {
-            DataModel::Exact => Data::Exact(y),
+            DataModel::Exact | DataModel::Robust => Data::Exact(y),
             DataModel::Intervals => intervals(y),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Measurement, RestoreConfig};
+use super::{DataModel, Measurement, RestoreConfig};
 use crate::degradation::Family;
 use crate::error::{Error, Hint, Result, Setting};
 use crate::sampler::Data;
@@ -21,7 +21,10 @@ pub struct Receipt {
     /// Share of values outside what is known of them, where that is intervals or cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<f64>,
-    /// Network evaluations (NFE) of the run.
+    /// Share of the photo that is nothing the degradation makes, and of which the other numbers say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unexplained: Option<f64>,
+    /// Network evaluations (NFE) of the run, and of the trials before it.
     pub evaluations: usize,
 }
 
@@ -35,7 +38,7 @@ const WHITE: f64 = 0.35;
 const MOST_LEFT: f64 = 4.0;
 /// `chi²` below which noise that was found is none: of what is noise, more is taken away.
 const LEAST_LEFT: f64 = 0.6;
-/// A smaller share of values outside their cells is that of colours that the decoder cut off.
+/// A smaller share of values outside their cells is that of colours that the decoder cut off, and one of pixels that no blur made is that of dates and dust.
 const FEW: f64 = 0.01;
 
 impl Receipt {
@@ -66,8 +69,14 @@ impl Receipt {
         } else {
             None
         };
-        let receipt = Self { residual: mean_square.sqrt() / 2.0, correlation, outside, evaluations };
+        let receipt = Self { residual: mean_square.sqrt() / 2.0, correlation, outside, unexplained: None, evaluations };
         Ok((receipt, residual))
+    }
+
+    /// The same where nothing is known of a share of the photo, and the residual is 0 there.
+    pub(super) fn of_known(self, unknown: f64, data: DataModel) -> Self {
+        let residual = self.residual / (1.0 - unknown).max(f64::EPSILON).sqrt();
+        Self { residual, outside: self.outside.filter(|_| data == DataModel::Intervals), ..self }
     }
 
     /// `chi²` of the residual: its mean square over that of the noise and of the rounding to 8 bits.
@@ -85,6 +94,9 @@ impl Receipt {
         let too_far = match config.degradation.first_family() {
             Family::Blur { .. } if chi > MOST_LEFT => {
                 format!("its chi² is {chi:.1}, and would be at most {MOST_LEFT} with the right blur")
+            }
+            Family::Blur { .. } if self.unexplained.is_some_and(|share| share > FEW) => {
+                format!("{:.1}% of it are nothing that this blur makes", 100.0 * self.unexplained.unwrap_or_default())
             }
             Family::Noise if config.sigma > ROUNDING && chi < LEAST_LEFT => {
                 format!("its chi² is {chi:.2}, and would be at least {LEAST_LEFT} if it were noise")
@@ -105,6 +117,15 @@ impl Receipt {
 
     /// Whether the photo could be a measurement of the restored picture with noise of standard deviation `sigma`, in words.
     pub fn describe(&self, sigma: f64) -> String {
+        let words = self.agreement(sigma);
+        match self.unexplained {
+            Some(share) => format!("{words}, but for {:.2}% of it that stay as they are", 100.0 * share),
+            None => words,
+        }
+    }
+
+    /// The same of what is explained.
+    fn agreement(&self, sigma: f64) -> String {
         // Noise moves values out of their cells.
         let share = self.outside.filter(|_| sigma < ROUNDING).map(|outside| 100.0 * outside);
         let chi = self.chi_squared(sigma);
@@ -138,18 +159,29 @@ mod tests {
     #[test]
     fn results_of_wrong_findings_do_not_explain_their_photos() {
         use crate::degradation::{Form, Psf, deblur::Deblur, denoising::Denoising};
-        let receipt = |residual| Receipt { residual, correlation: None, outside: None, evaluations: 1 };
+        let receipt =
+            |residual| Receipt { residual, correlation: None, outside: None, unexplained: None, evaluations: 1 };
         let explains =
             |residual, config: &RestoreConfig| receipt(residual).check_found(config, Path::new("a.png")).is_ok();
         let noisy = RestoreConfig::new(Denoising {}, 0.1);
         assert!(explains(0.097, &noisy) && !explains(0.02, &noisy), "texture is no noise");
         let blurred = RestoreConfig::new(Deblur { psf: Psf::gaussian(2.0), form: Form::Fft }, 0.01);
         assert!(explains(0.01, &blurred) && !explains(0.03, &blurred), "another kernel");
+        let left = |share| Receipt { unexplained: Some(share), ..receipt(0.01) };
+        let explains = |share| left(share).check_found(&blurred, Path::new("a.png")).is_ok();
+        assert!(explains(0.005) && !explains(0.03), "edges are no dust");
+        assert!(left(0.005).describe(0.01).contains("but for 0.50%"), "{}", left(0.005).describe(0.01));
     }
 
     #[test]
     fn words_follow_from_numbers() {
-        let receipt = |residual, correlation, outside| Receipt { residual, correlation, outside, evaluations: 1 };
+        let receipt = |residual, correlation, outside| Receipt {
+            residual,
+            correlation,
+            outside,
+            unexplained: None,
+            evaluations: 1,
+        };
         let is_consistent = |receipt: Receipt, sigma| receipt.describe(sigma).starts_with("consistent");
         assert!(is_consistent(receipt(0.05, Some(0.1), None), 0.05));
         assert!(is_consistent(receipt(0.0, None, None), 0.0), "exact");

@@ -8,8 +8,8 @@
 use std::cell::Cell;
 
 use super::receipt::ROUNDING;
-use super::{Quality, RestoreConfig, Restorer, Source};
-use crate::control::{Control, Event};
+use super::{DataModel, Quality, RestoreConfig, Restorer, Source};
+use crate::control::{Control, Event, Quiet};
 use crate::degradation::{Form, Psf, Stage, deblur::Deblur};
 use crate::error::Result;
 use crate::estimate;
@@ -48,15 +48,6 @@ struct Trials<'a> {
     form: Form,
     control: &'a dyn Control,
     count: Cell<usize>,
-}
-
-/// Stops when the other does, and says nothing of its own.
-struct Quiet<'a>(&'a dyn Control);
-
-impl Control for Quiet<'_> {
-    fn cancelled(&self) -> bool {
-        self.0.cancelled()
-    }
 }
 
 impl RestoreConfig {
@@ -141,7 +132,9 @@ impl Trials<'_> {
         self.control.emit(Event::Estimating(&format!("the kernel, by trial restoration {}", self.count.get())));
         let degradation = Deblur { psf: psf.clone(), form: self.form };
         let trial = RestoreConfig::of(degradation, self.config.sigma, self.config.channels);
-        let trial = RestoreConfig { border: self.config.border, ..trial.with_quality(Quality::Draft) };
+        // Of a wrong kernel nothing may be left out.
+        let (border, data) = (self.config.border, DataModel::Exact);
+        let trial = RestoreConfig { border, data, ..trial.with_quality(Quality::Draft) };
         let receipt = self.restorer.restore(&self.part, &trial, &Quiet(self.control))?.receipt;
         // What is less than the noise explains nothing more.
         let residual = receipt.residual.max(self.config.sigma.hypot(ROUNDING));

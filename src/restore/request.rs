@@ -295,6 +295,7 @@ impl Overrides {
             }
             // Who names a method wants its own arithmetic.
             config.bm3d = 0.0;
+            config.data = DataModel::Exact;
         }
         config.start = self.start.unwrap_or(config.start);
         if let Some(quality) = self.quality {

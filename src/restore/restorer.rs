@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::beforehand::Beforehand;
 use super::blend::blended;
-use super::lights::Lights;
 use super::memory::Budget;
+use super::outliers::Outliers;
 use super::preview::Previews;
 use super::residual::{self, Residual};
-use super::{Measurement, Receipt, RestoreConfig, Source, frame};
+use super::{DataModel, Measurement, Receipt, RestoreConfig, Source, frame};
 use crate::control::{self, Control, Event};
 use crate::degradation::Mask;
 use crate::device::Selected;
@@ -70,6 +70,15 @@ struct Guide {
     sha256: String,
     class: usize,
     scale: f64,
+}
+
+/// What is known of a photo.
+struct Known {
+    /// Where it is nothing.
+    outliers: Option<Outliers>,
+    /// The share of it that its degradation does not explain.
+    unexplained: Option<f64>,
+    data: Data,
 }
 
 /// A restored picture, and what is known of it.
@@ -211,34 +220,29 @@ impl Restorer {
         let (sought, target) = (config.clone(), device.clone());
         let measurement =
             control::waited(control, "before the first step", move || Measurement::of(&sought, size, &target))?;
-        let lights = source.photo().and_then(|photo| Lights::of(photo, config));
-        let y = match source {
-            Source::Photo(photo) => {
-                let dark = lights.as_ref().map(|lights| lights.hidden_in(photo));
-                measurement.of_photo(dark.as_ref().unwrap_or(photo).to_tensor(device))?
+        let (Known { outliers, unexplained, data }, x, evaluations) = match source {
+            Source::Photo(photo) => self.run_robustly(photo, &measurement, config, control)?,
+            Source::Sensed(sensed) => {
+                let data = measurement.data(sensed.to_tensor(device), config.data);
+                let mut noise = Seeded::new(config.seed, Stream::Sampling);
+                let x = self.run(&measurement, &data, config, &mut noise, control)?;
+                (Known { outliers: None, unexplained: None, data }, x, config.evaluations()?)
             }
-            Source::Sensed(sensed) => sensed.to_tensor(device),
         };
-        let data = measurement.data(y, config.data);
-        let data = match &lights {
-            Some(lights) => {
-                control.emit(Event::Found("lights that are cut off at white stay as they are"));
-                lights.unknown_in(data)
-            }
-            None => data,
-        };
-        let mut noise = Seeded::new(config.seed, Stream::Sampling);
-        let x = self.run(&measurement, &data, config, &mut noise, control)?;
         let x = blended(x, &measurement, &data, config, control)?;
-        let (receipt, differences) = Receipt::of(&measurement, &data, x.clone(), config.evaluations()?)?;
+        let (receipt, differences) = Receipt::of(&measurement, &data, x.clone(), evaluations)?;
+        let receipt = match &outliers {
+            Some(outliers) => Receipt { unexplained, ..receipt.of_known(outliers.share(), config.data) },
+            None => receipt,
+        };
         let residual = residual::picture(-differences)?.filter(|_| source.photo().is_some());
         let picture = Picture::from_tensor(measurement.crop(x))?;
         let picture = match source {
             Source::Photo(photo) => {
                 let holes = config.degradation.holes().map(Mask::unknown).unwrap_or_default();
                 let photo = photo.clone().opaque_at(holes);
-                let picture = match &lights {
-                    Some(lights) => lights.put_back(&photo, picture),
+                let picture = match &outliers {
+                    Some(outliers) => outliers.put_back(&photo, picture),
                     None => picture,
                 };
                 picture.with_extras_of(&photo, !config.degradation.discards_colors())
@@ -246,6 +250,60 @@ impl Restorer {
             Source::Sensed(_) => picture,
         };
         Ok(Restored { picture, config: config.clone(), receipt, residual })
+    }
+
+    /// A run on a photo, of which nothing is known where it is nothing that the degradation makes: what is known, the image with its margin, and
+    /// the network evaluations that it took.
+    fn run_robustly(
+        &self,
+        photo: &Picture,
+        measurement: &Measurement,
+        config: &RestoreConfig,
+        control: &dyn Control,
+    ) -> Result<(Known, Tensor<4>, usize)> {
+        let lights = Outliers::lights(photo, config);
+        if lights.is_some() {
+            control.emit(Event::Found("lights that are cut off at white stay as they are"));
+        }
+        let evaluations = config.evaluations()?;
+        let (data, x) = self.run_photo(photo, measurement, lights.as_ref(), config, control)?;
+        let (found, trials) = match config.data {
+            DataModel::Robust if measurement.has_margin() => {
+                self.outliers(photo, measurement, (lights.as_ref(), &x), config, control)?
+            }
+            // Circular convolutions are those of papers.
+            DataModel::Exact | DataModel::Intervals | DataModel::Robust => (None, 0),
+        };
+        let Some((outliers, share)) = found else {
+            return Ok((Known { outliers: lights, unexplained: None, data }, x, evaluations + trials));
+        };
+        control.emit(Event::Found("captions, dust, lights and whatever else the blur did not make stay as they are"));
+        let (data, x) = self.run_photo(photo, measurement, Some(&outliers), config, control)?;
+        let known = Known { outliers: Some(outliers), unexplained: Some(share), data };
+        Ok((known, x, 2 * evaluations + trials))
+    }
+
+    /// A run on a photo: what is known of it, and the image with its margin.
+    pub(super) fn run_photo(
+        &self,
+        photo: &Picture,
+        measurement: &Measurement,
+        outliers: Option<&Outliers>,
+        config: &RestoreConfig,
+        control: &dyn Control,
+    ) -> Result<(Data, Tensor<4>)> {
+        let (device, mut noise) = (&self.device.device, Seeded::new(config.seed, Stream::Sampling));
+        let Some(outliers) = outliers else {
+            let data = measurement.data(measurement.of_photo(photo.to_tensor(device))?, config.data);
+            let x = self.run(measurement, &data, config, &mut noise, control)?;
+            return Ok((data, x));
+        };
+        // The classical estimate has no rings either where they have colours from around.
+        let y = measurement.of_photo(outliers.hidden_in(photo).to_tensor(device))?;
+        let data = outliers.unknown_in(measurement.data(y, config.data));
+        let measurement = Measurement::knowing(config, measurement.size(), Some(outliers.known(device)), device)?;
+        let x = self.run(&measurement, &data, config, &mut noise, control)?;
+        Ok((data, x))
     }
 
     /// Restores a batch of measurements; the result is `[b, 3, h, w]` in `[-1, 1]`, without a margin.

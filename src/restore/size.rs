@@ -29,11 +29,11 @@ impl TargetSize {
     pub fn take(values: &mut Values) -> Result<Option<Self>> {
         let name = Setting::SCALE.0;
         let given = values.get(&name).and_then(|text| text.trim().parse::<f64>().ok());
-        let Some(scale) = given.filter(|scale| scale.fract() != 0.0 && scale.is_finite()) else {
+        let Some(scale) = given.filter(|scale| scale.fract() != 0.0 || *scale < 1.0) else {
             return Ok(None);
         };
-        if scale < 1.0 {
-            return Err(Error::parameter(Setting::SCALE, scale, "it must be at least 1"));
+        if !(1.0..=LARGEST).contains(&scale) {
+            return Err(Error::parameter(Setting::SCALE, scale, format!("it must be between 1 and {LARGEST}")));
         }
         values.insert(name, scale.ceil().to_string());
         Ok(Some(Self::Scale(scale)))

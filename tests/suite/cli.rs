@@ -451,6 +451,15 @@ fn folders_are_restored_with_what_is_in_them_and_gone_on_with() {
         assert_eq!(desk.succeeds(&format!("{command} --skip-existing")), "", "{spelling}");
     }
     desk.fails("restore album -o x.png --task denoise --device cpu", &["x.png", "one picture"]);
+    // Links to pictures are pictures.
+    #[cfg(unix)]
+    {
+        std::fs::create_dir(desk.path("links")).unwrap();
+        std::os::unix::fs::symlink(desk.path("album/a.png"), desk.path("links/c.png")).unwrap();
+        std::os::unix::fs::symlink(desk.path("links"), desk.path("links/circle")).unwrap();
+        desk.succeeds("restore links -o linked --task denoise --sigma 0.1 --quality draft --device cpu");
+        assert!(desk.path("linked/c.png").exists() && !desk.path("linked/circle").exists());
+    }
 }
 
 #[test]
@@ -553,6 +562,50 @@ fn lights_make_no_rings() {
     };
     assert!(error(&sharp) < error(&lit), "{:.3} became {:.3}", error(&lit), error(&sharp));
     assert!(sharp.pixels().enumerate_pixels().all(|(x, y, pixel)| from_light(x, y) > 4.0 || pixel[1] > 0.99), "white");
+}
+
+/// Dates, captions and dust that no blur made stay as they are, and make no rings, as they do where the photo is taken at its word.
+#[test]
+fn captions_and_dust_make_no_rings() {
+    let desk = Desk::new();
+    desk.degraded_of("07_blue_flowers", "blurred.png", "--task deblur --kernel gauss:1.6 --sigma 0.005");
+    let is_caption = |x: u32, y: u32| {
+        let letters = (150..230).contains(&x) && (225..240).contains(&y) && x % 8 < 3;
+        letters || [(40, 50), (90, 200), (180, 100), (60, 150)].contains(&(x, y))
+    };
+    let with_caption = |name: &str, to: &str| {
+        let mut pixels = Picture::read(&desk.path(name)).unwrap().pixels().clone();
+        for (_, y, pixel) in pixels.enumerate_pixels_mut().filter(|(x, y, _)| is_caption(*x, *y)) {
+            *pixel = if y % 50 == 0 { Rgb([0.0; 3]) } else { Rgb([1.0, 0.6, 0.1]) };
+        }
+        Picture::new(pixels).write(&desk.path(to)).unwrap();
+    };
+    with_caption("blurred.png", "dated.png");
+    with_caption("sample.png", "sample.png");
+    let flags = "--task deblur --kernel gauss:1.6 --device cpu";
+    desk.succeeds(&format!("restore blurred.png -o plain.png {flags}"));
+    let said = desk.run(&format!("restore dated.png -o robust.png {flags}"));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("captions"), "{said:?}");
+    desk.succeeds(&format!("restore dated.png -o exact.png {flags} --data exact"));
+    let quality = |name: &str| desk.quality(name);
+    assert!(quality("robust.png") > quality("dated.png") + 3.0, "{}", quality("robust.png"));
+    assert!(quality("robust.png") > quality("exact.png") + 3.0, "{}", quality("exact.png"));
+    let [dated, robust] = ["dated.png", "robust.png"].map(|name| Picture::read(&desk.path(name)).unwrap());
+    for (x, y, pixel) in dated.pixels().enumerate_pixels().filter(|(x, y, _)| is_caption(*x, *y)) {
+        let found = robust.pixels().get_pixel(x, y);
+        assert!((0..3).all(|c| (pixel[c] - found[c]).abs() < 0.01), "{x}, {y}: {pixel:?} became {found:?}");
+    }
+    // Elsewhere a photo is restored as if there were no caption.
+    let plain = Picture::read(&desk.path("plain.png")).unwrap();
+    let far =
+        |x: u32, y: u32| (0..9).all(|i| !is_caption((x + i % 3).saturating_sub(1), (y + i / 3).saturating_sub(1)));
+    let elsewhere = robust.pixels().enumerate_pixels().filter(|(x, y, _)| far(*x, *y));
+    let errors: Vec<f64> =
+        elsewhere.map(|(x, y, pixel)| f64::from((pixel[1] - plain.pixels().get_pixel(x, y)[1]).powi(2))).collect();
+    let apart = -10.0 * (errors.iter().sum::<f64>() / errors.len() as f64).log10();
+    assert!(apart > 40.0, "{apart:.1} dB between a photo with a caption and one without");
+    let words = ["--data", "a single blur", "pass --data exact"];
+    desk.fails("restore photo.png -o x.png --task denoise --data robust --device cpu", &words);
 }
 
 #[test]
@@ -689,6 +742,13 @@ fn inspection_says_what_would_help() {
     assert!(width > 4 * 512 && height > 512, "photo, detail, spectrum and kernel");
     desk.fails("inspect shaken.png --picture shaken.png", &["overwrite"]);
     desk.fails("inspect shaken.png photo.png --picture x.png", &["one by one"]);
+    // Folders, and pages that are not there.
+    std::fs::create_dir_all(desk.path("album/deep")).unwrap();
+    std::fs::copy(desk.path("low.jpg"), desk.path("album/deep/low.jpg")).unwrap();
+    assert!(desk.succeeds("inspect album").contains("deep/low.jpg: 96x80 pixels"));
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    desk.fails("inspect empty", &["empty", "no picture in it"]);
+    desk.fails("inspect photo.png --page 2", &["photo.png", "no page 2"]);
 }
 
 #[test]

@@ -168,6 +168,30 @@ fn a_blur_from_beyond_the_border() {
     });
 }
 
+/// Of single pixels nothing is known: their values do not matter, and the inverse solves the equation of the others.
+#[test]
+fn a_blur_with_unknown_pixels() {
+    on_devices(|on, device| {
+        let kernel = Psf::Motion { length: 7.0, angle: 30.0 }.kernel().unwrap();
+        let circular = Arc::new(Convolution::new(&kernel, [3, 48, 48], device).unwrap());
+        let known = (random([1, 1, 28, 37], 7, device) + 1.0).greater_elem(0.0).float();
+        let holes = values(known.clone()).iter().filter(|&&v| v == 0.0).count();
+        assert!((50..300).contains(&holes), "{holes} holes");
+        let a = Crop::new(circular, [28, 37]).knowing(Some(known.clone()));
+        let (x, y) = (random([2, 3, 48, 48], 1, device), random([2, 3, 28, 37], 2, device));
+        let other = y.clone() + (known.ones_like() - known) * 5.0;
+        let (left, right) = (dot(a.apply(x.clone()), other.clone()), dot(x, a.adjoint(other.clone())));
+        assert!((left - right).abs() <= 1e-5 * dot(other.clone(), other.clone()), "on {on}: {left} and {right}");
+        assert_eq!(values(a.adjoint(y.clone())), values(a.adjoint(other)), "on {on}");
+        for (eta, tolerance) in [(1.0, 1e-4), (0.1, 1e-2)] {
+            let v = a.regularized_inverse(y.clone(), eta);
+            let equation = a.adjoint(a.apply(v.clone())) + v * eta;
+            let expected = values(a.adjoint(y.clone()));
+            assert_close(&format!("eta {eta} on {on}"), &values(equation), &expected, tolerance);
+        }
+    });
+}
+
 #[test]
 fn preconditioners_are_those_of_the_adjoint() {
     for_every_operator(|name, a, x, device| {

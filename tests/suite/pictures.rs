@@ -147,6 +147,7 @@ fn what_files_say_of_pictures_survives() {
         xmp: Some(b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>title</x:xmpmeta>".to_vec()),
         iptc: Some(b"\x1c\x02\x05\0\x05title".to_vec()),
         resolution: Some([300.0, 150.0]),
+        comment: Some("a comment".into()),
         chunks: vec![(*b"gAMA", 100_000u32.to_be_bytes().to_vec()), (*b"tEXt", b"Title\0a title".to_vec())],
     };
     *photo.extras.metadata = metadata.clone();
@@ -161,11 +162,17 @@ fn what_files_say_of_pictures_survives() {
         let off = |(found, said): (&f64, &f64)| (found - said).abs();
         let resolution = found.resolution.iter().flatten().zip(metadata.resolution.iter().flatten());
         assert!(resolution.map(off).all(|off| off < 0.02), "{name}: {:?}", found.resolution);
-        assert_eq!(found.chunks, if format.chunks { metadata.chunks.clone() } else { Vec::new() }, "{name}");
+        // PNG's comments are texts.
+        let is_comment = |(_, body): &([u8; 4], Vec<u8>)| body.starts_with(b"Comment");
+        let has_comment = found.chunks.iter().any(is_comment) || found.comment == metadata.comment;
+        assert_eq!(has_comment, format.comment > 0, "{name}");
+        let chunks: Vec<_> = found.chunks.iter().filter(|chunk| !is_comment(chunk)).cloned().collect();
+        assert_eq!(chunks, if format.chunks { metadata.chunks.clone() } else { Vec::new() }, "{name}");
         let lost = photo.losses(&path, [8, 8], &Writing::default()).unwrap().join(", ");
         for (what, kept) in [
             ("its IPTC", format.iptc > 0),
             ("its resolution", format.resolution),
+            ("its comment", format.comment > 0),
             ("its gamma and primaries", format.chunks),
             ("its texts", format.chunks),
         ] {
@@ -207,6 +214,49 @@ fn tiffs_of_all_numbers_and_pages_are_read() {
     assert!(page(2).unwrap_err().to_string().contains("it has 2 pages"));
     let png = std::fs::read(data("transparent.png")).unwrap();
     assert!(Picture::decode_page(&png, Path::new("a.png"), 1).unwrap_err().to_string().contains("no page 2"));
+}
+
+/// What a JPEG's EXIF says of the photo comes back from a TIFF, and from what was a TIFF; its resolution as well.
+#[test]
+fn exif_survives_tiffs() {
+    let mut photo = Picture::read(&data("turned.jpg")).unwrap();
+    // A name, a resolution, a directory within, and in it a size.
+    let mut exif = b"MM\0\x2a\0\0\0\x08\0\x05".to_vec();
+    let mut entry = |tag: u16, kind: u16, count: u32, value: [u8; 4]| {
+        exif.extend(tag.to_be_bytes().into_iter().chain(kind.to_be_bytes()).chain(count.to_be_bytes()).chain(value));
+    };
+    entry(0x10f, 2, 6, 74u32.to_be_bytes());
+    entry(0x110, 2, 4, *b"two\0");
+    entry(0x11a, 5, 1, 80u32.to_be_bytes());
+    entry(0x11b, 5, 1, 80u32.to_be_bytes());
+    entry(0x8769, 4, 1, 88u32.to_be_bytes());
+    exif.extend([0, 0, 0, 0]);
+    exif.extend(b"maker\0\0\0\x01\x2c\0\0\0\x01");
+    exif.extend(b"\0\x01\x90\x03\0\x02\0\0\0\x0b\0\0\0\x6a\0\0\0\x002026:01:02\0");
+    photo.extras.exif = Some(exif);
+    // A WebP holds the resolution nowhere else.
+    let (_folder, path) = written(&photo, "first.webp");
+    let photo = Picture::read(&path).unwrap();
+    for names in [["a.tiff", "b.tiff"], ["a.tiff", "b.jpg"], ["a.tiff", "b.png"], ["a.jpg", "b.tiff"]] {
+        let (_folder, first) = written(&photo, names[0]);
+        let (_folder, second) = written(&Picture::read(&first).unwrap(), names[1]);
+        let again = Picture::read(&second).unwrap();
+        assert!(again.remarks.is_empty(), "{names:?}: {:?}", again.remarks);
+        let exif = again.extras.exif.expect(names[1]);
+        for word in [&b"maker"[..], b"two", b"2026:01:02"] {
+            assert!(exif.windows(word.len()).any(|bytes| bytes == word), "{names:?}: {word:?} in {exif:?}");
+        }
+        let resolution = again.extras.metadata.resolution.expect("a resolution");
+        assert!(resolution.iter().all(|dots| (dots - 300.0).abs() < 0.02), "{names:?}: {resolution:?}");
+    }
+    // Damage costs EXIF, and is said.
+    let (_folder, path) = written(&photo, "whole.tiff");
+    let whole = std::fs::read(&path).unwrap();
+    let at = whole.windows(4).position(|bytes| bytes == [0x69, 0x87, 4, 0]).expect("a directory within");
+    let mut damaged = whole.clone();
+    damaged[at + 8..at + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+    let remarks = Picture::decode(&damaged, &path).unwrap().remarks;
+    assert!(remarks.iter().any(|remark| remark.contains("some of its EXIF")), "{remarks:?}");
 }
 
 #[test]
@@ -341,6 +391,27 @@ fn inks_become_colours() {
     unmarked.drain(marker..marker + 16);
     let corner = Picture::decode(&unmarked, Path::new("a.jpg")).unwrap().pixels().get_pixel(0, 0).0;
     assert!(corner.iter().all(|&level| level < 0.05), "all of the black: {corner:?}");
+}
+
+/// Inks of 16 bits do not become steps of 8.
+#[test]
+fn deep_inks_stay_deep() {
+    use tiff::encoder::{TiffEncoder, colortype};
+    const STEPS: u16 = 2048;
+    let profiled = std::fs::read(data("inks.tiff")).unwrap();
+    let icc = tiff::decoder::Decoder::new(Cursor::new(&profiled)).unwrap().get_tag_u8_vec(tiff::tags::Tag::IccProfile);
+    let inks: Vec<u16> = (0..STEPS).flat_map(|i| [0, 0, 0, i * (u16::MAX / STEPS)]).collect();
+    let mut file = Cursor::new(Vec::new());
+    let mut pages = TiffEncoder::new(&mut file).unwrap();
+    let mut page = pages.new_image::<colortype::CMYK16>(u32::from(STEPS), 1).unwrap();
+    page.encoder().write_tag(tiff::tags::Tag::IccProfile, &icc.unwrap()[..]).unwrap();
+    page.write_data(&inks).unwrap();
+    let ramp = Picture::decode(file.get_ref(), Path::new("a.tif")).unwrap();
+    assert!(ramp.extras.deep);
+    let green: Vec<f32> = ramp.pixels().pixels().map(|pixel| pixel[1]).collect();
+    assert!(green.windows(2).all(|pair| pair[1] <= pair[0]), "more ink is darker");
+    let different = 1 + green.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!(different > usize::from(STEPS) * 9 / 10, "{different} levels of {STEPS}");
 }
 
 /// `tests/decoders.py` with Pillow of `FDGR_PYTHON`, or of `python3`, ImageMagick and ExifTool.

@@ -1,6 +1,8 @@
 //! TIFF: pages, whole numbers of up to 64 bits, floating point, planes, inks, and BigTIFF.
 
-use std::io::{Cursor, Seek, Write};
+mod exif;
+
+use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, Rgb, Rgb32FImage, Rgba, Rgba32FImage};
@@ -9,9 +11,11 @@ use tiff::encoder::{Rational, TiffEncoder, TiffValue, colortype};
 use tiff::tags::{ByteOrder, ResolutionUnit, Tag};
 use tiff::{ColorType, TiffError, TiffResult};
 
+use self::exif::Sayings;
 use super::MAX_PIXELS;
-use super::codec::CONVERT;
+use super::codec::{CONVERT, Held};
 use super::decoded::{Decoded, ONLY_THE_FIRST, Refusal, check_size};
+use super::exif::inches;
 use super::inks;
 use super::metadata::Metadata;
 
@@ -20,17 +24,6 @@ const IPTC: Tag = Tag::Unknown(33_723);
 /// Which inks they are; cyan, magenta, yellow and black if nothing is said.
 const INK_SET: Tag = Tag::Unknown(332);
 const CMYK: u16 = 1;
-/// What cameras and scanners say: descriptions, their names, dates, owners, and the directories of EXIF and of places.
-const EXIF: [Tag; 8] = [
-    Tag::ImageDescription,
-    Tag::Make,
-    Tag::Model,
-    Tag::DateTime,
-    Tag::Artist,
-    Tag::Copyright,
-    Tag::ExifDirectory,
-    Tag::GpsDirectory,
-];
 /// Kinds of a sample beside the colours: opacity by which they are multiplied, or are not.
 const PREMULTIPLIED: u16 = 1;
 const STRAIGHT: u16 = 2;
@@ -91,8 +84,7 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         return Err(unread(&format!("of {bits} bits")));
     }
     let float = matches!(samples, DecodingResult::F16(_) | DecodingResult::F32(_) | DecodingResult::F64(_));
-    // Profiles of inks are applied in steps of 8 bits.
-    let deep = bits > 8 && !is_of_inks;
+    let deep = bits > 8;
     let (pixels, count) = (width as usize * height as usize, usize::from(color.num_samples()));
     let in_row = if layout.planes > 1 { width as usize } else { width as usize * count };
     let values = numbers(samples, bits, in_row).ok_or_else(|| unread("of numbers with a sign"))?;
@@ -144,12 +136,13 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         Value::Short(value) => Some(value.into()),
         _ => None,
     };
-    let unit = inches(number(Tag::ResolutionUnit));
+    let unit = inches(number(Tag::ResolutionUnit).map(|unit| unit as u16));
     let resolution = number(Tag::XResolution).zip(number(Tag::YResolution)).zip(unit);
     let resolution = resolution.map(|((x, y), unit)| [x * unit, y * unit]);
     let orientation = file.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
-    if EXIF.into_iter().any(|tag| file.find_tag(tag).is_ok_and(|value| value.is_some())) {
-        remarks.push("its EXIF is not read, and is left out");
+    let sayings = Sayings::of_page(&mut file, bytes.len());
+    if sayings.is_damaged() {
+        remarks.push("some of its EXIF cannot be read, and is left out");
     }
     if page == 0 && file.more_images() {
         remarks.push(ONLY_THE_FIRST);
@@ -160,21 +153,12 @@ pub(super) fn decode(bytes: &[u8], page: usize) -> Result<Decoded, Refusal> {
         deep,
         float,
         icc,
-        exif: None,
-        metadata: Metadata { xmp, iptc, resolution, chunks: Vec::new() },
+        exif: sayings.to_block(),
+        metadata: Metadata { xmp, iptc, resolution, ..Metadata::default() },
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
         compression: None,
         remarks,
     })
-}
-
-/// What resolutions are multiplied by to be those of an inch; none if they are ratios.
-fn inches(unit: Option<f64>) -> Option<f64> {
-    match unit.map(|unit| unit as u16) {
-        None | Some(2) => Some(1.0),
-        Some(3) => Some(2.54),
-        Some(_) => None,
-    }
 }
 
 /// Samples in `[0, 1]`; none for numbers with a sign. Those of fewer than 8 bits lie packed in rows of whole bytes, `in_row` in each.
@@ -201,40 +185,32 @@ fn numbers(samples: DecodingResult, bits: u8, in_row: usize) -> Option<Vec<f32>>
 }
 
 /// A file of a picture of 8 or 16 bits in grey, RGB or RGBA.
-pub(super) fn encode(
-    image: &DynamicImage,
-    icc: Option<&[u8]>,
-    metadata: &Metadata,
-    bytes: &mut Vec<u8>,
-) -> TiffResult<()> {
-    let into = Cursor::new(bytes);
-    let size = (image.width(), image.height());
-    match image {
-        DynamicImage::ImageLuma8(pixels) => write::<colortype::Gray8>(into, size, pixels, icc, metadata),
-        DynamicImage::ImageLuma16(pixels) => write::<colortype::Gray16>(into, size, pixels, icc, metadata),
-        DynamicImage::ImageRgba8(pixels) => write::<colortype::RGBA8>(into, size, pixels, icc, metadata),
-        DynamicImage::ImageRgba16(pixels) => write::<colortype::RGBA16>(into, size, pixels, icc, metadata),
-        DynamicImage::ImageRgb16(pixels) => write::<colortype::RGB16>(into, size, pixels, icc, metadata),
-        other => write::<colortype::RGB8>(into, size, &other.to_rgb8(), icc, metadata),
+pub(super) fn encode(held: &Held) -> TiffResult<Vec<u8>> {
+    match &held.image {
+        DynamicImage::ImageLuma8(pixels) => write::<colortype::Gray8>(held, pixels),
+        DynamicImage::ImageLuma16(pixels) => write::<colortype::Gray16>(held, pixels),
+        DynamicImage::ImageRgba8(pixels) => write::<colortype::RGBA8>(held, pixels),
+        DynamicImage::ImageRgba16(pixels) => write::<colortype::RGBA16>(held, pixels),
+        DynamicImage::ImageRgb16(pixels) => write::<colortype::RGB16>(held, pixels),
+        other => write::<colortype::RGB8>(held, &other.to_rgb8()),
     }
 }
 
-fn write<C: colortype::ColorType>(
-    into: impl Write + Seek,
-    (width, height): (u32, u32),
-    samples: &[C::Inner],
-    icc: Option<&[u8]>,
-    metadata: &Metadata,
-) -> TiffResult<()>
+fn write<C: colortype::ColorType>(held: &Held, samples: &[C::Inner]) -> TiffResult<Vec<u8>>
 where
     [C::Inner]: TiffValue,
 {
-    let mut file = TiffEncoder::new(into)?;
-    let mut page = file.new_image::<C>(width, height)?;
-    let blobs = [(Tag::IccProfile, icc), (XMP, metadata.xmp.as_deref()), (IPTC, metadata.iptc.as_deref())];
+    let mut bytes = Vec::new();
+    let mut file = TiffEncoder::new(Cursor::new(&mut bytes))?;
+    let sayings = held.exif.as_deref().and_then(Sayings::of_block).unwrap_or_default();
+    let within = sayings.write_within(&mut file)?;
+    let mut page = file.new_image::<C>(held.image.width(), held.image.height())?;
+    sayings.write(page.encoder(), &within)?;
+    let metadata = &held.metadata;
+    let blobs = [(Tag::IccProfile, held.icc), (XMP, metadata.xmp.as_ref()), (IPTC, metadata.iptc.as_ref())];
     for (tag, blob) in blobs {
         if let Some(blob) = blob {
-            page.encoder().write_tag(tag, blob)?;
+            page.encoder().write_tag(tag, &blob[..])?;
         }
     }
     if C::BITS_PER_SAMPLE.len() == 4 {
@@ -246,5 +222,6 @@ where
         page.x_resolution(x);
         page.y_resolution(y);
     }
-    page.write_data(samples)
+    page.write_data(samples)?;
+    Ok(bytes)
 }
