@@ -17,6 +17,7 @@ mod config;
 mod defaults;
 mod degraded;
 mod fit;
+mod flat;
 mod frame;
 mod measurement;
 mod memory;

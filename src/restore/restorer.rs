@@ -9,7 +9,7 @@ use super::memory::Budget;
 use super::outliers::Outliers;
 use super::preview::Previews;
 use super::residual::{self, Residual};
-use super::{DataModel, Measurement, Receipt, RestoreConfig, Source, frame};
+use super::{DataModel, Measurement, Receipt, RestoreConfig, Source, flat, frame};
 use crate::control::{self, Control, Event};
 use crate::degradation::Mask;
 use crate::device::Selected;
@@ -245,6 +245,7 @@ impl Restorer {
                     Some(outliers) => outliers.put_back(&photo, picture),
                     None => picture,
                 };
+                let picture = flat::kept_flat(&photo, picture, config);
                 picture.with_extras_of(&photo, !config.degradation.discards_colors())
             }
             Source::Sensed(_) => picture,

@@ -284,15 +284,14 @@ fn what_needs_no_restoring_is_hardly_touched() {
     });
     let flat = |color: [f32; 3]| Rgb32FImage::from_pixel(64, 64, Rgb(color));
     let red = [200.0 / 255.0, 30.0 / 255.0, 30.0 / 255.0];
-    // The prior leaves a fine pattern on saturated colours, and far around ink.
-    for (what, pixels, paper, bound) in
-        [("white", flat([1.0; 3]), [1.0; 3], 2.0), ("red", flat(red), red, 6.0), ("text", text, [1.0; 3], 4.0)]
+    for (what, pixels, paper) in
+        [("white", flat([1.0; 3]), [1.0; 3]), ("red", flat(red), red), ("text", text, [1.0; 3])]
     {
         let after = restored(Picture::new(pixels), &doubled.degradation([128, 128]), None);
         // Far from the ink.
         let far = after.pixels().enumerate_pixels().filter(|(x, y, _)| *y < 24 || *y >= 104 || *x < 16 || *x >= 112);
         let worst = far.fold(0f32, |worst, (_, _, p)| (0..3).fold(worst, |w, c| w.max((p[c] - paper[c]).abs())));
-        assert!(worst <= bound / 255.0, "{what}: flat areas are off by {:.1}/255", worst * 255.0);
+        assert!(worst < 0.5 / 255.0, "{what}: flat areas are off by {:.1}/255", worst * 255.0);
     }
 }
 
