@@ -75,15 +75,6 @@ pub struct Silent;
 
 impl Control for Silent {}
 
-/// Stops when the other does, and says nothing of its own.
-pub(crate) struct Quiet<'a>(pub &'a dyn Control);
-
-impl Control for Quiet<'_> {
-    fn cancelled(&self) -> bool {
-        self.0.cancelled()
-    }
-}
-
 /// Does work that asks nobody, on a thread of its own, and waits for it or for a cancellation, after which what was begun goes on
 /// unseen.
 ///

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """What deblurring gives for photos that hold what their blur did not make, beside Wiener's filter.
 
-    cargo build --release && python3 benches/peer/outliers.py [--noise 1] PICTURE...
+    cargo build --release && python3 benches/peer/outliers.py [--noise 1] [--picture FILE] PICTURE...
 
 Each picture is blurred by a kernel that everybody is told, gets noise of the given level of 255, which nobody is told, and then a date and a title, or specks of
 dust; or there are coloured lights up to four times as bright as white before it is blurred. A row has the mean PSNR in dB over the pictures, of what is
 sharp under the same captions, specks and lights: as they are, Wiener's filter with the parameter that is best for each picture, fdgr with
-`--data exact`, fdgr, and how many came out worse than they went in. FDGR_PROGRAM names another program than target/release/fdgr.
+`--data exact`, fdgr, and how many came out worse than they went in. `--picture` shows the first picture under a disc instead: as it is, with
+`--data exact`, and by default. FDGR_PROGRAM names another program than target/release/fdgr.
 """
 
 import argparse
@@ -80,10 +81,8 @@ def lit(picture):
     return dark
 
 
-def case(folder, original, kernel, noise, kind):
-    """PSNR as it is, of Wiener, with `--data exact`, and by default."""
-    import cv2
-
+def restored(folder, original, kernel, noise, kind):
+    """What is sharp, a damaged photo of it, results with `--data exact` and by default, and the file of the kernel."""
     before, after, damaged, exact, robust, true = (folder / f"{name}.png" for name in ("a", "b", "c", "d", "e", "k"))
     brighter = DARK if kind == "lights" else 1
     sharp = lit(original) if kind == "lights" else original
@@ -94,19 +93,39 @@ def case(folder, original, kernel, noise, kind):
     write(damaged, change(read(after)))
     run("restore", damaged, "-o", exact, "--task", "deblur", "--kernel", kernel, "--data", "exact", "--save-kernel", true)
     run("restore", damaged, "-o", robust, "--task", "deblur", "--kernel", kernel)
+    return truth, *map(read, (damaged, exact, robust)), true
+
+
+def case(folder, original, kernel, noise, kind):
+    """PSNR as it is, of Wiener, with `--data exact`, and by default."""
+    import cv2
+
+    truth, y, exact, robust, true = restored(folder, original, kernel, noise, kind)
     weights = cv2.imread(str(true), cv2.IMREAD_GRAYSCALE).astype(float)
     facts = {"kernel": weights / weights.sum(), "quick": True, "sigma": noise / 255}
-    y = read(damaged)
     wiener = deblur(y, truth, facts)["Wiener, best"]
-    return [compared(x, truth)[0] for x in (y, wiener, read(exact), read(robust))]
+    return [compared(x, truth)[0] for x in (y, wiener, exact, robust)]
+
+
+def sheet(folder, original, noise):
+    """Rows of what the blur did not make: as it is, with `--data exact`, by default."""
+    import numpy as np
+
+    rows = [np.hstack(restored(folder, original, "disc:3", noise, kind)[1:4]) for kind in ("captions", "lights")]
+    return np.vstack(rows)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--noise", type=float, default=1, help="standard deviation in levels of 255")
+    parser.add_argument("--picture", type=Path, help="show the first picture instead")
     arguments = parser.parse_args()
     enter(PACKAGES)
+    if arguments.picture:
+        with tempfile.TemporaryDirectory() as folder:
+            write(arguments.picture, sheet(Path(folder), read(arguments.pictures[0]), arguments.noise))
+        return
     print("| what the blur did not make | kernel | as it is | Wiener, best | `--data exact` | fdgr | worse |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:

@@ -84,9 +84,11 @@ fn named(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
         if name.is_dir() {
             let before = photos.len();
             for path in picture::pictures_below(name) {
-                photos.push(path?);
+                let path = path?;
+                if !is_result(&path) {
+                    photos.push(path);
+                }
             }
-            photos.retain(|path| !is_result(path));
             if photos.len() == before {
                 return Err(Error::no_pictures(name));
             }

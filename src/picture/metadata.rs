@@ -58,7 +58,10 @@ impl Metadata {
             match segment.marker() {
                 markers::APP0 if body.starts_with(b"JFIF\0") => found.resolution = jfif_resolution(body),
                 markers::APP1 => found.xmp = found.xmp.or(body.strip_prefix(XMP).map(<[u8]>::to_vec)),
-                markers::COM => found.comment = found.comment.or_else(|| comment_of(body)),
+                markers::COM => {
+                    let all = found.comment.into_iter().chain(comment_of(body)).collect::<Vec<_>>();
+                    found.comment = (!all.is_empty()).then(|| all.join("\n"));
+                }
                 markers::APP13 => found.iptc = found.iptc.or(body.strip_prefix(PHOTOSHOP).and_then(iptc_of)),
                 _ => {}
             }

@@ -10,12 +10,16 @@ pub(super) struct Budget<'a> {
     pub device: &'a Selected,
     /// Whether the method differentiates through the prior.
     pub derivatives: bool,
+    /// Whether what the blur did not make is looked for, which keeps a first result.
+    pub robust: bool,
 }
 
 /// Sides up to this are never divided where the memory allows it.
 const LARGEST_WINDOW: usize = 1024;
 /// Images of the whole size that are alive at once beside the network: the state, the estimate, the measurement, spectra.
 const WHOLE_IMAGES: u64 = 12;
+/// Those that a search for outliers keeps: the first result, its data with bounds, another operator's spectrum.
+const MORE_IMAGES: u64 = 8;
 
 /// Large enough to be refused, small enough for the footprint's arithmetic.
 fn pixels([height, width]: [usize; 2]) -> usize {
@@ -33,7 +37,8 @@ impl Budget<'_> {
         let pixels = pixels(size);
         let window = size[0].min(side).saturating_mul(size[1].min(side)).min(pixels);
         let network = self.prior.working_memory(window, batch, self.derivatives);
-        let whole = if window < pixels { WHOLE_IMAGES.saturating_mul(images(pixels, batch)) } else { 0 };
+        let count = WHOLE_IMAGES + if self.robust { MORE_IMAGES } else { 0 };
+        let whole = if window < pixels { count.saturating_mul(images(pixels, batch)) } else { 0 };
         let largest = self.prior.largest_tensor(window, batch).max(images(pixels, batch));
         network.saturating_add(whole) <= self.device.memory
             && self.device.max_tensor.is_none_or(|limit| largest <= limit)

@@ -7,7 +7,7 @@ use image::{GenericImageView as _, ImageBuffer, Luma, Rgb};
 
 use super::receipt::ROUNDING;
 use super::{Measurement, Method, RestoreConfig, Restorer};
-use crate::control::{Control, Event, Quiet};
+use crate::control::{Control, Event};
 use crate::error::{Error, Result};
 use crate::picture::{Picture, is_white};
 use crate::sampler::{Data, Hqs};
@@ -32,6 +32,9 @@ const MOST: f64 = 0.1;
 const TRIALS: usize = 3;
 /// A change by a smaller share ends the trials.
 const SETTLED: f64 = 0.05;
+
+/// What is said where there are more.
+const WRONG: &str = "more of it than captions and dust does not fit this blur: the kernel may be wrong";
 
 /// Pixels of a photo that nothing is known of.
 pub(super) struct Outliers {
@@ -195,21 +198,24 @@ impl Restorer {
     ) -> Result<(Option<(Outliers, f64)>, usize)> {
         let y = measurement.of_photo(photo.to_tensor(&x.device()))?;
         let unexplained = |x: &Tensor<4>, reach| {
-            let residual = y.clone() - measurement.operator().apply(x.clone());
+            // In the photo's channels, whose noise is at most so strong.
+            let residual = measurement.unmixed(y.clone() - measurement.operator().apply(x.clone()));
             let residual = match lights {
                 Some(lights) => residual * lights.known(&x.device()),
                 None => residual,
             };
-            Outliers::unexplained(residual, config.sigma, reach)
+            Outliers::unexplained(residual, config.sigma * config.channels.strongest(), reach)
         };
         let reach = config.degradation.single_blur().map(|kernel| kernel.height.max(kernel.width) / 2);
-        let Some(mut found) = unexplained(x, reach)?.filter(|(_, share)| *share <= MOST_AT_FIRST) else {
+        let Some(mut found) = unexplained(x, reach)? else { return Ok((None, 0)) };
+        if found.1 > MOST_AT_FIRST {
+            control.emit(Event::Found(WRONG));
             return Ok((None, 0));
-        };
-        control.emit(Event::Found("some of it may be nothing that this blur makes of a picture"));
+        }
+        control.emit(Event::Found("parts of it do not fit this blur; what they are is looked for"));
         let trial = RestoreConfig::of(config.degradation.clone(), config.sigma, config.channels);
         let method = match (&config.method, &trial.method) {
-            // Not more calls than were asked for.
+            // As many calls as a run of the same method.
             (Method::Hqs(hqs), _) | (_, Method::Hqs(hqs)) => Method::Hqs(Hqs { symmetries: 1, ..*hqs }),
             (_, other) => other.clone(),
         };
@@ -219,7 +225,7 @@ impl Restorer {
             let (outliers, share) = found;
             control.emit(Event::Estimating(&format!("what the blur did not make, by trial restoration {count}")));
             let outliers = outliers.with(lights);
-            let (_, x) = self.run_photo(photo, measurement, Some(&outliers), &trial, &Quiet(control))?;
+            let (_, x) = self.run_photo(photo, measurement, Some(&outliers), &trial, control)?;
             evaluations += trial.evaluations()?;
             let Some(others) = unexplained(&x, None)? else { return Ok((None, evaluations)) };
             found = others;
@@ -228,6 +234,10 @@ impl Restorer {
             }
         }
         let (outliers, share) = found;
-        Ok(((share <= MOST).then(|| (outliers.with(lights), share)), evaluations))
+        if share > MOST {
+            control.emit(Event::Found(WRONG));
+            return Ok((None, evaluations));
+        }
+        Ok((Some((outliers.with(lights), share)), evaluations))
     }
 }

@@ -21,7 +21,8 @@ pub struct Receipt {
     /// Share of values outside what is known of them, where that is intervals or cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<f64>,
-    /// Share of the photo that is nothing the degradation makes, and of which the other numbers say nothing.
+    /// Share of the photo that its degradation did not make, lights that are cut off at white not counted. Of all that is left as it is, and of its closest
+    /// surroundings, the other numbers say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unexplained: Option<f64>,
     /// Network evaluations (NFE) of the run, and of the trials before it.
@@ -119,7 +120,10 @@ impl Receipt {
     pub fn describe(&self, sigma: f64) -> String {
         let words = self.agreement(sigma);
         match self.unexplained {
-            Some(share) => format!("{words}, but for {:.2}% of it that stay as they are", 100.0 * share),
+            Some(share) if share < 1e-4 => {
+                format!("{words}, but for less than 0.01% of it, which the blur did not make")
+            }
+            Some(share) => format!("{words}, but for {:.2}% of it, which the blur did not make", 100.0 * share),
             None => words,
         }
     }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use super::receipt::ROUNDING;
 use super::{DataModel, Quality, RestoreConfig, Restorer, Source};
-use crate::control::{Control, Event, Quiet};
+use crate::control::{Control, Event};
 use crate::degradation::{Form, Psf, Stage, deblur::Deblur};
 use crate::error::Result;
 use crate::estimate;
@@ -48,6 +48,15 @@ struct Trials<'a> {
     form: Form,
     control: &'a dyn Control,
     count: Cell<usize>,
+}
+
+/// Stops when the other does, and says nothing of its own.
+struct Quiet<'a>(&'a dyn Control);
+
+impl Control for Quiet<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
 }
 
 impl RestoreConfig {

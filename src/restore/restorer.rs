@@ -402,7 +402,7 @@ impl Restorer {
 
     fn budget(&self, config: &RestoreConfig) -> Budget<'_> {
         let derivatives = config.method.needs(config.sigma).derivatives;
-        Budget { prior: &self.prior, device: &self.device, derivatives }
+        Budget { prior: &self.prior, device: &self.device, derivatives, robust: config.data == DataModel::Robust }
     }
 
     /// The side of the windows that images are evaluated in; refuses those that do not fit the memory, or that the classifier does not

@@ -2,7 +2,7 @@
 
 use image::{Rgb, Rgb32FImage};
 
-use super::{RestoreConfig, Restored, Restorer, Source, defaults};
+use super::{DataModel, RestoreConfig, Restored, Restorer, Source, defaults};
 use crate::control::{Control, Event};
 use crate::degradation::Family;
 use crate::error::{Error, Result, Setting};
@@ -50,6 +50,12 @@ impl Restorer {
             Method::Hqs(_) => defaults::sampled_late(&restored.config)?,
             _ => restored.config.clone(),
         };
+        // What the result explained need not be looked for in every sample.
+        let data = match (config.data, restored.receipt.unexplained) {
+            (DataModel::Robust, None) => DataModel::Exact,
+            (data, _) => data,
+        };
+        let config = RestoreConfig { data, ..config };
         let mut samples = Vec::new();
         for index in 0..count {
             control.emit(Event::Estimating(&format!("sample {} of {count}", index + 1)));
