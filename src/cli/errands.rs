@@ -31,6 +31,16 @@ pub(super) fn is_result(path: &Path) -> bool {
     name.ends_with(RESTORED) || [MAP, SAMPLES].iter().any(|what| name.ends_with(&format!(".png.{what}.png")))
 }
 
+/// The pictures in a folder and below that are no results of an earlier run.
+///
+/// # Errors
+/// Folders that cannot be read or hold none.
+pub(super) fn photos_below(folder: &Path, is_result: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let all = picture::pictures_below(folder);
+    let photos = all.filter(|path| path.as_ref().map_or(true, |path| !is_result(path))).collect::<Result<Vec<_>>>()?;
+    if photos.is_empty() { Err(Error::no_pictures(folder)) } else { Ok(photos) }
+}
+
 /// The photos that were named, and where they lie below the folders that were.
 fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut all = Vec::new();
@@ -62,16 +72,9 @@ fn found(args: &Args) -> Result<Vec<(PathBuf, PathBuf)>> {
             }
             None => is_result(path),
         };
-        let before = all.len();
-        for path in picture::pictures_below(named) {
-            let path = path?;
-            if !is_output(&path) {
-                let below = path.strip_prefix(named).unwrap_or(&path).to_path_buf();
-                all.push((path, below));
-            }
-        }
-        if all.len() == before {
-            return Err(Error::no_pictures(named));
+        for path in photos_below(named, is_output)? {
+            let below = path.strip_prefix(named).unwrap_or(&path).to_path_buf();
+            all.push((path, below));
         }
     }
     Ok(all)

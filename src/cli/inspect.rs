@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::errands::is_result;
+use super::errands::{is_result, photos_below};
 use super::words::Flags;
 use super::{note, say, sheet, stream};
 use crate::error::{Error, Result, Setting, Words as _};
 use crate::estimate::{Diagnosis, Treatment};
-use crate::picture::{self, Picture};
+use crate::picture::Picture;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -82,16 +82,7 @@ fn named(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
             return Err(Error::mismatch(name.as_path(), fact, "inspect the others by themselves"));
         }
         if name.is_dir() {
-            let before = photos.len();
-            for path in picture::pictures_below(name) {
-                let path = path?;
-                if !is_result(&path) {
-                    photos.push(path);
-                }
-            }
-            if photos.len() == before {
-                return Err(Error::no_pictures(name));
-            }
+            photos.extend(photos_below(name, is_result)?);
         } else {
             photos.push(name.clone());
         }

@@ -35,8 +35,8 @@ impl<A: LinearOperator> Crop<A> {
 
     /// The same, with 0 where `known`, `[1, 1, h, w]` of the measurement, is 0, and not 1.
     #[must_use]
-    pub fn knowing(self, known: Option<Tensor<4>>) -> Self {
-        Self { known, ..self }
+    pub fn knowing(self, known: Tensor<4>) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     fn cropped(&self, x: Tensor<4>) -> Tensor<4> {

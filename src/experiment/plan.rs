@@ -17,7 +17,7 @@ use crate::degradation::Form;
 use crate::error::{Error, Hint, Result, Setting, Subject};
 use crate::model::ModelFolder;
 use crate::parameter::Parameter;
-use crate::restore::{Border, DataModel, Method, Overrides, PriorChoice, RestoreConfig};
+use crate::restore::{Border, Method, Overrides, PriorChoice, RestoreConfig};
 
 /// The reference's method.
 const REFERENCE_METHOD: &str = "fdgr";
@@ -220,7 +220,6 @@ impl Plan {
         };
         config.schedule = file.diffusion.beta_schedule;
         config.border = Border::Periodic;
-        config.data = DataModel::Exact;
         config.seed = self.seed;
         self.overrides.apply(&mut config)?;
         Ok(config)

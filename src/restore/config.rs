@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{Channels, Source};
+use super::{Channels, Source, defaults};
 use crate::degradation::{Degradation, Family};
 use crate::error::{Error, Hint, Result, Setting, Subject};
 use crate::estimate::Fading;
@@ -153,8 +153,8 @@ impl RestoreConfig {
             let fact = "measurements of compressed sensing are not rounded or cut off as pixels are";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
-        if self.data == DataModel::Robust && self.degradation.single_blur().is_none() {
-            let fact = "captions and lights are told from the rest by a single blur that the Fourier transform inverts, and nothing else";
+        if self.data == DataModel::Robust && defaults::data_model(&self.degradation, self.border) != DataModel::Robust {
+            let fact = "only a single blur that the Fourier transform inverts, with the border of a photo, tells captions and lights from the rest";
             return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
         }
         let quantized = self.degradation.is_quantized();

@@ -195,10 +195,18 @@ fn bm3d_share(RestoreConfig { degradation, sigma, .. }: &RestoreConfig, quality:
     (100.0 * share.clamp(0.0, 0.9)).round() / 100.0
 }
 
+/// What the values of a photo say: one blur tells what it did not make, unless opposite ends meet as in papers.
+pub(super) fn data_model(degradation: &Degradation, border: Border) -> DataModel {
+    match border {
+        Border::Extend if degradation.single_blur().is_some() => DataModel::Robust,
+        _ => DataModel::Exact,
+    }
+}
+
 /// A sampler for a degradation, with the parameters that `fdgr sweep` settled on pictures that the prior was not trained on.
 fn sampled(degradation: Degradation, sigma: f64, channels: Channels) -> RestoreConfig {
     let Tuned { method, start, .. } = tuned(&degradation, sigma);
-    let data = if degradation.single_blur().is_some() { DataModel::Robust } else { DataModel::Exact };
+    let data = data_model(&degradation, Border::Extend);
     let config = RestoreConfig {
         degradation,
         sigma,

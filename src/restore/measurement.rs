@@ -78,7 +78,7 @@ impl Measurement {
     /// # Errors
     /// Sizes that do not fit the degradation, and parameters outside their range.
     pub fn new(degradation: &Degradation, border: Border, size: [usize; 2], device: &Device) -> Result<Self> {
-        Self::built(degradation, border, size, (None, None), device)
+        Self::built(degradation, border, size, None, device)
     }
 
     /// The measurement of images of `size` (height, width) that a configuration describes, its noise made white.
@@ -86,26 +86,30 @@ impl Measurement {
     /// # Errors
     /// As [`Measurement::new`], and noise of channels that the degradation mixes already.
     pub fn of(config: &RestoreConfig, size: [usize; 2], device: &Device) -> Result<Self> {
-        Self::knowing(config, size, None, device)
-    }
-
-    /// The same of a photo whose light comes from beyond its border, and of which nothing is known where `known`, `[1, 1, h, w]`, is 0, and not 1.
-    pub(super) fn knowing(
-        config: &RestoreConfig,
-        size: [usize; 2],
-        known: Option<Tensor<4>>,
-        device: &Device,
-    ) -> Result<Self> {
         config.check_channels()?;
         let mixtures = config.channels.mixtures(config.sigma, size, device);
-        Self::built(&config.degradation, config.border, size, (mixtures, known), device)
+        Self::built(&config.degradation, config.border, size, mixtures, device)
+    }
+
+    /// The same measurement, which a configuration describes, of a photo of which nothing is known where `known`, `[1, 1, h, w]`, is 0, and not 1.
+    /// Only light from beyond the border is measured so: without a margin nothing changes.
+    ///
+    /// # Errors
+    /// As [`Measurement::of`].
+    pub(super) fn knowing(&self, known: Tensor<4>, config: &RestoreConfig) -> Result<Self> {
+        let (size, margin, device) = (self.size, self.margin, known.device());
+        let circular = self.circular.clone();
+        let first = circular.clone().map(|circular| Crop::new(circular, size).knowing(known));
+        let mixtures = config.channels.mixtures(config.sigma, size, &device);
+        let operator = operator_of(&config.degradation, first, mixtures, size, &device)?;
+        Ok(Self { degradation: self.degradation.clone(), operator, circular, size, margin })
     }
 
     fn built(
         degradation: &Degradation,
         border: Border,
         size: [usize; 2],
-        (mixtures, known): (Option<[ChannelMix; 2]>, Option<Tensor<4>>),
+        mixtures: Option<[ChannelMix; 2]>,
         device: &Device,
     ) -> Result<Self> {
         let channels = if mixtures.is_some() { 1 } else { 3 };
@@ -118,13 +122,8 @@ impl Measurement {
             }
             None => ([0, 0], None),
         };
-        let first: Option<Box<dyn LinearOperator>> =
-            circular.clone().map(|circular| Box::new(Crop::new(circular, size).knowing(known)) as _);
-        let operator = degradation.build_from(first.into_iter().collect(), [channels, size[0], size[1]], device)?;
-        let operator = match mixtures {
-            Some([mix, beyond]) => Operator::Mixed { mixed: Mixed::new(operator, mix), beyond },
-            None => Operator::Whole(operator),
-        };
+        let first = circular.clone().map(|circular| Crop::new(circular, size));
+        let operator = operator_of(degradation, first, mixtures, size, device)?;
         Ok(Self { degradation: Some(degradation.clone()), operator, circular, size, margin })
     }
 
@@ -325,6 +324,23 @@ fn intervals(y: Tensor<4>) -> Data {
     let low = (y.clone() - HALF_STEP).mask_fill(black, f32::NEG_INFINITY);
     let high = (y.clone() + HALF_STEP).mask_fill(white, f32::INFINITY);
     Data::Interval { y, low, high }
+}
+
+/// The operator whose first stage is built already where light comes from beyond the border.
+fn operator_of(
+    degradation: &Degradation,
+    first: Option<Crop<Convolution>>,
+    mixtures: Option<[ChannelMix; 2]>,
+    [height, width]: [usize; 2],
+    device: &Device,
+) -> Result<Operator> {
+    let channels = if mixtures.is_some() { 1 } else { 3 };
+    let first: Option<Box<dyn LinearOperator>> = first.map(|first| Box::new(first) as _);
+    let operator = degradation.build_from(first.into_iter().collect(), [channels, height, width], device)?;
+    Ok(match mixtures {
+        Some([mix, beyond]) => Operator::Mixed { mixed: Mixed::new(operator, mix), beyond },
+        None => Operator::Whole(operator),
+    })
 }
 
 fn valid_kernel(degradation: &Degradation, border: Border, size: [usize; 2]) -> Result<Option<Kernel>> {

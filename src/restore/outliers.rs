@@ -20,7 +20,7 @@ const LEAST_LIGHT: u32 = 2;
 const REACH_OF_LIGHT: [usize; 2] = [3, 16];
 /// What is further from what a result measures than so many times the noise is no noise.
 const FAR: f64 = 6.0;
-/// Of a first result it is nothing that is worth another one unless it is further by the next number of times, and than this.
+/// Less than this of a `[0, 1]` image, or than so many times the noise, of a first result is not worth another run.
 const FAR_AT_FIRST: f64 = 0.08;
 const TIMES_AT_FIRST: f64 = 10.0;
 /// Rings around an outlier are at most this share of it.
@@ -41,6 +41,8 @@ pub(super) struct Outliers {
     /// Share of each pixel that stays as it is; nothing is known where it is not 0.
     shares: Vec<f32>,
     size: [usize; 2],
+    /// Share of the photo that was found, without its surroundings.
+    pub core: f64,
 }
 
 impl Outliers {
@@ -65,15 +67,14 @@ impl Outliers {
             let starts = |at: u32| at.saturating_sub(LEAST_LIGHT - 1)..=at;
             starts(y).any(|top| starts(x).any(|left| square(left, top)))
         };
-        let lights = Self::around(is_light, [height as usize, width as usize], reach);
-        lights.filter(|(_, share)| *share <= MOST_LIGHT).map(|(lights, _)| lights)
+        Self::around(is_light, [height as usize, width as usize], reach).filter(|lights| lights.core <= MOST_LIGHT)
     }
 
-    /// The pixels where a residual `y - A x`, `[1, c, h, w]` of a `[-1, 1]` image, is no noise of standard deviation `sigma` of a `[0, 1]` image, and
-    /// their share of all pixels.
+    /// The pixels where a residual `y - A x`, `[1, c, h, w]` of a `[-1, 1]` image, is no noise of standard deviation `sigma` of a `[0, 1]` image,
+    /// if there are any.
     ///
     /// Of a first result only those that are not much smaller than the largest within `reach`: the others may be its rings.
-    fn unexplained(residual: Tensor<4>, sigma: f64, reach: Option<usize>) -> Result<Option<(Self, f64)>> {
+    fn unexplained(residual: Tensor<4>, sigma: f64, reach: Option<usize>) -> Result<Option<Self>> {
         let ([_, _, height, width], device) = (residual.dims(), residual.device());
         let samples = |x: Tensor<4>| x.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e));
         let largest = residual.abs().max_dim(1);
@@ -94,14 +95,14 @@ impl Outliers {
         Ok(Self::around(|i| largest[i] > far && largest[i] >= around[i], [height, width], 1))
     }
 
-    /// Pixels and their surroundings, which fade into what is known, and the share of the pixels themselves; none without any.
-    fn around(is_meant: impl Fn(usize) -> bool, [height, width]: [usize; 2], reach: usize) -> Option<(Self, f64)> {
+    /// Pixels and their surroundings, which fade into what is known, if there are any.
+    fn around(is_meant: impl Fn(usize) -> bool, [height, width]: [usize; 2], reach: usize) -> Option<Self> {
         let mut shares = vec![0.0; height * width];
         let mut edge: Vec<usize> = (0..height * width).filter(|&i| is_meant(i)).collect();
         if edge.is_empty() {
             return None;
         }
-        let share = edge.len() as f64 / shares.len() as f64;
+        let core = edge.len() as f64 / shares.len() as f64;
         edge.iter().for_each(|&i| shares[i] = 1.0);
         for step in 1..=reach {
             let neighbours = |i: usize| {
@@ -121,15 +122,15 @@ impl Outliers {
             }
             edge = grown;
         }
-        Some((Self { shares, size: [height, width] }, share))
+        Some(Self { shares, size: [height, width], core })
     }
 
-    /// Their share of the photo.
+    /// The share of the photo that nothing is known of.
     pub fn share(&self) -> f64 {
         self.shares.iter().filter(|share| **share > 0.0).count() as f64 / self.shares.len() as f64
     }
 
-    /// These and others.
+    /// These, and others that were known before.
     fn with(mut self, others: Option<&Self>) -> Self {
         for (share, other) in self.shares.iter_mut().zip(others.into_iter().flat_map(|others| &others.shares)) {
             *share = share.max(*other);
@@ -184,60 +185,72 @@ impl Outliers {
     }
 }
 
-impl Restorer {
-    /// What a first result `x` does not explain of a photo, found by trial restorations: what the rings of the first one hid, those explain that know
-    /// nothing of where they began, and the share of the photo that they are beside its lights. None where it explains all, or where the kernel is not the
-    /// photo's. With the network evaluations that it took.
-    pub(super) fn outliers(
-        &self,
-        photo: &Picture,
-        measurement: &Measurement,
-        (lights, x): (Option<&Outliers>, &Tensor<4>),
-        config: &RestoreConfig,
-        control: &dyn Control,
-    ) -> Result<(Option<(Outliers, f64)>, usize)> {
-        let y = measurement.of_photo(photo.to_tensor(&x.device()))?;
-        let unexplained = |x: &Tensor<4>, reach| {
-            // In the photo's channels, whose noise is at most so strong.
-            let residual = measurement.unmixed(y.clone() - measurement.operator().apply(x.clone()));
-            let residual = match lights {
-                Some(lights) => residual * lights.known(&x.device()),
-                None => residual,
-            };
-            Outliers::unexplained(residual, config.sigma * config.channels.strongest(), reach)
-        };
-        let reach = config.degradation.single_blur().map(|kernel| kernel.height.max(kernel.width) / 2);
-        let Some(mut found) = unexplained(x, reach)? else { return Ok((None, 0)) };
-        if found.1 > MOST_AT_FIRST {
-            control.emit(Event::Found(WRONG));
+/// A search for what a blur did not make of a photo.
+pub(super) struct Search<'a> {
+    pub restorer: &'a Restorer,
+    pub photo: &'a Picture,
+    pub measurement: &'a Measurement,
+    /// What nothing is known of beforehand.
+    pub lights: Option<&'a Outliers>,
+    pub config: &'a RestoreConfig,
+    pub control: &'a dyn Control,
+}
+
+impl Search<'_> {
+    /// What a first result `x`, with its margin, does not explain, beside the lights, and the network evaluations that it took to find out: trial
+    /// restorations explain what rings had moved, since they know nothing of where the rings began. None where all is explained, or where the kernel
+    /// is not the photo's.
+    ///
+    /// # Errors
+    /// Runs that fail, and being cancelled.
+    pub fn outliers(&self, x: &Tensor<4>) -> Result<(Option<Outliers>, usize)> {
+        let y = self.measurement.of_photo(self.photo.to_tensor(&x.device()))?;
+        let reach = self.config.degradation.single_blur().map(|kernel| kernel.height.max(kernel.width) / 2);
+        let Some(mut found) = self.unexplained(&y, x, reach)? else { return Ok((None, 0)) };
+        if found.core > MOST_AT_FIRST {
+            self.control.emit(Event::Found(WRONG));
             return Ok((None, 0));
         }
-        control.emit(Event::Found("parts of it do not fit this blur; what they are is looked for"));
-        let trial = RestoreConfig::of(config.degradation.clone(), config.sigma, config.channels);
-        let method = match (&config.method, &trial.method) {
-            // As many calls as a run of the same method.
-            (Method::Hqs(hqs), _) | (_, Method::Hqs(hqs)) => Method::Hqs(Hqs { symmetries: 1, ..*hqs }),
-            (_, other) => other.clone(),
-        };
-        let trial = RestoreConfig { method, border: config.border, seed: config.seed, ..trial };
+        self.control.emit(Event::Found("parts of it do not fit this blur; what they are is looked for"));
+        let trial = self.trial();
         let mut evaluations = 0;
         for count in 1..=TRIALS {
-            let (outliers, share) = found;
-            control.emit(Event::Estimating(&format!("what the blur did not make, by trial restoration {count}")));
-            let outliers = outliers.with(lights);
-            let (_, x) = self.run_photo(photo, measurement, Some(&outliers), &trial, control)?;
+            self.control.emit(Event::Estimating(&format!("what the blur did not make, by trial restoration {count}")));
+            let outliers = found.with(self.lights);
+            let (_, x) =
+                self.restorer.run_photo(self.photo, self.measurement, Some(&outliers), &trial, self.control)?;
             evaluations += trial.evaluations()?;
-            let Some(others) = unexplained(&x, None)? else { return Ok((None, evaluations)) };
+            let Some(others) = self.unexplained(&y, &x, None)? else { return Ok((None, evaluations)) };
             found = others;
-            if (found.1 / share - 1.0).abs() < SETTLED {
+            if (found.core / outliers.core - 1.0).abs() < SETTLED {
                 break;
             }
         }
-        let (outliers, share) = found;
-        if share > MOST {
-            control.emit(Event::Found(WRONG));
+        if found.core > MOST {
+            self.control.emit(Event::Found(WRONG));
             return Ok((None, evaluations));
         }
-        Ok((Some((outliers.with(lights), share)), evaluations))
+        Ok((Some(found.with(self.lights)), evaluations))
+    }
+
+    /// The pixels of a measurement `y` that an image `x` does not explain, in the photo's channels, of which the noise is at most that of its strongest
+    /// direction of colour; lights are none of them.
+    fn unexplained(&self, y: &Tensor<4>, x: &Tensor<4>, reach: Option<usize>) -> Result<Option<Outliers>> {
+        let residual = self.measurement.unmixed(y.clone() - self.measurement.operator().apply(x.clone()));
+        let residual = match self.lights {
+            Some(lights) => residual * lights.known(&x.device()),
+            None => residual,
+        };
+        Outliers::unexplained(residual, self.config.sigma * self.config.channels.strongest(), reach)
+    }
+
+    /// How trial restorations are made: by half-quadratic splitting, with as many calls as the run if it is one, and without the mean over symmetries.
+    fn trial(&self) -> RestoreConfig {
+        let usual = RestoreConfig::of(self.config.degradation.clone(), self.config.sigma, self.config.channels);
+        let method = match (&self.config.method, &usual.method) {
+            (Method::Hqs(hqs), _) | (_, Method::Hqs(hqs)) => Method::Hqs(Hqs { symmetries: 1, ..*hqs }),
+            (_, other) => other.clone(),
+        };
+        RestoreConfig { method, border: self.config.border, seed: self.config.seed, ..usual }
     }
 }

@@ -295,7 +295,6 @@ impl Overrides {
             }
             // Who names a method wants its own arithmetic.
             config.bm3d = 0.0;
-            config.data = DataModel::Exact;
         }
         config.start = self.start.unwrap_or(config.start);
         if let Some(quality) = self.quality {
@@ -310,14 +309,11 @@ impl Overrides {
         config.travel.repeat = self.travel_repeat.unwrap_or(config.travel.repeat);
         config.clip = self.clip.unwrap_or(config.clip);
         config.border = self.border.unwrap_or(config.border);
-        config.data = match (self.data, config.border) {
-            (Some(DataModel::Robust), Border::Periodic) => {
-                let fact = "circular convolutions are those of papers, whose every pixel is theirs";
-                return Err(Error::mismatch(Setting::DATA, fact, Hint::set(Setting::DATA, "exact")));
-            }
-            (None, Border::Periodic) if config.data == DataModel::Robust => DataModel::Exact,
-            (given, _) => given.unwrap_or(config.data),
+        let usual = match self.method {
+            Some(_) => DataModel::Exact,
+            None => defaults::data_model(&config.degradation, config.border),
         };
+        config.data = self.data.unwrap_or(usual);
         config.bm3d = self.bm3d.unwrap_or(config.bm3d);
         config.check()
     }

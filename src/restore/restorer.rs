@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::beforehand::Beforehand;
 use super::blend::blended;
 use super::memory::Budget;
-use super::outliers::Outliers;
+use super::outliers::{Outliers, Search};
 use super::preview::Previews;
 use super::residual::{self, Residual};
 use super::{DataModel, Measurement, Receipt, RestoreConfig, Source, flat, frame};
@@ -72,13 +72,17 @@ struct Guide {
     scale: f64,
 }
 
-/// What is known of a photo.
-struct Known {
-    /// Where it is nothing.
-    outliers: Option<Outliers>,
-    /// The share of it that its degradation does not explain.
-    unexplained: Option<f64>,
+/// What a run gave, and what it was told.
+struct Outcome {
+    /// The image with its margin.
+    x: Tensor<4>,
     data: Data,
+    /// Pixels of the photo of which it was told nothing.
+    outliers: Option<Outliers>,
+    /// Share of the photo that the degradation does not explain, if that was looked for and found.
+    unexplained: Option<f64>,
+    /// Network evaluations, of trials as well.
+    evaluations: usize,
 }
 
 /// A restored picture, and what is known of it.
@@ -220,15 +224,16 @@ impl Restorer {
         let (sought, target) = (config.clone(), device.clone());
         let measurement =
             control::waited(control, "before the first step", move || Measurement::of(&sought, size, &target))?;
-        let (Known { outliers, unexplained, data }, x, evaluations) = match source {
+        let outcome = match source {
             Source::Photo(photo) => self.run_robustly(photo, &measurement, config, control)?,
             Source::Sensed(sensed) => {
                 let data = measurement.data(sensed.to_tensor(device), config.data);
                 let mut noise = Seeded::new(config.seed, Stream::Sampling);
                 let x = self.run(&measurement, &data, config, &mut noise, control)?;
-                (Known { outliers: None, unexplained: None, data }, x, config.evaluations()?)
+                Outcome { x, data, outliers: None, unexplained: None, evaluations: config.evaluations()? }
             }
         };
+        let Outcome { x, data, outliers, unexplained, evaluations } = outcome;
         let x = blended(x, &measurement, &data, config, control)?;
         let (receipt, differences) = Receipt::of(&measurement, &data, x.clone(), evaluations)?;
         let receipt = match &outliers {
@@ -253,35 +258,35 @@ impl Restorer {
         Ok(Restored { picture, config: config.clone(), receipt, residual })
     }
 
-    /// A run on a photo, of which nothing is known where it is nothing that the degradation makes: what is known, the image with its margin, and
-    /// the network evaluations that it took.
+    /// A run on a photo, and where data are robust another one that is told nothing of what the first does not explain.
     fn run_robustly(
         &self,
         photo: &Picture,
         measurement: &Measurement,
         config: &RestoreConfig,
         control: &dyn Control,
-    ) -> Result<(Known, Tensor<4>, usize)> {
+    ) -> Result<Outcome> {
         let lights = Outliers::lights(photo, config);
         if lights.is_some() {
             control.emit(Event::Found("lights that are cut off at white stay as they are"));
         }
-        let evaluations = config.evaluations()?;
+        let once = config.evaluations()?;
         let (data, x) = self.run_photo(photo, measurement, lights.as_ref(), config, control)?;
-        let (found, trials) = match config.data {
-            DataModel::Robust if measurement.has_margin() => {
-                self.outliers(photo, measurement, (lights.as_ref(), &x), config, control)?
-            }
-            // Circular convolutions are those of papers.
-            DataModel::Exact | DataModel::Intervals | DataModel::Robust => (None, 0),
+        let first = Outcome { x, data, outliers: lights, unexplained: None, evaluations: once };
+        if config.data != DataModel::Robust {
+            return Ok(first);
+        }
+        let lights = first.outliers.as_ref();
+        let (found, trials) =
+            Search { restorer: self, photo, measurement, lights, config, control }.outliers(&first.x)?;
+        let Some(outliers) = found else {
+            return Ok(Outcome { evaluations: once + trials, ..first });
         };
-        let Some((outliers, share)) = found else {
-            return Ok((Known { outliers: lights, unexplained: None, data }, x, evaluations + trials));
-        };
+        drop(first);
         control.emit(Event::Found("captions, dust, lights and whatever else the blur did not make stay as they are"));
         let (data, x) = self.run_photo(photo, measurement, Some(&outliers), config, control)?;
-        let known = Known { outliers: Some(outliers), unexplained: Some(share), data };
-        Ok((known, x, 2 * evaluations + trials))
+        let unexplained = Some(outliers.core);
+        Ok(Outcome { x, data, outliers: Some(outliers), unexplained, evaluations: 2 * once + trials })
     }
 
     /// A run on a photo: what is known of it, and the image with its margin.
@@ -302,7 +307,7 @@ impl Restorer {
         // The classical estimate has no rings either where they have colours from around.
         let y = measurement.of_photo(outliers.hidden_in(photo).to_tensor(device))?;
         let data = outliers.unknown_in(measurement.data(y, config.data));
-        let measurement = Measurement::knowing(config, measurement.size(), Some(outliers.known(device)), device)?;
+        let measurement = measurement.knowing(outliers.known(device), config)?;
         let x = self.run(&measurement, &data, config, &mut noise, control)?;
         Ok((data, x))
     }

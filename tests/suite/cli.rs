@@ -606,6 +606,7 @@ fn captions_and_dust_make_no_rings() {
     assert!(apart > 40.0, "{apart:.1} dB between a photo with a caption and one without");
     let words = ["--data", "a single blur", "pass --data exact"];
     desk.fails("restore photo.png -o x.png --task denoise --data robust --device cpu", &words);
+    desk.fails(&format!("restore dated.png -o x.png {flags} --data robust --border periodic"), &words);
 }
 
 #[test]
