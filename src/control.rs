@@ -24,7 +24,7 @@ pub enum Event<'a> {
     Estimating(&'a str),
     /// Something was found out, in a sentence about what is worked on.
     Found(&'a str),
-    /// A step of the sampler, or of what follows it, is done, counted from 1.
+    /// So many steps of the sampler, or of what follows it, are done: 0 when it begins.
     Step {
         /// Steps done.
         done: usize,

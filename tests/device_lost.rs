@@ -23,7 +23,7 @@ struct Destroying {
 
 impl Control for Destroying {
     fn emit(&self, event: Event<'_>) {
-        if matches!(event, Event::Step { .. }) && self.steps.fetch_add(1, Ordering::SeqCst) == 2 {
+        if matches!(event, Event::Step { done: 1.., .. }) && self.steps.fetch_add(1, Ordering::SeqCst) == 2 {
             self.device.destroy();
         }
     }

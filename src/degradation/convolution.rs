@@ -90,6 +90,12 @@ impl Convolution {
         &self.singular
     }
 
+    /// A measurement whose spectrum is multiplied by real `gains`, `[h, w / 2 + 1, 1]`.
+    fn multiplied(&self, y: Tensor<4>, gains: Tensor<3>) -> Tensor<4> {
+        let transfer = Tensor::cat(vec![gains.clone(), gains.zeros_like()], 2);
+        self.measured_fft.filter(y, &transfer)
+    }
+
     /// Spectrum of `P`; its inverse is 0 where that of `A Aᵀ + eta I` is negligible.
     fn gains(&self, Preconditioner { eta, inverse, identity }: Preconditioner) -> Tensor<3> {
         let damped = self.measured_power.clone() + eta;
@@ -117,10 +123,12 @@ impl LinearOperator for Convolution {
         self.fft.filter(spread, &self.conjugate)
     }
 
+    fn gram(&self, y: Tensor<4>) -> Tensor<4> {
+        self.multiplied(y, self.measured_power.clone())
+    }
+
     fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
-        let gains = self.gains(p);
-        let transfer = Tensor::cat(vec![gains.clone(), gains.zeros_like()], 2);
-        self.measured_fft.filter(y, &transfer)
+        self.multiplied(y, self.gains(p))
     }
 
     fn preconditioned_adjoint(&self, y: Tensor<4>, preconditioner: Preconditioner) -> Tensor<4> {

@@ -11,6 +11,9 @@ const ITERATIONS: usize = 6;
 /// The same where pixels are unknown, for which it is not exact either.
 const ITERATIONS_WITH_HOLES: usize = 12;
 
+/// Planes of more pixels are inverted one after the other, for their memory.
+const LARGE: usize = 1 << 20;
+
 /// `C A`: the upper left `measured` (height, width) of what `A` measures.
 ///
 /// For a circular convolution `A` of an image with a margin of the kernel's reach at its lower and right side, this is the
@@ -75,11 +78,23 @@ impl<A: LinearOperator> LinearOperator for Crop<A> {
         self.whole.adjoint(self.padded(y))
     }
 
-    /// Approximate: some conjugate gradients, preconditioned by the crop of the whole's own inverse.
+    fn gram(&self, y: Tensor<4>) -> Tensor<4> {
+        self.cropped(self.whole.gram(self.padded(y)))
+    }
+
+    /// Approximate: some conjugate gradients, preconditioned by the crop of the whole's own inverse. Every plane is a system of its own.
     fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
         let inverse = Preconditioner::inverse(p.eta);
         let precondition = |r| self.cropped(self.whole.precondition(self.padded(r), inverse));
         let iterations = if self.known.is_some() { ITERATIONS_WITH_HOLES } else { ITERATIONS };
-        conjugate_gradients(self, &y, p.eta, iterations, precondition) * p.inverse + y * p.identity
+        let solved = |y: Tensor<4>| conjugate_gradients(self, &y, p.eta, iterations, precondition);
+        let ([b, c, h, w], identity) = (y.dims(), p.identity);
+        let planes = y.clone().reshape([b * c, 1, h, w]);
+        let solved = match h * w > LARGE {
+            true => Tensor::cat(planes.chunk(b * c, 0).into_iter().map(solved).collect(), 0),
+            false => solved(planes),
+        };
+        let inverse = solved.reshape([b, c, h, w]) * p.inverse;
+        if identity == 0.0 { inverse } else { inverse + y * identity }
     }
 }

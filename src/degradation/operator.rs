@@ -21,6 +21,10 @@ pub trait LinearOperator: Send + Sync {
     fn apply(&self, x: Tensor<4>) -> Tensor<4>;
     /// `Aᵀ y`, so that `⟨A x, y⟩ = ⟨x, Aᵀ y⟩`.
     fn adjoint(&self, y: Tensor<4>) -> Tensor<4>;
+    /// `A Aᵀ y`.
+    fn gram(&self, y: Tensor<4>) -> Tensor<4> {
+        self.apply(self.adjoint(y))
+    }
     /// `P y`; by default the inverse in `P` is solved by conjugate gradients, which is approximate where `A Aᵀ + eta I` is
     /// badly conditioned.
     fn precondition(&self, y: Tensor<4>, p: Preconditioner) -> Tensor<4> {
@@ -102,20 +106,20 @@ pub fn conjugate_gradients<A: LinearOperator + ?Sized>(
 ) -> Tensor<4> {
     const TINY: f64 = 1e-30;
     let dot = |a: &Tensor<4>, b: &Tensor<4>| (a.clone() * b.clone()).sum_dim(3).sum_dim(2).sum_dim(1);
-    let mut w = y.zeros_like();
-    let mut r = y.clone();
-    let mut z = precondition(r.clone());
-    let mut p = z.clone();
-    let mut rz = dot(&r, &z);
+    let (mut w, mut r) = (y.zeros_like(), y.clone());
+    let mut before: Option<(Tensor<4>, Tensor<4>)> = None;
     for _ in 0..iterations {
-        let q = a.apply(a.adjoint(p.clone())) + p.clone() * eta;
+        let z = precondition(r.clone());
+        let rz = dot(&r, &z);
+        let p = match before {
+            Some((p, rz_before)) => z + p * (rz.clone() / (rz_before + TINY)),
+            None => z,
+        };
+        let q = a.gram(p.clone()) + p.clone() * eta;
         let alpha = rz.clone() / (dot(&p, &q) + TINY);
         w = w + p.clone() * alpha.clone();
         r = r - q * alpha;
-        z = precondition(r.clone());
-        let next = dot(&r, &z);
-        p = z.clone() + p * (next.clone() / (rz + TINY));
-        rz = next;
+        before = Some((p, rz));
     }
     w
 }

@@ -177,7 +177,9 @@ fn hqs(RestoreConfig { degradation, sigma, channels, .. }: &RestoreConfig, quali
         // Holes start from their borders, far from what was there.
         Some(Family::Holes) => Hqs { sigma_1: 0.65f64.max(some.sigma_1), calls: by(8, 20, 40), ..some },
         Some(Family::Blur { .. }) => {
-            let (lambda, zeta) = (0.3 + 0.05 * strong, 0.85 * noisy + 0.1 * (2.0 * strong).min(1.0));
+            let lambda = 0.3 + 0.05 * strong;
+            // Up to noise of 0.01 it changes nothing but the time.
+            let zeta = if noisy > 0.2 { 0.85 * noisy + 0.1 * (2.0 * strong).min(1.0) } else { 0.0 };
             let from_borders = if degradation.holes().is_some() { 0.5 } else { 0.0 };
             let sigma_1 = (1.75 * some.sigma_1).max(2.0 * signed_sigma(*sigma)).max(from_borders);
             Hqs { sigma_1, lambda, zeta, ..some }
@@ -241,13 +243,13 @@ fn natural_config(degradation: Degradation, sigma: f64, channels: Channels) -> R
 /// A sampler whose results have as much power at high frequencies as photographs (`benches/peer/dial.py`), chosen on four validation pictures with
 /// noise of 0.1 and 0.02; none where that of [`tuned`] is taken.
 fn natural(degradation: &Degradation) -> Option<Tuned> {
-    let (lambda, zeta, start, evaluations) = match degradation.first_family() {
-        Family::Noise => (0.65, 1.0, 0.3, [10, 30, 50]),
-        Family::Resolution => (4.0, 0.1, 0.75, [30, 75, 75]),
-        Family::Blur { .. } => (3.5, 0.1, 0.5, [20, 50, 50]),
+    let (lambda, zeta, noise_scale, start, evaluations) = match degradation.first_family() {
+        Family::Noise => (0.65, 1.0, 1.08, 0.3, [10, 30, 50]),
+        Family::Resolution => (4.0, 0.1, 1.0007, 0.75, [30, 75, 75]),
+        Family::Blur { .. } => (3.5, 0.1, 1.0012, 0.5, [20, 50, 50]),
         Family::Quantized { .. } | Family::Holes | Family::Colors | Family::Sensing => return None,
     };
-    let method = Method::DiffPir(DiffPir { lambda, zeta });
+    let method = Method::DiffPir(DiffPir { lambda, zeta, noise_scale });
     Some(Tuned { method, start, evaluations })
 }
 

@@ -2,15 +2,15 @@
 //! rings around them, so that nothing is known of them, and they stay as they are (Cho, Wang and Lee, "Handling outliers in non-blind image
 //! deconvolution", ICCV 2011).
 
-use burn::tensor::{Bool, Device, Tensor, TensorData, module::max_pool2d, ops::MaxPoolOptions};
+use burn::tensor::{Device, Tensor, TensorData, module::max_pool2d, ops::MaxPoolOptions};
 use image::{GenericImageView as _, ImageBuffer, Luma, Rgb};
 
+use super::RestoreConfig;
 use super::receipt::ROUNDING;
-use super::{Measurement, Method, RestoreConfig, Restorer};
-use crate::control::{Control, Event};
+use super::region::Region;
 use crate::error::{Error, Result};
 use crate::picture::{Picture, is_white};
-use crate::sampler::{Data, Hqs};
+use crate::sampler::Data;
 
 /// Where more is white it is paper or sky, whose edges are known.
 const MOST_LIGHT: f64 = 0.03;
@@ -25,24 +25,13 @@ const FAR_AT_FIRST: f64 = 0.08;
 const TIMES_AT_FIRST: f64 = 10.0;
 /// Rings around an outlier are at most this share of it.
 const RINGS: f64 = 0.4;
-/// Where rings of the first result, or other outliers than are left at last, are more than these shares, it is the kernel that is wrong.
-const MOST_AT_FIRST: f64 = 0.2;
-const MOST: f64 = 0.1;
-/// Trial restorations. Each knows what the one before explained.
-const TRIALS: usize = 3;
-/// A change by a smaller share ends the trials.
-const SETTLED: f64 = 0.05;
-
-/// What is said where there are more.
-const WRONG: &str = "more of it than captions and dust does not fit this blur: the kernel may be wrong";
-
 /// Pixels of a photo that nothing is known of.
 pub(super) struct Outliers {
     /// Share of each pixel that stays as it is; nothing is known where it is not 0.
     shares: Vec<f32>,
     size: [usize; 2],
-    /// Share of the photo that was found, without its surroundings.
-    pub core: f64,
+    /// Pixels that were found, without their surroundings.
+    pub core: usize,
 }
 
 impl Outliers {
@@ -67,14 +56,15 @@ impl Outliers {
             let starts = |at: u32| at.saturating_sub(LEAST_LIGHT - 1)..=at;
             starts(y).any(|top| starts(x).any(|left| square(left, top)))
         };
-        Self::around(is_light, [height as usize, width as usize], reach).filter(|lights| lights.core <= MOST_LIGHT)
+        Self::around(is_light, [height as usize, width as usize], reach)
+            .filter(|lights| lights.core as f64 <= MOST_LIGHT * lights.shares.len() as f64)
     }
 
     /// The pixels where a residual `y - A x`, `[1, c, h, w]` of a `[-1, 1]` image, is no noise of standard deviation `sigma` of a `[0, 1]` image,
     /// if there are any.
     ///
     /// Of a first result only those that are not much smaller than the largest within `reach`: the others may be its rings.
-    fn unexplained(residual: Tensor<4>, sigma: f64, reach: Option<usize>) -> Result<Option<Self>> {
+    pub fn unexplained(residual: Tensor<4>, sigma: f64, reach: Option<usize>) -> Result<Option<Self>> {
         let ([_, _, height, width], device) = (residual.dims(), residual.device());
         let samples = |x: Tensor<4>| x.try_into_vec_as::<f32>().map_err(|e| Error::no_result(&device, e));
         let largest = residual.abs().max_dim(1);
@@ -102,7 +92,7 @@ impl Outliers {
         if edge.is_empty() {
             return None;
         }
-        let core = edge.len() as f64 / shares.len() as f64;
+        let core = edge.len();
         edge.iter().for_each(|&i| shares[i] = 1.0);
         for step in 1..=reach {
             let neighbours = |i: usize| {
@@ -125,13 +115,43 @@ impl Outliers {
         Some(Self { shares, size: [height, width], core })
     }
 
+    /// None in a photo of `size` (height, width).
+    pub fn none(size: [usize; 2]) -> Self {
+        Self { shares: vec![0.0; size[0] * size[1]], size, core: 0 }
+    }
+
+    /// Those in a rectangle of the photo, if there are any.
+    pub fn within(&self, region: &Region) -> Option<Self> {
+        let rows = (region.top..region.top + region.height).map(|y| y * self.size[1] + region.left);
+        let shares: Vec<f32> = rows.flat_map(|start| &self.shares[start..start + region.width]).copied().collect();
+        let core = shares.iter().filter(|share| **share == 1.0).count();
+        shares.iter().any(|share| *share > 0.0).then_some(Self { shares, size: [region.height, region.width], core })
+    }
+
+    /// These, and others of a rectangle of the photo.
+    pub fn with_those_of(mut self, region: &Region, others: &Self) -> Self {
+        for (y, row) in others.shares.chunks_exact(region.width).enumerate() {
+            let start = (region.top + y) * self.size[1] + region.left;
+            self.shares[start..start + region.width]
+                .iter_mut()
+                .zip(row)
+                .for_each(|(own, other)| *own = own.max(*other));
+        }
+        Self { core: self.core + others.core, ..self }
+    }
+
+    /// Whether a pixel was found, row by row.
+    pub fn is_core(&self) -> impl Fn(usize, usize) -> bool + '_ {
+        move |x, y| self.shares[y * self.size[1] + x] == 1.0
+    }
+
     /// The share of the photo that nothing is known of.
     pub fn share(&self) -> f64 {
         self.shares.iter().filter(|share| **share > 0.0).count() as f64 / self.shares.len() as f64
     }
 
     /// These, and others that were known before.
-    fn with(mut self, others: Option<&Self>) -> Self {
+    pub fn with(mut self, others: Option<&Self>) -> Self {
         for (share, other) in self.shares.iter_mut().zip(others.into_iter().flat_map(|others| &others.shares)) {
             *share = share.max(*other);
         }
@@ -152,14 +172,15 @@ impl Outliers {
 
     /// The data with nothing known of outliers.
     pub fn unknown_in(&self, data: Data) -> Data {
-        let (y, low, high) = match data {
-            Data::Exact(y) => (y.clone(), y.clone(), y),
-            Data::Interval { y, low, high } => (y, low, high),
-            set @ Data::Set { .. } => return set,
-        };
-        let mask = self.mask(&y);
-        let low = low.mask_fill(mask.clone(), f32::NEG_INFINITY);
-        Data::Interval { low, high: high.mask_fill(mask, f32::INFINITY), y }
+        match data {
+            Data::Exact(y) => Data::Partial { known: self.known(&y.device()), y },
+            Data::Interval { y, low, high } => {
+                let mask = self.known(&y.device()).equal_elem(0.0).expand(y.shape());
+                let low = low.mask_fill(mask.clone(), f32::NEG_INFINITY);
+                Data::Interval { low, high: high.mask_fill(mask, f32::INFINITY), y }
+            }
+            other @ (Data::Partial { .. } | Data::Set { .. }) => other,
+        }
     }
 
     /// 1 where something is known, else 0, as `[1, 1, h, w]`.
@@ -167,11 +188,6 @@ impl Outliers {
         let [height, width] = self.size;
         let known: Vec<f32> = self.shares.iter().map(|share| if *share > 0.0 { 0.0 } else { 1.0 }).collect();
         Tensor::from_data(TensorData::new(known, [1, 1, height, width]), device)
-    }
-
-    /// Where nothing is known of a tensor like `y`.
-    fn mask(&self, y: &Tensor<4>) -> Tensor<4, Bool> {
-        self.known(&y.device()).equal_elem(0.0).expand(y.shape())
     }
 
     /// The restored picture with the photo's outliers, which fade into their surroundings.
@@ -182,75 +198,5 @@ impl Outliers {
             *pixel = Rgb([0, 1, 2].map(|c| share * own[c] + (1.0 - share) * pixel[c]));
         }
         Picture::new(pixels).with_extras_of(&restored, true)
-    }
-}
-
-/// A search for what a blur did not make of a photo.
-pub(super) struct Search<'a> {
-    pub restorer: &'a Restorer,
-    pub photo: &'a Picture,
-    pub measurement: &'a Measurement,
-    /// What nothing is known of beforehand.
-    pub lights: Option<&'a Outliers>,
-    pub config: &'a RestoreConfig,
-    pub control: &'a dyn Control,
-}
-
-impl Search<'_> {
-    /// What a first result `x`, with its margin, does not explain, beside the lights, and the network evaluations that it took to find out: trial
-    /// restorations explain what rings had moved, since they know nothing of where the rings began. None where all is explained, or where the kernel
-    /// is not the photo's.
-    ///
-    /// # Errors
-    /// Runs that fail, and being cancelled.
-    pub fn outliers(&self, x: &Tensor<4>) -> Result<(Option<Outliers>, usize)> {
-        let y = self.measurement.of_photo(self.photo.to_tensor(&x.device()))?;
-        let reach = self.config.degradation.single_blur().map(|kernel| kernel.height.max(kernel.width) / 2);
-        let Some(mut found) = self.unexplained(&y, x, reach)? else { return Ok((None, 0)) };
-        if found.core > MOST_AT_FIRST {
-            self.control.emit(Event::Found(WRONG));
-            return Ok((None, 0));
-        }
-        self.control.emit(Event::Found("parts of it do not fit this blur; what they are is looked for"));
-        let trial = self.trial();
-        let mut evaluations = 0;
-        for count in 1..=TRIALS {
-            self.control.emit(Event::Estimating(&format!("what the blur did not make, by trial restoration {count}")));
-            let outliers = found.with(self.lights);
-            let (_, x) =
-                self.restorer.run_photo(self.photo, self.measurement, Some(&outliers), &trial, self.control)?;
-            evaluations += trial.evaluations()?;
-            let Some(others) = self.unexplained(&y, &x, None)? else { return Ok((None, evaluations)) };
-            found = others;
-            if (found.core / outliers.core - 1.0).abs() < SETTLED {
-                break;
-            }
-        }
-        if found.core > MOST {
-            self.control.emit(Event::Found(WRONG));
-            return Ok((None, evaluations));
-        }
-        Ok((Some(found.with(self.lights)), evaluations))
-    }
-
-    /// The pixels of a measurement `y` that an image `x` does not explain, in the photo's channels, of which the noise is at most that of its strongest
-    /// direction of colour; lights are none of them.
-    fn unexplained(&self, y: &Tensor<4>, x: &Tensor<4>, reach: Option<usize>) -> Result<Option<Outliers>> {
-        let residual = self.measurement.unmixed(y.clone() - self.measurement.operator().apply(x.clone()));
-        let residual = match self.lights {
-            Some(lights) => residual * lights.known(&x.device()),
-            None => residual,
-        };
-        Outliers::unexplained(residual, self.config.sigma * self.config.channels.strongest(), reach)
-    }
-
-    /// How trial restorations are made: by half-quadratic splitting, with as many calls as the run if it is one, and without the mean over symmetries.
-    fn trial(&self) -> RestoreConfig {
-        let usual = RestoreConfig::of(self.config.degradation.clone(), self.config.sigma, self.config.channels);
-        let method = match (&self.config.method, &usual.method) {
-            (Method::Hqs(hqs), _) | (_, Method::Hqs(hqs)) => Method::Hqs(Hqs { symmetries: 1, ..*hqs }),
-            (_, other) => other.clone(),
-        };
-        RestoreConfig { method, border: self.config.border, seed: self.config.seed, ..usual }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{DataModel, Measurement, RestoreConfig};
+use super::{Measurement, RestoreConfig};
 use crate::degradation::Family;
 use crate::error::{Error, Hint, Result, Setting};
 use crate::sampler::Data;
@@ -75,9 +75,8 @@ impl Receipt {
     }
 
     /// The same where nothing is known of a share of the photo, and the residual is 0 there.
-    pub(super) fn of_known(self, unknown: f64, data: DataModel) -> Self {
-        let residual = self.residual / (1.0 - unknown).max(f64::EPSILON).sqrt();
-        Self { residual, outside: self.outside.filter(|_| data == DataModel::Intervals), ..self }
+    pub(super) fn of_known(self, unknown: f64) -> Self {
+        Self { residual: self.residual / (1.0 - unknown).max(f64::EPSILON).sqrt(), ..self }
     }
 
     /// `chi²` of the residual: its mean square over that of the noise and of the rounding to 8 bits.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::beforehand::Beforehand;
 use super::blend::blended;
 use super::memory::Budget;
-use super::outliers::{Outliers, Search};
+use super::photo_run::{Outcome, PhotoRun};
 use super::preview::Previews;
 use super::residual::{self, Residual};
 use super::{DataModel, Measurement, Receipt, RestoreConfig, Source, flat, frame};
@@ -70,19 +70,6 @@ struct Guide {
     sha256: String,
     class: usize,
     scale: f64,
-}
-
-/// What a run gave, and what it was told.
-struct Outcome {
-    /// The image with its margin.
-    x: Tensor<4>,
-    data: Data,
-    /// Pixels of the photo of which it was told nothing.
-    outliers: Option<Outliers>,
-    /// Share of the photo that the degradation does not explain, if that was looked for and found.
-    unexplained: Option<f64>,
-    /// Network evaluations, of trials as well.
-    evaluations: usize,
 }
 
 /// A restored picture, and what is known of it.
@@ -225,7 +212,9 @@ impl Restorer {
         let measurement =
             control::waited(control, "before the first step", move || Measurement::of(&sought, size, &target))?;
         let outcome = match source {
-            Source::Photo(photo) => self.run_robustly(photo, &measurement, config, control)?,
+            Source::Photo(photo) => {
+                PhotoRun { restorer: self, photo, measurement: &measurement, config, control }.outcome()?
+            }
             Source::Sensed(sensed) => {
                 let data = measurement.data(sensed.to_tensor(device), config.data);
                 let mut noise = Seeded::new(config.seed, Stream::Sampling);
@@ -237,7 +226,7 @@ impl Restorer {
         let x = blended(x, &measurement, &data, config, control)?;
         let (receipt, differences) = Receipt::of(&measurement, &data, x.clone(), evaluations)?;
         let receipt = match &outliers {
-            Some(outliers) => Receipt { unexplained, ..receipt.of_known(outliers.share(), config.data) },
+            Some(outliers) => Receipt { unexplained, ..receipt.of_known(outliers.share()) },
             None => receipt,
         };
         let residual = residual::picture(-differences)?.filter(|_| source.photo().is_some());
@@ -258,60 +247,6 @@ impl Restorer {
         Ok(Restored { picture, config: config.clone(), receipt, residual })
     }
 
-    /// A run on a photo, and where data are robust another one that is told nothing of what the first does not explain.
-    fn run_robustly(
-        &self,
-        photo: &Picture,
-        measurement: &Measurement,
-        config: &RestoreConfig,
-        control: &dyn Control,
-    ) -> Result<Outcome> {
-        let lights = Outliers::lights(photo, config);
-        if lights.is_some() {
-            control.emit(Event::Found("lights that are cut off at white stay as they are"));
-        }
-        let once = config.evaluations()?;
-        let (data, x) = self.run_photo(photo, measurement, lights.as_ref(), config, control)?;
-        let first = Outcome { x, data, outliers: lights, unexplained: None, evaluations: once };
-        if config.data != DataModel::Robust {
-            return Ok(first);
-        }
-        let lights = first.outliers.as_ref();
-        let (found, trials) =
-            Search { restorer: self, photo, measurement, lights, config, control }.outliers(&first.x)?;
-        let Some(outliers) = found else {
-            return Ok(Outcome { evaluations: once + trials, ..first });
-        };
-        drop(first);
-        control.emit(Event::Found("captions, dust, lights and whatever else the blur did not make stay as they are"));
-        let (data, x) = self.run_photo(photo, measurement, Some(&outliers), config, control)?;
-        let unexplained = Some(outliers.core);
-        Ok(Outcome { x, data, outliers: Some(outliers), unexplained, evaluations: 2 * once + trials })
-    }
-
-    /// A run on a photo: what is known of it, and the image with its margin.
-    pub(super) fn run_photo(
-        &self,
-        photo: &Picture,
-        measurement: &Measurement,
-        outliers: Option<&Outliers>,
-        config: &RestoreConfig,
-        control: &dyn Control,
-    ) -> Result<(Data, Tensor<4>)> {
-        let (device, mut noise) = (&self.device.device, Seeded::new(config.seed, Stream::Sampling));
-        let Some(outliers) = outliers else {
-            let data = measurement.data(measurement.of_photo(photo.to_tensor(device))?, config.data);
-            let x = self.run(measurement, &data, config, &mut noise, control)?;
-            return Ok((data, x));
-        };
-        // The classical estimate has no rings either where they have colours from around.
-        let y = measurement.of_photo(outliers.hidden_in(photo).to_tensor(device))?;
-        let data = outliers.unknown_in(measurement.data(y, config.data));
-        let measurement = measurement.knowing(outliers.known(device), config)?;
-        let x = self.run(&measurement, &data, config, &mut noise, control)?;
-        Ok((data, x))
-    }
-
     /// Restores a batch of measurements; the result is `[b, 3, h, w]` in `[-1, 1]`, without a margin.
     ///
     /// # Errors
@@ -328,7 +263,7 @@ impl Restorer {
     }
 
     /// The images with their margin.
-    fn run(
+    pub(super) fn run(
         &self,
         measurement: &Measurement,
         data: &Data,

@@ -18,13 +18,15 @@ pub struct DiffPir {
     pub lambda: f64,
     /// Share of fresh noise in the state, 0 to 1.
     pub zeta: f64,
+    /// Factor of the noise in the state, of the schedule's: 1 in the paper.
+    pub noise_scale: f64,
 }
 
 impl DiffPir {
     /// The published configurations of super-resolution and deblurring.
-    pub const PUBLISHED: Self = Self { lambda: 1.0, zeta: 0.1 };
+    pub const PUBLISHED: Self = Self { lambda: 1.0, zeta: 0.1, noise_scale: 1.0 };
     /// All noise redrawn, which denoises best with the embedded prior.
-    pub const DEFAULT: Self = Self { lambda: 1.0, zeta: 1.0 };
+    pub const DEFAULT: Self = Self { lambda: 1.0, zeta: 1.0, noise_scale: 1.0 };
 }
 
 impl Parameters for DiffPir {
@@ -33,6 +35,7 @@ impl Parameters for DiffPir {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::new("lambda", "trust in the prior", Kind::Above { low: 0.0, high: 1000.0 }),
         Parameter::new("zeta", "share of fresh noise in the noise injected", Kind::Number { low: 0.0, high: 1.0 }),
+        Parameter::new("noise_scale", "factor of the noise injected", Kind::Number { low: 0.5, high: 2.0 }),
     ];
     const PUBLISHED_CLIP: bool = true;
     const TRAVELS: bool = true;
@@ -55,7 +58,7 @@ impl Sampler for DiffPir {
         let z = noise.draw(x_t.dims(), &x_t.device());
         let eps = (x_t - guided.clone() * step.a.sqrt()) / (1.0 - step.a).sqrt();
         let mixed = z * self.zeta.sqrt() + eps * (1.0 - self.zeta).sqrt();
-        Ok(guided * step.a_next.sqrt() + mixed * (1.0 - step.a_next).sqrt())
+        Ok(guided * step.a_next.sqrt() + mixed * (self.noise_scale * (1.0 - step.a_next).sqrt()))
     }
 
     fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {

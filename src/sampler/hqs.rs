@@ -128,7 +128,7 @@ impl HqsSampler {
         }
         let n = draw();
         let open = match problem.data {
-            Data::Exact(_) | Data::Interval { .. } => {
+            Data::Exact(_) | Data::Partial { .. } | Data::Interval { .. } => {
                 let measured = problem.operator.apply(n.clone());
                 n.clone() - problem.operator.regularized_inverse(measured, rho(1.0, sigma, problem))
             }

@@ -20,6 +20,13 @@ const SLACK: f64 = 1e-3;
 pub enum Data {
     /// A point.
     Exact(Tensor<4>),
+    /// A point but for pixels that nothing is known of.
+    Partial {
+        /// The measured values; what the unknown pixels have is only where runs begin.
+        y: Tensor<4>,
+        /// 1 where a pixel is known, else 0, `[1, 1, h, w]`.
+        known: Tensor<4>,
+    },
     /// A product of intervals around `y`; bounds may be infinite.
     Interval {
         /// The measured values.
@@ -42,7 +49,7 @@ impl Data {
     /// The measured values.
     pub fn y(&self) -> &Tensor<4> {
         match self {
-            Self::Exact(y) | Self::Interval { y, .. } | Self::Set { y, .. } => y,
+            Self::Exact(y) | Self::Partial { y, .. } | Self::Interval { y, .. } | Self::Set { y, .. } => y,
         }
     }
 
@@ -50,6 +57,7 @@ impl Data {
     pub fn nearest(&self, ax: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Exact(y) => y.clone(),
+            Self::Partial { y, known } => ax.clone() + (y.clone() - ax) * known.clone(),
             Self::Interval { low, high, .. } => ax.max_pair(low.clone()).min_pair(high.clone()),
             Self::Set { set, .. } => set.nearest(ax),
         }
@@ -58,7 +66,7 @@ impl Data {
     /// The share of the values of `ax` that lie outside of what is known of them, where that is no point.
     pub fn outside(&self, ax: Tensor<4>) -> Option<Tensor<1>> {
         match self {
-            Self::Exact(_) => None,
+            Self::Exact(_) | Self::Partial { .. } => None,
             Self::Interval { .. } => {
                 let moved = self.nearest(ax.clone()) - ax;
                 Some(moved.abs().greater_elem(SLACK).float().mean())
@@ -71,6 +79,7 @@ impl Data {
     pub(super) fn is_of_one_shape(&self) -> bool {
         match self {
             Self::Exact(_) | Self::Set { .. } => true,
+            Self::Partial { y, known } => known.dims() == [1, 1, y.dims()[2], y.dims()[3]],
             Self::Interval { y, low, high } => [low.dims(), high.dims()] == [y.dims(); 2],
         }
     }

@@ -54,6 +54,7 @@ impl Run<'_> {
         let steps = self.timeline.steps().count();
         let mut guard = Guard::new(steps);
         let mut done = 0;
+        control.emit(Event::Step { done, all: steps });
         let mut x_t = sampler.begin(&self.timeline.first(), z, estimate, self.problem);
         let mut last = x_t.clone();
         for transition in self.timeline.transitions() {

@@ -483,7 +483,7 @@ impl Control for Counter {
     }
 
     fn emit(&self, event: control::Event) {
-        if matches!(event, control::Event::Step { .. }) {
+        if matches!(event, control::Event::Step { done: 1.., .. }) {
             self.steps.fetch_add(1, Ordering::SeqCst);
         }
     }

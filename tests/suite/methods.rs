@@ -390,7 +390,7 @@ impl Control for Stopping {
     }
 
     fn emit(&self, event: Event) {
-        if let Event::Step { .. } = event {
+        if let Event::Step { done: 1.., .. } = event {
             _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)));
         }
     }
