@@ -88,13 +88,17 @@ impl<A: LinearOperator> LinearOperator for Crop<A> {
         let precondition = |r| self.cropped(self.whole.precondition(self.padded(r), inverse));
         let iterations = if self.known.is_some() { ITERATIONS_WITH_HOLES } else { ITERATIONS };
         let solved = |y: Tensor<4>| conjugate_gradients(self, &y, p.eta, iterations, precondition);
-        let ([b, c, h, w], identity) = (y.dims(), p.identity);
-        let planes = y.clone().reshape([b * c, 1, h, w]);
+        let [b, c, h, w] = y.dims();
+        let rest = (p.identity != 0.0).then(|| y.clone() * p.identity);
+        let planes = y.reshape([b * c, 1, h, w]);
         let solved = match h * w > LARGE {
             true => Tensor::cat(planes.chunk(b * c, 0).into_iter().map(solved).collect(), 0),
             false => solved(planes),
         };
         let inverse = solved.reshape([b, c, h, w]) * p.inverse;
-        if identity == 0.0 { inverse } else { inverse + y * identity }
+        match rest {
+            Some(rest) => inverse + rest,
+            None => inverse,
+        }
     }
 }

@@ -173,8 +173,10 @@ impl Sampler for HqsSampler {
         self.state(estimate.unwrap_or_else(inverse), first.a, problem, || z)
     }
 
-    fn step(&mut self, at: Moment, _: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
-        let z = estimate.x0;
+    fn step(&mut self, at: Moment, x_t: Tensor<4>, estimate: Estimate) -> Result<Tensor<4>> {
+        let Estimate { x0: z, eps, .. } = estimate;
+        // The data step of a large photo takes their memory.
+        drop((x_t, eps));
         let fresh = || at.noise.draw(z.dims(), &z.device());
         Ok(if at.step.a_next < 1.0 { self.state(z.clone(), at.step.a_next, at.problem, fresh) } else { z })
     }
