@@ -564,6 +564,45 @@ fn lights_make_no_rings() {
     assert!(sharp.pixels().enumerate_pixels().all(|(x, y, pixel)| from_light(x, y) > 4.0 || pixel[1] > 0.99), "white");
 }
 
+/// Of a large photo only what is around a date is restored anew.
+#[test]
+fn a_date_in_a_corner_changes_nothing_far_from_it() {
+    let desk = Desk::new();
+    let sample = Picture::read(Path::new("assets/samples/07_blue_flowers.png")).unwrap();
+    let (width, height) = (2 * sample.width() as u32, 2 * sample.height() as u32);
+    let mirrored = |i: u32, side: u32| if i < side / 2 { i } else { side - 1 - i };
+    let tiled =
+        Rgb32FImage::from_fn(width, height, |x, y| *sample.pixels().get_pixel(mirrored(x, width), mirrored(y, height)));
+    Picture::new(tiled).write(&desk.path("large.png")).unwrap();
+    desk.succeeds("degrade large.png -o blurred.png --task deblur --kernel gauss:1.6 --sigma 0.005");
+    let is_date =
+        |x: u32, y: u32| (width - 70..width - 20).contains(&x) && (height - 30..height - 18).contains(&y) && x % 8 < 3;
+    let dated = |name: &str, to: &str| {
+        let mut pixels = Picture::read(&desk.path(name)).unwrap().pixels().clone();
+        pixels
+            .enumerate_pixels_mut()
+            .filter(|(x, y, _)| is_date(*x, *y))
+            .for_each(|(_, _, pixel)| *pixel = Rgb([1.0, 0.6, 0.1]));
+        Picture::new(pixels).write(&desk.path(to)).unwrap();
+    };
+    dated("blurred.png", "dated.png");
+    dated("large.png", "large.png");
+    let flags = "--task deblur --kernel gauss:1.6 --quality draft --device cpu";
+    desk.succeeds(&format!("restore dated.png -o robust.png {flags}"));
+    desk.succeeds(&format!("restore dated.png -o exact.png {flags} --data exact"));
+    let [large, robust, exact] =
+        ["large.png", "robust.png", "exact.png"].map(|name| Picture::read(&desk.path(name)).unwrap());
+    let far = |x: u32, y: u32| x < width / 2 || y < height / 2;
+    for (x, y, pixel) in robust.pixels().enumerate_pixels().filter(|(x, y, _)| far(*x, *y)) {
+        assert_eq!(pixel, exact.pixels().get_pixel(x, y), "({x}, {y})");
+    }
+    let error = |picture: &Picture| {
+        let corner = picture.pixels().enumerate_pixels().filter(|(x, y, _)| *x > width - 100 && *y > height - 60);
+        corner.map(|(x, y, pixel)| f64::from((pixel[1] - large.pixels().get_pixel(x, y)[1]).powi(2))).sum::<f64>()
+    };
+    assert!(error(&robust) < 0.3 * error(&exact), "{:.3} instead of {:.3}", error(&robust), error(&exact));
+}
+
 /// Dates, captions and dust that no blur made stay as they are, and make no rings, as they do where the photo is taken at its word.
 #[test]
 fn captions_and_dust_make_no_rings() {
