@@ -230,14 +230,15 @@ struct Record<'a> {
 
 impl Control for Record<'_> {
     fn emit(&self, event: Event) {
-        if !matches!(event, Event::Step { .. }) {
-            return;
-        }
+        let Event::Step { done, .. } = event else { return };
         // A device that fails shows in the result.
         _ = self.timed.device.sync();
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, around) = &mut *steps;
-        around.push(last.elapsed().as_secs_f64() - self.timed.take());
+        let took = last.elapsed().as_secs_f64() - self.timed.take();
+        if done > 0 {
+            around.push(took);
+        }
         *last = Instant::now();
     }
 }

@@ -99,8 +99,8 @@ impl Terminal {
     }
 
     fn show(&self, phase: Phase, done: u64, all: u64) {
-        self.enter(phase);
         self.bar.set_length(all);
+        self.enter(phase);
         self.bar.set_position(done);
     }
 

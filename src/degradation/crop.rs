@@ -16,6 +16,8 @@ const LARGE: usize = 1 << 20;
 
 /// `C A`: the upper left `measured` (height, width) of what `A` measures.
 ///
+/// `A` has to treat every channel alike, and any number of them.
+///
 /// For a circular convolution `A` of an image with a margin of the kernel's reach at its lower and right side, this is the
 /// valid convolution of a photograph: the opposite ends do not meet in what is measured.
 pub struct Crop<A> {

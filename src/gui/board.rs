@@ -190,6 +190,11 @@ impl Control for Listener<'_> {
             }
             Event::Step { done, all } => {
                 let mut clock = locked(&self.clock);
+                if done == 0 {
+                    // Of each of several runs the time is its own.
+                    let waited = clock.waited + clock.paused;
+                    *clock = Clock { begun: Some(Instant::now()), waited, ..Clock::default() };
+                }
                 (clock.step, clock.steps) = (done, all);
                 self.advance(&mut clock, 0.0);
             }

@@ -18,7 +18,7 @@ pub(super) struct Budget<'a> {
 const LARGEST_WINDOW: usize = 1024;
 /// Images of the whole size that are alive at once beside the network: the state, the estimate, the measurement, spectra.
 const WHOLE_IMAGES: u64 = 12;
-/// Those that a search for outliers keeps: the first result, the photo, bounds of the data, masks.
+/// Those that a search for outliers keeps: the first result, the photo, its data, masks.
 const MORE_IMAGES: u64 = 8;
 
 /// Large enough to be refused, small enough for the footprint's arithmetic.

@@ -25,6 +25,7 @@ const FAR_AT_FIRST: f64 = 0.08;
 const TIMES_AT_FIRST: f64 = 10.0;
 /// Rings around an outlier are at most this share of it.
 const RINGS: f64 = 0.4;
+
 /// Pixels of a photo that nothing is known of.
 pub(super) struct Outliers {
     /// Share of each pixel that stays as it is; nothing is known where it is not 0.
@@ -128,16 +129,18 @@ impl Outliers {
         shares.iter().any(|share| *share > 0.0).then_some(Self { shares, size: [region.height, region.width], core })
     }
 
-    /// These, and others of a rectangle of the photo.
+    /// These, and others of a rectangle of the photo, where its result is what is shown.
     pub fn with_those_of(mut self, region: &Region, others: &Self) -> Self {
-        for (y, row) in others.shares.chunks_exact(region.width).enumerate() {
+        let [down, across] = region.weights(self.size);
+        for (y, row) in others.shares.chunks_exact(region.width).enumerate().filter(|(y, _)| down[*y] == 1.0) {
             let start = (region.top + y) * self.size[1] + region.left;
-            self.shares[start..start + region.width]
-                .iter_mut()
-                .zip(row)
-                .for_each(|(own, other)| *own = own.max(*other));
+            for (x, other) in row.iter().enumerate().filter(|(x, _)| across[*x] == 1.0) {
+                let own = &mut self.shares[start + x];
+                self.core += usize::from(*own < 1.0 && *other == 1.0);
+                *own = own.max(*other);
+            }
         }
-        Self { core: self.core + others.core, ..self }
+        self
     }
 
     /// Whether a pixel was found, row by row.

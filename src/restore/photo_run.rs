@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 
 use super::outliers::Outliers;
+use super::preview::WithoutPreviews;
 use super::region::Region;
 use super::{DataModel, Measurement, Method, RestoreConfig, Restorer};
 use crate::control::{Control, Event};
@@ -20,7 +21,7 @@ const TRIALS: usize = 3;
 /// A change by a smaller share ends the trials.
 const SETTLED: f64 = 0.05;
 /// How far the result depends on an outlier, in sides of the kernel.
-const REACH: usize = 2;
+const REACH: usize = 3;
 
 /// What is said where there are more.
 const WRONG: &str = "more of it than captions and dust does not fit this blur: the kernel may be wrong";
@@ -103,13 +104,17 @@ impl<'a> PhotoRun<'a> {
         }
         self.control.emit(Event::Found("parts of it do not fit this blur; what they are is looked for"));
         let (mut parts, mut outliers, mut evaluations) = (Vec::new(), Outliers::none(size), first.evaluations);
-        let regions = Region::around(found.is_core(), size, REACH * side);
+        let regions = match self.restorer.takes_whole_pictures() {
+            true => vec![Region::whole(size)],
+            false => Region::around(found.is_core(), size, REACH * side),
+        };
+        let quiet = WithoutPreviews(self.control);
         for (i, region) in regions.iter().enumerate() {
             let part = self.part(region)?;
             let name = if regions.len() > 1 { format!("part {} of {}, ", i + 1, regions.len()) } else { String::new() };
             let lights = lights.and_then(|lights| lights.within(region));
             let Some(found) = found.within(region) else { continue };
-            let (found, trials) = self.of(&part).settled(found, lights.as_ref(), &name)?;
+            let (found, trials) = self.of(&part, &quiet).settled(found, lights.as_ref(), &name)?;
             evaluations += trials;
             if let Some(found) = found {
                 outliers = outliers.with_those_of(region, &found);
@@ -130,11 +135,11 @@ impl<'a> PhotoRun<'a> {
         let mut x = regions.iter().all(|region| !region.is_whole(size)).then_some(first.x);
         for (region, known) in parts {
             let part = self.part(region)?;
-            let run = self.of(&part);
+            let run = self.of(&part, &quiet);
             let own = run.run(&run.data(Some(&known))?, Some(&known), self.config)?;
             evaluations += self.config.evaluations()?;
             x = Some(match (x, &part) {
-                (Some(x), Some((_, measurement))) => region.pasted(x, measurement.crop(own), size),
+                (Some(x), Some(_)) => region.pasted(x, own, size),
                 _ => own,
             });
         }
@@ -154,12 +159,13 @@ impl<'a> PhotoRun<'a> {
         Ok(Some((self.photo.cropped(left, top, width, height), measurement)))
     }
 
-    fn of<'b>(&self, part: &'b Part) -> PhotoRun<'b>
+    /// The run on a part, of which there are no previews: they would be taken for the photo.
+    fn of<'b>(&self, part: &'b Part, quiet: &'b dyn Control) -> PhotoRun<'b>
     where
         'a: 'b,
     {
         match part {
-            Some((photo, measurement)) => PhotoRun { photo, measurement, ..*self },
+            Some((photo, measurement)) => PhotoRun { photo, measurement, control: quiet, ..*self },
             None => *self,
         }
     }

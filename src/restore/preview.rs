@@ -55,3 +55,18 @@ impl Control for Previews<'_> {
         }
     }
 }
+
+/// Passes everything on but previews.
+pub(super) struct WithoutPreviews<'a>(pub &'a dyn Control);
+
+impl Control for WithoutPreviews<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+
+    fn emit(&self, event: Event) {
+        if !matches!(event, Event::Preview(_)) {
+            self.0.emit(event);
+        }
+    }
+}

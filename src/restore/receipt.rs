@@ -25,7 +25,7 @@ pub struct Receipt {
     /// surroundings, the other numbers say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unexplained: Option<f64>,
-    /// Network evaluations (NFE) of the run, and of the trials before it.
+    /// Network evaluations (NFE) of the run, and of the trials before it; those of a part of a large photo count like those of the whole.
     pub evaluations: usize,
 }
 

@@ -1,6 +1,6 @@
 //! Rectangles of a large photo that are restored anew, and fade into the rest.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
 /// Sides of the blocks in which pixels are gathered.
 const BLOCK: usize = 64;
@@ -73,22 +73,65 @@ impl Region {
         Self { left, top, width: right.max(other_right) - left, height: bottom.max(other_bottom) - top }
     }
 
-    /// The image `[b, c, h, w]` of which the upper left `size` (height, width) is a photo, with `part` of the photo in the rectangle, which fades
-    /// into the rest.
-    pub fn pasted(&self, image: Tensor<4>, part: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-        let ([b, c, _, _], device) = (image.dims(), image.device());
-        let fade = |start: usize, length: usize, side: usize| -> Vec<f32> {
+    /// How much each row and each column of it counts in a photo of `size` (height, width): 1 inside and at the photo's border.
+    pub fn weights(&self, size: [usize; 2]) -> [Vec<f32>; 2] {
+        let along = |start: usize, length: usize, side: usize| -> Vec<f32> {
             let inner = |distance: usize| ((distance as f32 - UNUSED as f32 + 0.5) / FADE as f32).clamp(0.0, 1.0);
-            let before = move |i: usize| if start == 0 { 1.0 } else { inner(i) };
-            let after = move |i: usize| if start + length == side { 1.0 } else { inner(length - 1 - i) };
+            let before = |i: usize| if start == 0 { 1.0 } else { inner(i) };
+            let after = |i: usize| if start + length == side { 1.0 } else { inner(length - 1 - i) };
             (0..length).map(|i| before(i) * after(i)).collect()
         };
-        let down = TensorData::new(fade(self.top, self.height, size[0]), [1, 1, self.height, 1]);
-        let across = TensorData::new(fade(self.left, self.width, size[1]), [1, 1, 1, self.width]);
-        let weights = Tensor::<4>::from_data(down, &device) * Tensor::<4>::from_data(across, &device);
-        let place = [0..b, 0..c, self.top..self.top + self.height, self.left..self.left + self.width];
-        let before = image.clone().slice(place.clone());
-        image.slice_assign(place, before.clone() + (part - before) * weights)
+        [along(self.top, self.height, size[0]), along(self.left, self.width, size[1])]
+    }
+
+    /// The image `[b, c, h, w]` of which the upper left `size` (height, width) is a photo, with what an image `part` has in its upper left as the
+    /// rectangle, which fades into the rest. Beyond the photo's border the light comes from the part as well: opposite ends of both images meet in
+    /// their margins.
+    pub fn pasted(&self, image: Tensor<4>, part: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+        let device = image.device();
+        let ([_, _, height, width], [_, _, part_height, part_width]) = (image.dims(), part.dims());
+        let [down, across] = self.weights(size);
+        let down = Along::new(self.top, &down, size[0], [height, part_height]);
+        let across = Along::new(self.left, &across, size[1], [width, part_width]);
+        let indices = |at: &[i32]| Tensor::<1, Int>::from_data(TensorData::from(at), &device);
+        let [rows, columns] = [&down, &across].map(|along| indices(&along.of_image));
+        let part = part.select(2, indices(&down.of_part)).select(3, indices(&across.of_part));
+        let before = image.clone().select(2, rows.clone()).select(3, columns.clone());
+        let (n, m) = (down.weights.len(), across.weights.len());
+        let weights = Tensor::<4>::from_data(TensorData::new(down.weights, [1, 1, n, 1]), &device)
+            * Tensor::<4>::from_data(TensorData::new(across.weights, [1, 1, 1, m]), &device);
+        let change = (part - before) * weights;
+        let [b, c, ..] = change.dims();
+        let strip = Tensor::zeros([b, c, n, width], &device);
+        let strip = strip.select_assign(3, columns, change, IndexingUpdateOp::Add);
+        image.select_assign(2, rows, strip, IndexingUpdateOp::Add)
+    }
+}
+
+/// Lines of an image and of a part that is pasted into it, along one axis.
+struct Along {
+    of_image: Vec<i32>,
+    of_part: Vec<i32>,
+    weights: Vec<f32>,
+}
+
+impl Along {
+    /// Of a part with these `weights` from `start` on in a photo of `side`; `wholes` are the sides of the image and of the part with their margins, of
+    /// which half belongs to either end.
+    fn new(start: usize, weights: &[f32], side: usize, wholes: [usize; 2]) -> Self {
+        let length = weights.len();
+        let margin = (wholes[0] - side).min(wholes[1] - length) / 2;
+        let before = if start == 0 { margin } else { 0 };
+        let after = if start + length == side { margin } else { 0 };
+        let lines = -(before as i64)..(length + after) as i64;
+        let around = |first: usize, whole: usize| {
+            lines.clone().map(move |i| (first as i64 + i).rem_euclid(whole as i64) as i32).collect()
+        };
+        Self {
+            of_image: around(start, wholes[0]),
+            of_part: around(0, wholes[1]),
+            weights: lines.clone().map(|i| weights[i.clamp(0, length as i64 - 1) as usize]).collect(),
+        }
     }
 }
 
@@ -127,12 +170,15 @@ mod tests {
         let device = device::cpu(String::new()).device;
         let size = [200, 300];
         let region = Region { left: 0, top: 40, width: 150, height: 160 };
-        let part = Tensor::<4>::ones([1, 1, region.height, region.width], &device);
+        // The part has a margin of 12 rows and 20 columns, the image of 8 and 4.
+        let part = Tensor::<4>::ones([1, 1, region.height + 12, region.width + 20], &device);
         let pasted = region.pasted(Tensor::zeros([1, 1, 208, 304], &device), part, size);
         let pasted = pasted.into_data().try_to_vec::<f32>().unwrap();
         let at = |x: usize, y: usize| pasted[y * 304 + x];
         assert_eq!([at(0, 199), at(50, 150), at(0, 88)], [1.0; 3]);
-        assert_eq!([at(149, 100), at(20, 41), at(50, 200), at(200, 100)], [0.0; 4]);
+        // Light from below, and from beyond the left border, which meets the right one in the margin.
+        assert_eq!([at(50, 203), at(303, 150), at(302, 203)], [1.0; 3]);
+        assert_eq!([at(149, 100), at(20, 41), at(200, 100), at(50, 204), at(301, 150)], [0.0; 5]);
         let fading: Vec<f32> = (100..150).map(|x| at(x, 150)).collect();
         assert!(fading.windows(2).all(|pair| pair[0] >= pair[1] && pair[0] - pair[1] < 0.04), "{fading:?}");
     }

@@ -147,6 +147,11 @@ impl Restorer {
         &self.device
     }
 
+    /// Whether only whole pictures can be restored, since a classifier judges them.
+    pub(super) fn takes_whole_pictures(&self) -> bool {
+        self.guide.is_some()
+    }
+
     /// SHA-256 of the classifier's file, in hexadecimal.
     pub fn classifier_sha256(&self) -> Option<&str> {
         self.guide.as_ref().map(|guide| guide.sha256.as_str())
@@ -188,7 +193,7 @@ impl Restorer {
             let refined = self.refined(inside.as_ref().unwrap_or(photo), config, control)?;
             return self.restore_framed(source, &refined, control);
         }
-        if let (Source::Photo(photo), None) = (source, &self.guide)
+        if let (Source::Photo(photo), false) = (source, self.takes_whole_pictures())
             && let Some(inside) = frame::inside(photo, config)
         {
             control.emit(Event::Found("bars of one colour at its border are left out"));

@@ -11,7 +11,7 @@ use super::{Estimate, Moment, Parameters, Problem, Sampler};
 use crate::error::Result;
 use crate::parameter::{Kind, Parameter};
 
-/// DiffPIR with its two parameters.
+/// DiffPIR with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiffPir {
     /// Trust in the prior against the measurement.
@@ -19,7 +19,13 @@ pub struct DiffPir {
     /// Share of fresh noise in the state, 0 to 1.
     pub zeta: f64,
     /// Factor of the noise in the state, of the schedule's: 1 in the paper.
+    #[serde(default = "as_scheduled")]
     pub noise_scale: f64,
+}
+
+/// Of recipes that do not say it.
+fn as_scheduled() -> f64 {
+    1.0
 }
 
 impl DiffPir {
@@ -63,5 +69,16 @@ impl Sampler for DiffPir {
 
     fn result(&self, x_t: Tensor<4>, x0: Tensor<4>, problem: &Problem) -> Tensor<4> {
         problem.final_image(x_t, x0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipes_that_know_no_scale_of_the_noise_keep_that_of_the_schedule() {
+        let read: DiffPir = serde_json::from_str(r#"{"lambda": 1.0, "zeta": 0.1}"#).unwrap();
+        assert_eq!(read, DiffPir::PUBLISHED);
     }
 }

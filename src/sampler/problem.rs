@@ -75,7 +75,7 @@ impl Data {
         }
     }
 
-    /// Whether bounds have the shape of the values.
+    /// Whether bounds and masks have the shape of the values.
     pub(super) fn is_of_one_shape(&self) -> bool {
         match self {
             Self::Exact(_) | Self::Set { .. } => true,

@@ -89,8 +89,9 @@ impl Run<'_> {
             return Err(Error::mismatch("the classical estimate", fact, "make it for an image of the same shape"));
         }
         if !self.problem.data.is_of_one_shape() {
-            let hint = "make both ends of an interval for every measured value";
-            return Err(Error::mismatch("the measurement", "its intervals have other shapes than its values", hint));
+            let hint = "make both ends of an interval for every measured value, and one mask for all channels";
+            let fact = "its intervals, or its mask, have other shapes than its values";
+            return Err(Error::mismatch("the measurement", fact, hint));
         }
         let ([_, c, h, w], [batch, channels, height, width]) = (self.problem.data.y().dims(), z.dims());
         let operator = self.problem.operator;
