@@ -49,6 +49,16 @@ pub(super) struct Outcome {
     pub evaluations: usize,
 }
 
+/// What a search found.
+struct Searched {
+    /// Rectangles to be restored anew, and what nothing is known of in each, lights included.
+    parts: Vec<(Region, Outliers)>,
+    /// What no blur made of the photo, without lights.
+    outliers: Outliers,
+    /// Network evaluations.
+    evaluations: usize,
+}
+
 /// A rectangle of a photo and its measurement; none for all of it.
 type Part = Option<(Picture, Measurement)>;
 
@@ -103,51 +113,64 @@ impl<'a> PhotoRun<'a> {
             return Ok(first);
         }
         self.control.emit(Event::Found("parts of it do not fit this blur; what they are is looked for"));
-        let (mut parts, mut outliers, mut evaluations) = (Vec::new(), Outliers::none(size), first.evaluations);
         let regions = match self.restorer.takes_whole_pictures() {
             true => vec![Region::whole(size)],
             false => Region::around(found.is_core(), size, REACH * side),
         };
-        let quiet = WithoutPreviews(self.control);
-        for (i, region) in regions.iter().enumerate() {
-            let part = self.part(region)?;
-            let name = if regions.len() > 1 { format!("part {} of {}, ", i + 1, regions.len()) } else { String::new() };
-            let lights = lights.and_then(|lights| lights.within(region));
-            let Some(found) = found.within(region) else { continue };
-            let (found, trials) = self.of(&part, &quiet).settled(found, lights.as_ref(), &name)?;
-            evaluations += trials;
-            if let Some(found) = found {
-                outliers = outliers.with_those_of(region, &found);
-                parts.push((region, found.with(lights.as_ref())));
-            }
+        let Searched { parts, outliers, evaluations: trials } = self.searched(&regions, &found, lights)?;
+        let mut evaluations = first.evaluations + trials;
+        let is_wrong = outliers.core > most(MOST);
+        if is_wrong {
+            self.control.emit(Event::Found(WRONG));
         }
-        if parts.is_empty() || outliers.core > most(MOST) {
-            if !parts.is_empty() {
-                self.control.emit(Event::Found(WRONG));
-            }
+        if is_wrong || parts.is_empty() {
             return Ok(Outcome { evaluations, ..first });
         }
         self.control
             .emit(Event::Found("captions, dust, lights and whatever else the blur did not make stay as they are"));
         let unexplained = Some(outliers.core as f64 / (size[0] * size[1]) as f64);
         let outliers = outliers.with(lights);
-        // A result of which nothing is left does not take memory from the next.
-        let mut x = regions.iter().all(|region| !region.is_whole(size)).then_some(first.x);
+        let quiet = WithoutPreviews(self.control);
+        let mut x = first.x;
         for (region, known) in parts {
-            let part = self.part(region)?;
+            let part = self.part(&region)?;
             let run = self.of(&part, &quiet);
-            let own = run.run(&run.data(Some(&known))?, Some(&known), self.config)?;
+            let anew = || run.run(&run.data(Some(&known))?, Some(&known), self.config);
+            x = match &part {
+                Some(_) => region.pasted(x, anew()?, size),
+                // Nothing is left of the first result, which takes no memory from the next.
+                None => {
+                    drop(x);
+                    anew()?
+                }
+            };
             evaluations += self.config.evaluations()?;
-            x = Some(match (x, &part) {
-                (Some(x), Some(_)) => region.pasted(x, own, size),
-                _ => own,
-            });
         }
-        let x = x.expect("a part has a result");
         let data = self.data(Some(&outliers))?;
         Ok(Outcome { x, data, outliers: Some(outliers), unexplained, evaluations })
     }
 
+    /// What no blur made in rectangles of the photo, from what was `found` in them first.
+    fn searched(&self, regions: &[Region], found: &Outliers, lights: Option<&Outliers>) -> Result<Searched> {
+        let quiet = WithoutPreviews(self.control);
+        let mut searched =
+            Searched { parts: Vec::new(), outliers: Outliers::none(self.measurement.size()), evaluations: 0 };
+        for (i, region) in regions.iter().enumerate() {
+            let Some(found) = found.within(region) else { continue };
+            let lights = lights.and_then(|lights| lights.within(region));
+            let name = if regions.len() > 1 { format!("part {} of {}, ", i + 1, regions.len()) } else { String::new() };
+            let part = self.part(region)?;
+            let (found, trials) = self.of(&part, &quiet).settled(found, lights.as_ref(), &name)?;
+            searched.evaluations += trials;
+            if let Some(found) = found {
+                searched.outliers = searched.outliers.with_those_of(region, &found);
+                searched.parts.push((*region, found.with(lights.as_ref())));
+            }
+        }
+        Ok(searched)
+    }
+
+    /// The photo in a rectangle, and how that is measured.
     fn part(&self, region: &Region) -> Result<Part> {
         if region.is_whole(self.measurement.size()) {
             return Ok(None);

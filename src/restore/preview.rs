@@ -56,7 +56,7 @@ impl Control for Previews<'_> {
     }
 }
 
-/// Passes everything on but previews.
+/// Passes everything on, and wants no previews, which cost a read from the device.
 pub(super) struct WithoutPreviews<'a>(pub &'a dyn Control);
 
 impl Control for WithoutPreviews<'_> {
@@ -65,8 +65,6 @@ impl Control for WithoutPreviews<'_> {
     }
 
     fn emit(&self, event: Event) {
-        if !matches!(event, Event::Preview(_)) {
-            self.0.emit(event);
-        }
+        self.0.emit(event);
     }
 }
