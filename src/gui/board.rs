@@ -132,6 +132,11 @@ impl Clock {
     pub fn waited(&self) -> Duration {
         self.waited + self.paused
     }
+
+    /// The clock of other steps, which begin now.
+    fn begun_anew(&self) -> Self {
+        Self { begun: Some(Instant::now()), waited: self.waited(), ..Self::default() }
+    }
 }
 
 impl<'a> Listener<'a> {
@@ -183,8 +188,7 @@ impl Control for Listener<'_> {
             Event::Estimating(what) => {
                 // The clock of the steps begins after what comes before them.
                 let mut clock = locked(&self.clock);
-                let waited = clock.waited + clock.paused;
-                *clock = Clock { begun: Some(Instant::now()), waited, ..Clock::default() };
+                *clock = clock.begun_anew();
                 drop(clock);
                 self.say(Doing::Estimating(what.into()), None, None);
             }
@@ -192,8 +196,7 @@ impl Control for Listener<'_> {
                 let mut clock = locked(&self.clock);
                 if done == 0 {
                     // Of each of several runs the time is its own.
-                    let waited = clock.waited + clock.paused;
-                    *clock = Clock { begun: Some(Instant::now()), waited, ..Clock::default() };
+                    *clock = clock.begun_anew();
                 }
                 (clock.step, clock.steps) = (done, all);
                 self.advance(&mut clock, 0.0);
