@@ -163,6 +163,8 @@ fn a_blur_from_beyond_the_border() {
             let expected = values(a.adjoint(y.clone()));
             assert_close(&format!("eta {eta} on {on}"), &values(equation), &expected, tolerance);
         }
+        let plain = values(a.apply(a.adjoint(y.clone())));
+        assert_close(&format!("A Aᵀ on {on}"), &values(a.gram(y.clone())), &plain, 1e-4);
         let zero = a.regularized_inverse(y.zeros_like(), 0.1);
         assert!(values(zero).iter().all(|&v| v == 0.0), "the inverse of nothing is nothing");
     });
@@ -183,12 +185,38 @@ fn a_blur_with_unknown_pixels() {
         let (left, right) = (dot(a.apply(x.clone()), other.clone()), dot(x, a.adjoint(other.clone())));
         assert!((left - right).abs() <= 1e-5 * dot(other.clone(), other.clone()), "on {on}: {left} and {right}");
         assert_eq!(values(a.adjoint(y.clone())), values(a.adjoint(other)), "on {on}");
+        let plain = values(a.apply(a.adjoint(y.clone())));
+        assert_close(&format!("A Aᵀ with holes on {on}"), &values(a.gram(y.clone())), &plain, 1e-4);
         for (eta, tolerance) in [(1.0, 1e-4), (0.1, 1e-2)] {
             let v = a.regularized_inverse(y.clone(), eta);
             let equation = a.adjoint(a.apply(v.clone())) + v * eta;
             let expected = values(a.adjoint(y.clone()));
             assert_close(&format!("eta {eta} on {on}"), &values(equation), &expected, tolerance);
         }
+    });
+}
+
+/// Planes of large photos are inverted one after the other, to the values that each has alone.
+#[test]
+fn a_large_blur_is_inverted_plane_by_plane() {
+    let device = Device::flex();
+    let kernel = Psf::gaussian(1.0).kernel().unwrap();
+    let circular = Convolution::new(&kernel, [3, 1056, 1040], &device).unwrap();
+    let a = Crop::new(Arc::new(circular), [1040, 1024]);
+    let y = random([1, 3, 1040, 1024], 3, &device);
+    let p = Preconditioner { eta: 0.1, inverse: 0.7, identity: 0.3 };
+    let all = a.precondition(y.clone(), p);
+    for channel in 0..3 {
+        let alone = a.precondition(y.clone().narrow(1, channel, 1), p);
+        assert_close(&format!("plane {channel}"), &values(all.clone().narrow(1, channel, 1)), &values(alone), 1e-5);
+    }
+}
+
+#[test]
+fn gram_operators_are_the_operator_after_its_adjoint() {
+    for_every_operator(|name, a, x, device| {
+        let y = random(a.apply(x).dims(), 17, device);
+        assert_close(name, &values(a.gram(y.clone())), &values(a.apply(a.adjoint(y))), 1e-4);
     });
 }
 
